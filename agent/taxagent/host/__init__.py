@@ -1,0 +1,1 @@
+"""What is particular to the host: its clock, the single-instance lock."""

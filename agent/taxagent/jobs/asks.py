@@ -1,0 +1,144 @@
+"""What is asked of the desk and what it shows. Values only; the wire's shapes are the protocol's affair."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from taxagent.model.device import DeviceState, Statistics
+from taxagent.model.errors import AgentError
+from taxagent.model.job import Confirmed, Job, JobKind, Problem, Scope
+from taxagent.model.period import Period
+from taxagent.model.usb import SeenDevice
+from taxagent.model.value import Value
+
+
+class Role(StrEnum):
+    """What a principal may do; each includes the ones before it."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    TECHNICIAN = "technician"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        """Return whether this role may do what `needed` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class Principal(Value, frozen=True, kw_only=True):
+    """Who asks: the configured name of a uid or key, and its role."""
+
+    name: str
+    role: Role
+
+
+class Ask(Value, frozen=True, kw_only=True):
+    """A request for a job. Empty `types` and `periods` mean all of the device and all that are due."""
+
+    kind: JobKind
+    device_no: str
+    taxpayer_id: str = ""  # where given it must be the device's
+    types: tuple[str, ...] = ()
+    periods: tuple[Period, ...] = ()
+    late: bool = False
+    token: str = ""
+    key: str = ""
+    ref: str = ""
+    request_sha256: str = ""
+    sent_at_ms: int = 0
+    ttl_ms: int = 0
+
+
+class TypeView(Value, frozen=True, kw_only=True):
+    """One invoice type in a snapshot, with the state of each closed month that is not settled."""
+
+    invoice_type: str
+    group: str
+    invoicing_deadline: dt.date
+    last_report: dt.date
+    pending_uploads: int
+    locked: bool
+    overdue: bool
+    periods: tuple[tuple[Period, str], ...]  # (period, PeriodState value), oldest first
+
+
+class DeviceView(Value, frozen=True, kw_only=True):
+    """The newest snapshot of a device. `stale` when it is older than 15 minutes or the device is gone."""
+
+    device_no: str
+    location: str  # "" when it is not plugged now
+    kind: str
+    simulated: bool
+    taxpayer_id: str
+    taxpayer_name: str
+    terminal_no: int
+    held_by: str  # "" | "agent" | what is known of the other program
+    held_since_ms: int
+    as_of_ms: int
+    stale: bool
+    state: DeviceState | None  # None until it could be opened once
+    types: tuple[TypeView, ...]
+    problem: Problem | None  # why it cannot be read, where it cannot
+
+
+class DeskStatus(Value, frozen=True, kw_only=True):
+    """What the agent knows at once, from memory."""
+
+    boot: str
+    version: str
+    started_ms: int
+    simulated: bool
+    verifying: bool  # the journal is still being verified: writes wait
+    draining: bool
+    devices: tuple[DeviceView, ...]
+    seen: tuple[SeenDevice, ...]  # all that is on the bus, also what is not ours
+    live_jobs: tuple[Job, ...]
+
+
+class Prepared(Value, frozen=True, kw_only=True):
+    """What a person must see before confirming, and the token that confirms exactly this."""
+
+    token: str
+    expires_ms: int
+    kind: JobKind
+    scope: Scope
+    device: DeviceView
+    totals: tuple[Statistics, ...]  # per type and closed month in scope
+    confirmed: Confirmed
+    consequences: tuple[str, ...]  # codes: SEAL:<group>:<period>, SUBMIT:.., CLEAR:<group>:<deadline or "">
+    warnings: tuple[Problem, ...]
+
+
+class Accepted(Value, frozen=True, kw_only=True):
+    """A job that is durable; `known` when the key already had it."""
+
+    job: Job
+    known: bool
+
+
+class Desk(Protocol):
+    """What the loop asks of the jobs. Every `done` is called in the loop's thread, exactly once."""
+
+    def status(self) -> DeskStatus: ...
+
+    def accept(
+        self, principal: Principal, ask: Ask, done: Callable[[Accepted | AgentError], None]
+    ) -> None:
+        """Accept a job under its key, or say why not. A known key is answered before any other check."""
+
+    def prepare(
+        self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]
+    ) -> None:
+        """Read the device afresh and give a token for what it shows."""
+
+    def cancel(
+        self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]
+    ) -> None:
+        """Ask a job to stop before its next irreversible step; answers the job as it then is."""
+
+    def live(self, job_id: str) -> Job | None:
+        """Return a job from memory: live ones, and those that ended in this boot (bounded)."""

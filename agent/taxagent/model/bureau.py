@@ -1,0 +1,87 @@
+"""What the tax bureau says and is told. Knows no HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+from taxagent.model.period import Period
+from taxagent.model.value import Value
+
+
+class Maintenance(Value, frozen=True, kw_only=True):
+    """A time in which the bureau takes no calls."""
+
+    from_ms: int
+    until_ms: int
+    text: str
+
+
+class FilingRow(Value, frozen=True, kw_only=True):
+    """A row of the bureau's filing calendar: the last day of `month`'s filing window."""
+
+    month: Period  # the month in which is filed, not the month that is filed
+    deadline: dt.date
+
+
+class BureauStatus(Value, frozen=True, kw_only=True):
+    """The bureau's state, by its own clock (ms UTC)."""
+
+    clock_ms: int
+    maintenance: Maintenance | None
+    minimum_agent_version: str
+    filing_calendar: tuple[FilingRow, ...]
+    notices: tuple[str, ...]
+
+
+class Report(Value, frozen=True, kw_only=True):
+    """A sealed summary on its way to the bureau."""
+
+    device_no: str
+    taxpayer_id: str
+    group: str
+    period: Period
+    summary: bytes  # 汇总密文: opaque to the agent
+
+
+class Receipt(Value, frozen=True, kw_only=True):
+    """The bureau has the report."""
+
+    receipt_no: str
+    device_no: str
+    group: str
+    period: Period
+    summary_sha256: str  # of the summary that the bureau holds
+    received_ms: int
+
+
+class DeclarationState(StrEnum):
+    """The state of a taxpayer's return for a period."""
+
+    NOT_DUE = "not_due"  # no return is due for this period (filing cycle)
+    MISSING = "missing"  # not filed
+    MISMATCH = "mismatch"  # filed, refused by the comparison (一窗式比对)
+    ACCEPTED = "accepted"
+
+
+class Declaration(Value, frozen=True, kw_only=True):
+    """The bureau's answer about a return."""
+
+    taxpayer_id: str
+    period: Period
+    state: DeclarationState
+    text: str  # the bureau's words, shown as they are
+    filed_ms: int | None = None
+
+
+class Ticket(Value, frozen=True, kw_only=True):
+    """清卡密文, opaque but for what the bureau says of it."""
+
+    ticket_no: str
+    device_no: str
+    group: str
+    period: Period  # the newest period that it settles
+    deadline: dt.date  # what invoicing_deadline becomes
+    clear_ticket: bytes
+    clock_ticket: bytes | None  # only for kinds that want one
+    issued_ms: int

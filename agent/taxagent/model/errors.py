@@ -1,0 +1,125 @@
+"""The agent's errors. Each knows its code in the fault catalogue and whether the thing was done.
+
+AgentError
+├── Refusal              a rule, the device or the bureau says no; nothing was changed by the refused step
+│   ├── DeviceRefused    the device answered with a refusal (vendor code kept)
+│   │   └── PasswordRefused
+│   └── BureauRefused    the bureau answered with a refusal (its words kept)
+├── Unavailable          not now; certainly not executed; the job waits
+│   ├── DeviceAbsent
+│   ├── DeviceInUse
+│   └── BureauDown
+├── AnswerLost           the request may have been executed: unknown until read
+├── NeedsHuman           facts disagree; nothing more is done by itself
+├── Interrupted          the agent stops before the next irreversible step (drain, cancel)
+└── JournalError
+    ├── JournalFull      nothing was written
+    ├── JournalUnknown   a commit raised: it may be durable; the process must end
+    └── JournalRefused   the file is not ours, newer, broken, or owned by another process
+"""
+
+from __future__ import annotations
+
+from taxagent.model.job import Outcome, Problem
+
+
+class AgentError(Exception):
+    """Root of all errors of the agent. `fault` is a code of the fault catalogue."""
+
+    outcome: Outcome = Outcome.NOT_EXECUTED
+
+    def __init__(self, fault: str, *, device_code: str = "", **detail: str) -> None:
+        super().__init__(fault, detail)
+        self.fault = fault
+        self.device_code = device_code
+        self.detail = detail
+
+    def problem(self) -> Problem:
+        """Return the error as a value for the journal and the wire."""
+        return Problem(
+            fault=self.fault,
+            outcome=self.outcome,
+            detail=self.detail,
+            device_code=self.device_code,
+        )
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{key}={value}" for key, value in self.detail.items())
+        return f"{self.fault} {facts}".strip()
+
+
+class Refusal(AgentError):
+    """A rule, the device or the bureau says no; the refused step changed nothing."""
+
+
+class DeviceRefused(Refusal):
+    """The device answered with a refusal; `device_code` is its code in hex."""
+
+
+class PasswordRefused(DeviceRefused):
+    """The device refused the password. Never tried again until the password is changed."""
+
+    def __init__(self, tries_left: int, *, device_code: str = "") -> None:
+        super().__init__("PASSWORD_WRONG", device_code=device_code, tries_left=str(tries_left))
+        self.tries_left = tries_left
+
+
+class BureauRefused(Refusal):
+    """The bureau answered with a refusal; detail["bureau_text"] has its words."""
+
+
+class Unavailable(AgentError):
+    """Not now, and certainly not executed: the job waits."""
+
+
+class DeviceAbsent(Unavailable):
+    """The device is not plugged (any more); the command was not sent."""
+
+
+class DeviceInUse(Unavailable):
+    """Another program or driver holds the device; detail["holder"] says which, where known."""
+
+
+class BureauDown(Unavailable):
+    """The bureau cannot be reached, or is in maintenance; the request was not carried out.
+
+    `retry_after_s` is the bureau's own Retry-After in seconds, or None.
+    """
+
+    def __init__(self, fault: str, *, retry_after_s: float | None = None, **detail: str) -> None:
+        super().__init__(fault, **detail)
+        self.retry_after_s = retry_after_s
+
+
+class AnswerLost(AgentError):
+    """The request was sent and may have been executed; only reading tells."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class NeedsHuman(AgentError):
+    """Facts disagree: detail holds them. Nothing more is done until a person decides."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class Interrupted(AgentError):
+    """The agent stops before the next irreversible step; the job goes on later or ends STOPPED."""
+
+
+class JournalError(AgentError):
+    """Root of the journal's errors."""
+
+
+class JournalFull(JournalError):
+    """The disk is full or read-only: nothing was written."""
+
+
+class JournalUnknown(JournalError):
+    """A commit raised and may be durable all the same. The process commits nothing more and ends."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class JournalRefused(JournalError):
+    """The journal cannot be used: not ours, of a newer schema, broken, or owned by another process."""

@@ -1,0 +1,300 @@
+"""The journal's event rows, typed, and how each moves a job. Pure: rows in, values out.
+
+A row is stored as canonical JSON with the tag `event`; a released event type never changes its meaning
+and never loses a field (docs/operations.md, "Journal").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from taxagent.model.bureau import Ticket
+from taxagent.model.job import (
+    Backup,
+    Baseline,
+    Confirmed,
+    Job,
+    JobKind,
+    JobState,
+    Outcome,
+    Problem,
+    Reading,
+    Scope,
+    StepId,
+    StepRun,
+    StoredTicket,
+    Wait,
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """A row of the journal. `at_ms` is real UTC; `sim_ms` the simulated time where there is one."""
+
+    at_ms: int
+    sim_ms: int | None = None
+
+
+class JobEvent(Event, frozen=True, kw_only=True):
+    """An event of one job."""
+
+    job_id: str
+
+
+class AgentStarted(Event, frozen=True, kw_only=True, tag="agent.started"):
+    """The process took the journal."""
+
+    boot: str
+    version: str
+    pid: int
+    simulated: bool
+
+
+class AgentStopped(Event, frozen=True, kw_only=True, tag="agent.stopped"):
+    """The process gave the journal back in good order."""
+
+    boot: str
+    reason: str
+
+
+class TokenIssued(Event, frozen=True, kw_only=True, tag="token.issued"):
+    """`prepare` showed a state and gave a token for it; only the token's hash is kept."""
+
+    token_sha256: str
+    principal: str
+    kind: JobKind
+    scope: Scope
+    confirmed: Confirmed
+    expires_ms: int
+
+
+class PasswordLatched(Event, frozen=True, kw_only=True, tag="password.latched"):
+    """The device refused this password: it is not tried again until it is changed."""
+
+    device_no: str
+    salt: str  # hex
+    salted_sha256: str  # hex of SHA-256(salt + password as UTF-8)
+    tries_left: int
+
+
+class JobAccepted(JobEvent, frozen=True, kw_only=True, tag="job.accepted"):
+    """The job is durable; the key belongs to it for ever."""
+
+    kind: JobKind
+    scope: Scope
+    claims: tuple[tuple[str, str], ...]  # (group, period); empty for kinds that write nothing
+    principal: str
+    key: str
+    request_sha256: str  # of the canonical decoded {op, args without token}
+    ref: str = ""
+    late: bool = False
+    token_sha256: str = ""  # redeemed here, "" under consent
+    confirmed: Confirmed | None = None
+
+
+class JobRunning(JobEvent, frozen=True, kw_only=True, tag="job.running"):
+    """A thread took the job (first, after a wait, after a restart)."""
+
+    boot: str
+
+
+class JobWaiting(JobEvent, frozen=True, kw_only=True, tag="job.waiting"):
+    """The job gave its thread back."""
+
+    wait: Wait
+
+
+class JobUnknown(JobEvent, frozen=True, kw_only=True, tag="job.unknown"):
+    """The job was interrupted; it is settled by reading device and bureau."""
+
+    problem: Problem
+
+
+class JobNeedsHuman(JobEvent, frozen=True, kw_only=True, tag="job.needs_human"):
+    """Reading did not settle it: the facts disagree."""
+
+    problem: Problem
+
+
+class CancelRequested(JobEvent, frozen=True, kw_only=True, tag="job.cancel_requested"):
+    """Someone asked to stop before the next irreversible step."""
+
+    principal: str
+
+
+class StepBegun(JobEvent, frozen=True, kw_only=True, tag="step.begun"):
+    """Committed before the act. `baseline` for irreversible steps."""
+
+    id: StepId
+    baseline: Baseline | None = None
+    facts: dict[str, str] = {}
+
+
+class StepEnded(JobEvent, frozen=True, kw_only=True, tag="step.ended"):
+    """Committed after the act, with what is known of it."""
+
+    id: StepId
+    outcome: Outcome
+    note: str = ""
+    facts: dict[str, str] = {}
+
+
+class StateRead(JobEvent, frozen=True, kw_only=True, tag="state.read"):
+    """The device's state for the record: `when` is "before" (once) or "after" (the newest counts)."""
+
+    when: Literal["before", "after"]
+    reading: Reading
+
+
+class BackupWritten(JobEvent, frozen=True, kw_only=True, tag="backup.written"):
+    """A back-up was written, renamed into place and read back."""
+
+    backup: Backup
+
+
+class TicketStored(JobEvent, frozen=True, kw_only=True, tag="ticket.stored"):
+    """A ticket, durable before it is used. A later one of the same group supersedes it."""
+
+    group: str
+    ticket: Ticket
+
+
+class JobEnded(JobEvent, frozen=True, kw_only=True, tag="job.ended"):
+    """The job's one end, with its record (JSON of records.ClearingRecord)."""
+
+    state: JobState
+    outcome: Outcome
+    problem: Problem | None
+    record: msgspec.Raw
+    record_sha256: str
+
+
+AnyJobEvent = (
+    JobAccepted
+    | JobRunning
+    | JobWaiting
+    | JobUnknown
+    | JobNeedsHuman
+    | CancelRequested
+    | StepBegun
+    | StepEnded
+    | StateRead
+    | BackupWritten
+    | TicketStored
+    | JobEnded
+)
+AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordLatched | AnyJobEvent
+
+
+def encode_event(event: AnyEvent) -> bytes:
+    """Return the bytes that are stored and chained."""
+    return msgspec.json.encode(event)
+
+
+def decode_event(data: bytes) -> AnyEvent:
+    """Return the event that `data` holds; raises msgspec.ValidationError for an unknown one."""
+    return _DECODER.decode(data)
+
+
+_DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def accepted(event: JobAccepted) -> Job:
+    """Return the job that an accept makes."""
+    return Job(
+        job_id=event.job_id,
+        kind=event.kind,
+        scope=event.scope,
+        principal=event.principal,
+        key=event.key,
+        ref=event.ref,
+        late=event.late,
+        accepted_ms=event.at_ms,
+        state=JobState.ACCEPTED,
+        confirmed=event.confirmed,
+    )
+
+
+def applied(job: Job, event: AnyJobEvent) -> Job:
+    """Return `job` after `event`. The one place that says what an event does to a job."""
+    change = msgspec.structs.replace
+    match event:
+        case JobAccepted():
+            return accepted(event)
+        case JobRunning():
+            return change(job, state=JobState.RUNNING, wait=None, problem=None)
+        case JobWaiting(wait=wait):
+            return change(job, state=JobState.WAITING, wait=wait)
+        case JobUnknown(problem=problem):
+            return change(job, state=JobState.UNKNOWN, problem=problem, wait=None)
+        case JobNeedsHuman(problem=problem):
+            return change(job, state=JobState.NEEDS_HUMAN, problem=problem, wait=None)
+        case CancelRequested():
+            return change(job, cancel_requested=True)
+        case StepBegun():
+            return change(job, steps=_with(job.steps, _begun(event)))
+        case StepEnded():
+            return change(job, steps=_with(job.steps, _ended(job, event)))
+        case StateRead(when="before", reading=reading):
+            return change(job, before=job.before or reading)
+        case StateRead(reading=reading):
+            return change(job, after=reading)
+        case BackupWritten(backup=backup):
+            return change(job, backups=(*job.backups, backup))
+        case TicketStored(group=group, ticket=ticket):
+            others = tuple(t for t in job.tickets if t.group != group)
+            return change(job, tickets=(*others, StoredTicket(group=group, ticket=ticket)))
+        case JobEnded():
+            return change(
+                job,
+                state=event.state,
+                outcome=event.outcome,
+                problem=event.problem,
+                wait=None,
+                ended_ms=event.at_ms,
+                record_sha256=event.record_sha256,
+            )
+
+
+def replayed(events: Iterable[AnyJobEvent]) -> Job:
+    """Return the job that its events, oldest first, make. ValueError if the first is no accept."""
+    stream = iter(events)
+    first = next(stream, None)
+    if not isinstance(first, JobAccepted):
+        msg = "a job's first event is its accept"
+        raise ValueError(msg)  # noqa: TRY004 - the order of values is wrong, not a type
+    job = accepted(first)
+    for event in stream:
+        job = applied(job, event)
+    return job
+
+
+def _begun(event: StepBegun) -> StepRun:
+    return StepRun(
+        id=event.id,
+        outcome=Outcome.UNKNOWN,
+        begun_ms=event.at_ms,
+        baseline=event.baseline,
+        facts=event.facts,
+    )
+
+
+def _ended(job: Job, event: StepEnded) -> StepRun:
+    begun = job.run_of(event.id)
+    return StepRun(
+        id=event.id,
+        outcome=event.outcome,
+        begun_ms=begun.begun_ms if begun else event.at_ms,
+        ended_ms=event.at_ms,
+        baseline=begun.baseline if begun else None,
+        note=event.note,
+        facts={**(begun.facts if begun else {}), **event.facts},
+    )
+
+
+def _with(steps: tuple[StepRun, ...], run: StepRun) -> tuple[StepRun, ...]:
+    if any(old.id == run.id for old in steps):
+        return tuple(run if old.id == run.id else old for old in steps)
+    return (*steps, run)

@@ -1,0 +1,1 @@
+"""Tests. Folders mirror the packages; builders/ has the shared builders, vectors/ the data."""
