@@ -1,0 +1,73 @@
+# Everything a developer types. Each target makes and fills .venv itself; a second run finds the stamp and starts at once.
+# PYTHON=python3.12 chooses the interpreter (3.11 or newer); ARGS=... is handed on to pytest, the demo or the bench.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+unexport PYTHONPATH
+
+PYTHON ?= python3
+UV ?= uv
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.filled
+CHECKS := check-format check-lint check-types check-imports check-docs
+
+.PHONY: demo test check $(CHECKS) format bench clean help requirements
+
+demo: $(STAMP) ## Watch a simulated device being reported, declared and cleared (about 20 s)
+	@$(BIN)/taxagent demo $(ARGS)
+
+test: $(STAMP) ## Run all tests in random order, with branch coverage
+	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(CHECKS) ## Format, lint, types, import rules, docs: what CI runs before the tests
+
+check-format: $(STAMP) # the layout of the code is the formatter's
+	@$(PY) -m ruff format --check .
+
+check-lint: $(STAMP) # ruff, nearly all rules; pyproject.toml has a reason beside each that is off
+	@$(PY) -m ruff check .
+
+check-types: $(STAMP) # mypy --strict over both wheels, the tests and the tools
+	@$(PY) -m mypy
+
+check-imports: $(STAMP) # who may import whom
+	@$(BIN)/lint-imports --no-cache --no-logo
+
+check-docs: $(STAMP) # links and anchors, the two READMEs side by side, no paths of one machine, clean lock files
+	@$(PY) -m tools.check_docs
+
+format: $(STAMP) ## Format the code and mend what ruff can mend by itself
+	@$(PY) -m ruff check --fix --exit-zero --quiet .
+	@$(PY) -m ruff format .
+
+bench: $(STAMP) ## Measure against the floors (tests/bench)
+	@if [ -f tests/bench/run.py ]; then $(PY) tests/bench/run.py $(ARGS); \
+	else echo "There is no benchmark yet: nothing was measured."; fi
+
+clean: ## Remove .venv, caches and build output
+	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache agent/dist client/dist
+	find agent client tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+requirements: ## Renew requirements.txt from the three pyproject.toml (needs uv)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-emit-package taxclient \
+	    --custom-compile-command "make requirements" --output-file requirements.txt \
+	    --group dev client/pyproject.toml agent/pyproject.toml
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.txt client/pyproject.toml agent/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=... ")'
+	@[ -x $(PY) ] || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "filling $(VENV) from requirements.txt"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	    --editable client --editable agent
+	@touch $@

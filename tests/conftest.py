@@ -1,0 +1,36 @@
+"""What holds for every test: no way out to the network, and property tests that print how to repeat them."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+INTERNET = {socket.AF_INET, socket.AF_INET6}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost")
+
+
+def _only_loopback(event: str, args: tuple[object, ...]) -> None:
+    if event not in ("socket.connect", "socket.bind", "socket.sendto"):
+        return
+    sock, address = args
+    if not isinstance(sock, socket.socket) or sock.family not in INTERNET or not isinstance(address, tuple):
+        return
+    host = str(address[0])
+    if not _is_loopback(host):
+        message = f"a test used {event} with {host}: only the loopback interface is allowed"
+        raise PermissionError(message)
+
+
+sys.addaudithook(_only_loopback)
