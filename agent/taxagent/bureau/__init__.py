@@ -1,0 +1,1 @@
+"""The gateway client: ports.Bureau over HTTPS. `client` is the door; importing it loads no HTTP library."""

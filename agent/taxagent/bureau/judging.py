@@ -1,0 +1,95 @@
+"""What an answer that is not 200 means, as an error of the agent (docs/bureau-gateway.md, "Errors").
+
+Knows no retry. The rule: a 4xx, a 429 and a 503 with the gateway's own error body were certainly not carried
+out; any other answer to a write leaves it unknown.
+"""
+
+from __future__ import annotations
+
+import email.utils
+
+import msgspec
+
+from taxagent.bureau.exchange import Call, RawAnswer
+from taxagent.bureau.messages import Code, ErrorAnswer
+from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused
+from taxagent.model.value import from_json
+from taxagent.ports import Clock
+
+# A refusal whose code is a fault of our own catalogue; any other is BUREAU_REFUSED with the code beside it.
+_OWN_FAULT: dict[str, str] = {
+    Code.NOT_REPORTED: "NOT_REPORTED",
+    Code.NOT_DECLARED: "NOT_DECLARED",
+    Code.DECLARATION_MISMATCH: "DECLARATION_MISMATCH",
+    Code.PERIOD_NOT_ENDED: "PERIOD_NOT_ENDED",
+    Code.AUTH: "BUREAU_AUTH",
+}
+_NOT_NOW: dict[str, str] = {
+    Code.MAINTENANCE: "BUREAU_MAINTENANCE",
+    Code.CHALLENGE: "BUREAU_CHALLENGE",
+}
+
+
+def error_of(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentError:
+    """Return the error that an answer with a status other than 200 stands for."""
+    answer = _error_answer(raw)
+    if answer is None:
+        return _without_body(call, raw, retry_after_s)
+    detail = _detail(answer)
+    if raw.status in (429, 503):
+        return BureauDown(_NOT_NOW.get(answer.code, "BUREAU_BUSY"), retry_after_s=retry_after_s, **detail)
+    if 400 <= raw.status < 500:
+        fault = "BUREAU_AUTH" if raw.status == 401 else _OWN_FAULT.get(answer.code, "BUREAU_REFUSED")
+        return BureauRefused(fault, **detail)
+    return AnswerLost("ANSWER_LOST", **detail)
+
+
+def garbled(call: Call, cause: str) -> AgentError:
+    """Return the error for an answer that cannot be used: after a write it leaves unknown what was done."""
+    kind = AnswerLost if call.op.writes else BureauDown
+    return kind("BUREAU_GARBLED", cause=f"{call.op}: {cause}")
+
+
+def retry_after_s(raw: RawAnswer, clock: Clock) -> float | None:
+    """Return for how many seconds the bureau asks us to stay away: its body's word, else the header's."""
+    answer = _error_answer(raw)
+    if answer is not None and answer.retry_after_s is not None:
+        return max(0.0, answer.retry_after_s)
+    if raw.retry_after.isascii() and raw.retry_after.isdigit():
+        return float(raw.retry_after)
+    try:
+        when = email.utils.parsedate_to_datetime(raw.retry_after)
+    except ValueError:
+        return None
+    return max(0.0, when.timestamp() - clock.utc_ms() / 1000)
+
+
+def _without_body(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentError:
+    """Return the error for an answer that some box between us and the gateway may have made."""
+    cause = f"{call.op}: status {raw.status} without the gateway's error body"
+    if raw.status == 429:  # whoever says it: it is said instead of carrying out
+        return BureauDown("BUREAU_BUSY", retry_after_s=retry_after_s, cause=cause, bureau_text="")
+    if 400 <= raw.status < 500:  # not carried out, by the meaning of 4xx; the address or a proxy is wrong
+        return BureauDown("BUREAU_GARBLED", cause=cause)
+    if raw.status >= 500:
+        return AnswerLost("ANSWER_LOST", cause=cause)
+    return garbled(call, cause)
+
+
+def _error_answer(raw: RawAnswer) -> ErrorAnswer | None:
+    try:
+        return from_json(raw.body, ErrorAnswer)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _detail(answer: ErrorAnswer) -> dict[str, str]:
+    """Return the facts for the catalogue's words; lists are comma-separated, each name once."""
+    detail = {"bureau_code": answer.code, "bureau_text": answer.text}
+    groups = dict.fromkeys(item.group for item in answer.missing if item.group)
+    periods = dict.fromkeys(item.period for item in answer.missing)
+    if groups:
+        detail["groups"] = ",".join(groups)
+    if periods:
+        detail["periods"] = ",".join(periods)
+    return detail
