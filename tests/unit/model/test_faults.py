@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ SOURCES = Path(taxagent.__file__).parent
 ERRORS = {
     name
     for name, thing in vars(errors).items()
-    if isinstance(thing, type) and issubclass(thing, errors.AgentError)
+    if isinstance(thing, type)
+    and issubclass(thing, errors.AgentError)
+    and "fault" in inspect.signature(thing).parameters  # the others have one fault of their own
 }
 
 
