@@ -9,8 +9,8 @@ class TransportError(Exception):
     """A command block did not come to its end.
 
     `may_have_executed` is False only where the device cannot have seen the whole command (its command block
-    or its data never left). `gone` is True where the device vanished from the bus: asking it again is useless.
-    The transport has done its reset recovery before it raises this for a device that is still there.
+    or its data never left). `gone` is True where the device vanished from the bus: asking again is useless.
+    For a device that is still there the transport has done its reset recovery before it raises this.
     """
 
     def __init__(self, text: str, *, may_have_executed: bool, gone: bool = False) -> None:
@@ -33,10 +33,8 @@ class CommandFailed(Exception):
 class Transport(Protocol):
     """One claimed device that takes SCSI command blocks, used by one thread."""
 
-    def command(
-        self, cdb: bytes, *, data_out: bytes = b"", data_in: int = 0, timeout_ms: int
-    ) -> bytes:
-        """Carry out one command block and return the data-in bytes received (at most `data_in`, may be fewer).
+    def command(self, cdb: bytes, *, data_out: bytes = b"", data_in: int = 0, timeout_ms: int) -> bytes:
+        """Carry out one command block; return the data-in bytes received (at most `data_in`, may be fewer).
 
         Never both `data_out` and `data_in`. Raises CommandFailed (status 1, with sense) or TransportError.
         """

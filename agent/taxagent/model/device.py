@@ -73,6 +73,19 @@ class MonitorData(Value, frozen=True, kw_only=True):
     capacity_left: int  # invoices that still fit
 
 
+class OfflineState(Value, frozen=True, kw_only=True):
+    """What one invoice type has issued without the bureau, and what it still may. Money is fen."""
+
+    invoice_type: str
+    offline_hours: int
+    offline_hours_left: int
+    offline_amount: int
+    offline_amount_left: int
+    pending_uploads: int
+    pending_amount: int
+    pending_from: dt.date | None  # day of the oldest invoice that is not uploaded
+
+
 class Statistics(Value, frozen=True, kw_only=True):
     """发票统计 of one type in [date_from, date_to]: counts of invoices, sums in fen."""
 
