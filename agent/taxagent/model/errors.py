@@ -4,7 +4,10 @@ AgentError
 ├── Refusal              a rule, the device or the bureau says no; nothing was changed by the refused step
 │   ├── DeviceRefused    the device answered with a refusal (vendor code kept)
 │   │   └── PasswordRefused
-│   └── BureauRefused    the bureau answered with a refusal (its words kept)
+│   ├── BureauRefused    the bureau answered with a refusal (its words kept)
+│   ├── ClaimTaken       a live job works on the same device, group and period
+│   ├── KeyTaken         the key belongs to another job
+│   └── TokenSpent       the token was never issued, or was redeemed before
 ├── Unavailable          not now; certainly not executed; the job waits
 │   ├── DeviceAbsent
 │   ├── DeviceInUse
@@ -12,10 +15,13 @@ AgentError
 ├── AnswerLost           the request may have been executed: unknown until read
 ├── NeedsHuman           facts disagree; nothing more is done by itself
 ├── Interrupted          the agent stops before the next irreversible step (drain, cancel)
+├── InstanceRunning      another agent owns the state directory
+├── StateDirUnwritable   the state directory cannot be made or written
 └── JournalError
     ├── JournalFull      nothing was written
     ├── JournalUnknown   a commit raised: it may be durable; the process must end
     └── JournalRefused   the file is not ours, newer, broken, or owned by another process
+        └── JournalBroken  a row is missing, changed or out of place
 """
 
 from __future__ import annotations
@@ -68,6 +74,29 @@ class BureauRefused(Refusal):
     """The bureau answered with a refusal; detail["bureau_text"] has its words."""
 
 
+class ClaimTaken(Refusal):
+    """A live job holds the claim; `job_id` is that job."""
+
+    def __init__(self, job_id: str, *, group: str = "", period: str = "") -> None:
+        super().__init__("JOB_IN_PROGRESS", job_id=job_id, group=group, period=period)
+        self.job_id = job_id
+
+
+class KeyTaken(Refusal):
+    """The principal's key belongs to the job `job_id`."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("KEY_CONFLICT", job_id=job_id)
+        self.job_id = job_id
+
+
+class TokenSpent(Refusal):
+    """The token was never issued, or was redeemed before."""
+
+    def __init__(self) -> None:
+        super().__init__("TOKEN_INVALID")
+
+
 class Unavailable(AgentError):
     """Not now, and certainly not executed: the job waits."""
 
@@ -107,12 +136,29 @@ class Interrupted(AgentError):
     """The agent stops before the next irreversible step; the job goes on later or ends STOPPED."""
 
 
+class InstanceRunning(AgentError):
+    """Another agent owns the state directory; detail names it: pid, boot, since, host, config."""
+
+    def __init__(self, **owner: str) -> None:
+        super().__init__("INSTANCE_RUNNING", **owner)
+
+
+class StateDirUnwritable(AgentError):
+    """The state directory cannot be made or written; detail: path, reason, remedy."""
+
+    def __init__(self, path: str, reason: str, remedy: str) -> None:
+        super().__init__("STATE_DIR_UNWRITABLE", path=path, reason=reason, remedy=remedy)
+
+
 class JournalError(AgentError):
     """Root of the journal's errors."""
 
 
 class JournalFull(JournalError):
-    """The disk is full or read-only: nothing was written."""
+    """Nothing was written: JOURNAL_FULL (disk full or read-only) or JOURNAL_UNWRITABLE (another cause).
+
+    detail["reason"] is SQLite's name of the error, or "reserve" where the last free space is spared.
+    """
 
 
 class JournalUnknown(JournalError):
@@ -123,3 +169,11 @@ class JournalUnknown(JournalError):
 
 class JournalRefused(JournalError):
     """The journal cannot be used: not ours, of a newer schema, broken, or owned by another process."""
+
+
+class JournalBroken(JournalRefused):
+    """The journal contradicts itself; `seq` is the first bad row, 0 where no row can be named."""
+
+    def __init__(self, reason: str, *, seq: int = 0) -> None:
+        super().__init__("JOURNAL_REFUSED", reason=reason, seq=str(seq))
+        self.seq = seq

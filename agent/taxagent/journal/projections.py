@@ -1,0 +1,242 @@
+"""What the events make: jobs, claims, tokens, records, latches, as rows beside the events.
+
+`planned` checks an event against them and writes nothing; `written` stores what was planned.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+
+from taxagent.model.errors import (
+    AgentError,
+    ClaimTaken,
+    JournalBroken,
+    KeyTaken,
+    Refusal,
+    TokenSpent,
+)
+from taxagent.model.events import (
+    AgentStarted,
+    AgentStopped,
+    AnyEvent,
+    AnyJobEvent,
+    JobAccepted,
+    JobEnded,
+    PasswordLatched,
+    TokenIssued,
+    accepted,
+    applied,
+    decode_event,
+    encode_event,
+)
+from taxagent.model.job import Job
+from taxagent.model.value import Value, from_json, to_json
+
+TABLES: dict[str, str] = {
+    "job": "job_id",
+    "claim": "device_no, grp, period",
+    "token": "sha256",
+    "record": "job_id",
+    "latch": "device_no",
+}
+"""Each projection with the columns that order it."""
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    """What an event is filed under, and the job as it will be."""
+
+    job_id: str | None = None
+    device_no: str | None = None
+    job: Job | None = None
+
+
+def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
+    """Return the plan for `event`, or refuse it. Writes nothing.
+
+    Raises ClaimTaken, KeyTaken or TokenSpent for an accept; Refusal (JOB_UNKNOWN, JOB_ENDED) for a row of
+    a job that is not there or has ended.
+    """
+    match event:
+        case AgentStarted() | AgentStopped():
+            return Plan()
+        case PasswordLatched(device_no=device_no):
+            return Plan(device_no=device_no)
+        case TokenIssued(scope=scope):
+            return Plan(device_no=scope.device_no)
+        case JobAccepted():
+            _acceptable(db, event)
+            return _plan(accepted(event))
+        case _:
+            return _plan(_moved(db, event))
+
+
+def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
+    """Store what `event` changes."""
+    match event:
+        case AgentStarted() | AgentStopped():
+            pass
+        case PasswordLatched():
+            _latch(db, event)
+        case TokenIssued():
+            db.execute(
+                "INSERT INTO token (sha256, body) VALUES (?, ?)",
+                (event.token_sha256, encode_event(event)),
+            )
+        case JobAccepted():
+            _insert_job(db, event, _job(plan))
+        case _:
+            _update_job(db, _job(plan))
+            if isinstance(event, JobEnded):
+                _end_job(db, event)
+
+
+def job(db: sqlite3.Connection, job_id: str) -> Job | None:
+    """Return the job, or None."""
+    row = db.execute("SELECT body FROM job WHERE job_id = ?", (job_id,)).fetchone()
+    return from_json(row[0], Job) if row else None
+
+
+def job_by_key(db: sqlite3.Connection, principal: str, key: str) -> tuple[Job, str] | None:
+    """Return (job, request_sha256) of a key, or None."""
+    row = db.execute(
+        "SELECT body, request_sha256 FROM job WHERE principal = ? AND key = ? AND key <> ''",
+        (principal, key),
+    ).fetchone()
+    return (from_json(row[0], Job), str(row[1])) if row else None
+
+
+def token(db: sqlite3.Connection, token_sha256: str) -> TokenIssued | None:
+    """Return a token that was issued and not redeemed, or None."""
+    row = db.execute(
+        "SELECT body FROM token WHERE sha256 = ? AND redeemed_by IS NULL", (token_sha256,)
+    ).fetchone()
+    if row is None:
+        return None
+    event = decode_event(row[0])
+    return event if isinstance(event, TokenIssued) else None
+
+
+def claimed_by(db: sqlite3.Connection, device_no: str, group: str, period: str) -> str | None:
+    """Return the live job that holds the claim, or None."""
+    row = db.execute(
+        "SELECT job_id FROM claim WHERE device_no = ? AND grp = ? AND period = ?",
+        (device_no, group, period),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def emptied(db: sqlite3.Connection) -> None:
+    """Delete all projections; the events stay."""
+    for table in TABLES:
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
+
+
+def replay(
+    db: sqlite3.Connection,
+    rows: Iterable[tuple[int, object, object, bytes]],
+    seen: Callable[[int], None] = lambda _seq: None,
+) -> None:
+    """Make the projections in `db` from `rows` of (seq, job_id, device_no, body), oldest first.
+
+    Raises JournalBroken for a row that cannot be read, contradicts the ones before it, or is filed wrong.
+    """
+    for seq, job_id, device_no, body in rows:
+        try:
+            event = decode_event(body)
+            plan = planned(db, event)
+        except (AgentError, ValueError) as error:
+            raise JournalBroken(f"a row makes no sense: {error}", seq=seq) from error
+        if (job_id, device_no) != (plan.job_id, plan.device_no):
+            raise JournalBroken("a row is filed under another job or device", seq=seq)
+        written(db, event, plan)
+        seen(seq)
+
+
+def compare(stored: sqlite3.Connection, made: sqlite3.Connection) -> None:
+    """Raise JournalBroken at the first row in which a projection differs between the two."""
+    for table, order in TABLES.items():
+        sql = f"SELECT * FROM {table} ORDER BY {order}"  # noqa: S608 - our own table names
+        for ours, theirs in zip_longest(stored.execute(sql), made.execute(sql)):
+            if ours != theirs:
+                name = (ours or theirs)[0]
+                raise JournalBroken(f"the projection {table} differs from the events at {name}")
+
+
+def _acceptable(db: sqlite3.Connection, event: JobAccepted) -> None:
+    known = job_by_key(db, event.principal, event.key)
+    if known is not None:
+        raise KeyTaken(known[0].job_id)
+    for group, period in event.claims:
+        holder = claimed_by(db, event.scope.device_no, group, period)
+        if holder is not None:
+            raise ClaimTaken(holder, group=group, period=period)
+    if event.token_sha256 and token(db, event.token_sha256) is None:
+        raise TokenSpent
+    if job(db, event.job_id) is not None:
+        raise AgentError("INTERNAL", reason="a job id was given twice", job_id=event.job_id)
+
+
+def _moved(db: sqlite3.Connection, event: AnyJobEvent) -> Job:
+    before = job(db, event.job_id)
+    if before is None:
+        raise Refusal("JOB_UNKNOWN", job_id=event.job_id)
+    if before.state.ended:
+        raise Refusal("JOB_ENDED", job_id=event.job_id)
+    return applied(before, event)
+
+
+def _plan(after: Job) -> Plan:
+    return Plan(job_id=after.job_id, device_no=after.scope.device_no, job=after)
+
+
+def _job(plan: Plan) -> Job:
+    if plan.job is None:
+        msg = "a job's event is planned with its job"
+        raise TypeError(msg)
+    return plan.job
+
+
+def _insert_job(db: sqlite3.Connection, event: JobAccepted, after: Job) -> None:
+    device_no = after.scope.device_no
+    db.execute(
+        "INSERT INTO job (job_id, device_no, state, ended, principal, key, request_sha256, accepted_ms, body)"
+        " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
+        (
+            after.job_id,
+            device_no,
+            after.state.value,
+            after.principal,
+            after.key,
+            event.request_sha256,
+            after.accepted_ms,
+            to_json(after),
+        ),
+    )
+    for group, period in event.claims:
+        db.execute(
+            "INSERT INTO claim (device_no, grp, period, job_id) VALUES (?, ?, ?, ?)",
+            (device_no, group, period, after.job_id),
+        )
+    if event.token_sha256:
+        db.execute("UPDATE token SET redeemed_by = ? WHERE sha256 = ?", (after.job_id, event.token_sha256))
+
+
+def _update_job(db: sqlite3.Connection, after: Job) -> None:
+    db.execute(
+        "UPDATE job SET state = ?, ended = ?, body = ? WHERE job_id = ?",
+        (after.state.value, int(after.state.ended), to_json(after), after.job_id),
+    )
+
+
+def _end_job(db: sqlite3.Connection, event: JobEnded) -> None:
+    db.execute("DELETE FROM claim WHERE job_id = ?", (event.job_id,))
+    db.execute("INSERT INTO record (job_id, body) VALUES (?, ?)", (event.job_id, bytes(event.record)))
+
+
+def _latch(db: sqlite3.Connection, event: PasswordLatched) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO latch (device_no, salt, salted_sha256, tries_left) VALUES (?, ?, ?, ?)",
+        (event.device_no, event.salt, event.salted_sha256, event.tries_left),
+    )

@@ -1,0 +1,194 @@
+"""Reads of the journal on connections that cannot write; they never wait for the writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from taxagent.journal import projections, store
+from taxagent.journal.chain import Head, genesis, walked
+from taxagent.model.errors import JournalBroken
+from taxagent.model.events import (
+    AgentStarted,
+    AgentStopped,
+    AnyEvent,
+    AnyJobEvent,
+    PasswordLatched,
+    TokenIssued,
+    decode_event,
+)
+from taxagent.model.job import Job
+from taxagent.model.value import Value, from_json
+
+CHUNK_ROWS = 1000  # a check reads so many rows at a time: constant memory, no long snapshot
+
+Progress = Callable[[int, int], None]
+
+
+class Verified(Value, frozen=True, kw_only=True):
+    """A chain that holds: `rows` rows up to `last_seq`, whose hash is `head_hash` (64 hex digits)."""
+
+    journal_id: str
+    rows: int
+    last_seq: int
+    head_hash: str
+
+
+class Reader:
+    """ports.JournalReader over the file at `path`, for any number of threads.
+
+    Raises JournalRefused on construction as `store.opened_to_read` does, and in any method where the file
+    cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db = store.opened_to_read(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._db.close()
+
+    def journal_id(self) -> str:
+        """Return the journal's random identity, 32 hex digits."""
+        return str(self._rows("SELECT value FROM meta WHERE name = 'journal_id'")[0][0])
+
+    def job(self, job_id: str) -> Job | None:
+        """Return the job, or None."""
+        return self._job("SELECT body FROM job WHERE job_id = ?", job_id)
+
+    def job_by_key(self, principal: str, key: str) -> Job | None:
+        """Return the job to which the principal's key belongs, or None."""
+        return self._job("SELECT body FROM job WHERE principal = ? AND key = ? AND key <> ''", principal, key)
+
+    def jobs(
+        self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        """Return jobs, newest first, with ids below `before` (for paging)."""
+        where = ["1"]
+        values: list[str | int] = []
+        if device_no:
+            where.append("device_no = ?")
+            values.append(device_no)
+        if live:
+            where.append("ended = 0")
+        if before:
+            where.append("job_id < ?")
+            values.append(before)
+        sql = f"SELECT body FROM job WHERE {' AND '.join(where)} ORDER BY job_id DESC LIMIT ?"  # noqa: S608 - fixed texts
+        return [from_json(row[0], Job) for row in self._rows(sql, *values, limit)]
+
+    def record(self, job_id: str) -> bytes | None:
+        """Return a job's record as JSON, or None."""
+        rows = self._rows("SELECT body FROM record WHERE job_id = ?", job_id)
+        return bytes(rows[0][0]) if rows else None
+
+    def events(self, since: int, limit: int) -> Sequence[tuple[int, AnyEvent]]:
+        """Return (seq, event) with seq > since, oldest first."""
+        sql = "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [(seq, decode_event(body)) for seq, body in self._rows(sql, since, limit)]
+
+    def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]:
+        """Return (seq, event) of one job, oldest first."""
+        sql = "SELECT seq, body FROM event WHERE job_id = ? ORDER BY seq"
+        return [(seq, _of_job(body)) for seq, body in self._rows(sql, job_id)]
+
+    def latched(self, device_no: str) -> tuple[str, str, int] | None:
+        """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
+        sql = "SELECT salt, salted_sha256, tries_left FROM latch WHERE device_no = ?"
+        rows = self._rows(sql, device_no)
+        return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+
+    def last_seq(self) -> int:
+        """Return the newest row's seq, 0 for none."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
+
+    def head(self) -> Head:
+        """Return the end of the chain as it is stored, unchecked."""
+        with self._lock, store.refusing(self._path):
+            return store.head(self._db)
+
+    def verify(self, progress: Progress = lambda _done, _all: None) -> Verified:
+        """Check the file's structure and walk the whole chain, in constant memory.
+
+        `progress` is called with (rows done, rows that were there at the start). Raises JournalBroken with
+        the first row that is missing, changed or out of place. A chain cannot show that its newest rows were
+        cut off: for that, compare with a head that was noted elsewhere (`verify_anchor`).
+        """
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise JournalBroken(f"the file is damaged: {found}")
+            identity = store.journal_id(db)
+            end = store.head(db).seq
+            head = genesis(identity)
+            while chunk := db.execute(
+                "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+                (head.seq, CHUNK_ROWS),
+            ).fetchall():
+                head = walked(head, chunk)
+                progress(min(head.seq, end), end)
+        return Verified(journal_id=identity, rows=head.seq, last_seq=head.seq, head_hash=head.hash.hex())
+
+    def verify_anchor(self, anchor: Head) -> None:
+        """Check that the journal still has the row that was once noted as its head.
+
+        Raises JournalBroken where the row is gone (the tail was cut) or differs (the journal was re-made).
+        """
+        if anchor.seq == 0:
+            stored = genesis(self.journal_id()).hash
+        else:
+            rows = self._rows("SELECT hash FROM event WHERE seq = ?", anchor.seq)
+            if not rows:
+                raise JournalBroken("the anchored row is missing: the tail was cut", seq=anchor.seq)
+            stored = rows[0][0]
+        if stored != anchor.hash:
+            raise JournalBroken("the anchored row is another one", seq=anchor.seq)
+
+    def verify_projections(self, progress: Progress = lambda _done, _all: None) -> None:
+        """Make all projections again beside the file and compare; memory constant, scratch space on disk.
+
+        Raises JournalBroken where a row is filed wrong or a projection differs from what the events make.
+        """
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            db.execute("BEGIN")  # one snapshot for both sides
+            end = store.head(db).seq
+            with closing(store.scratch()) as made:
+                rows = db.execute("SELECT seq, job_id, device_no, body FROM event ORDER BY seq")
+                projections.replay(made, rows, lambda seq: progress(seq, end))
+                projections.compare(db, made)
+
+    def snapshot(self, target: Path) -> Verified:
+        """Write a consistent copy of the live journal to `target`, durable and verified.
+
+        Raises FileExistsError where `target` exists, OSError where it cannot be written, JournalBroken where
+        the copy does not verify (it is removed then).
+        """
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            store.copied(db, target)
+        try:
+            with closing(Reader(target)) as copy:
+                return copy.verify()
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    def _job(self, sql: str, *values: str) -> Job | None:
+        rows = self._rows(sql, *values)
+        return from_json(rows[0][0], Job) if rows else None
+
+    def _rows(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
+        with self._lock, store.refusing(self._path):
+            return self._db.execute(sql, values).fetchall()
+
+
+def _of_job(body: bytes) -> AnyJobEvent:
+    event = decode_event(body)
+    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordLatched):
+        raise JournalBroken("a row is filed under a job and is not of one")
+    return event

@@ -1,0 +1,255 @@
+"""The journal's one writer thread: group commit of isolated units. Knows no job, device or protocol.
+
+A unit is in one of three places: queued (not executed), in the open transaction (not executed until COMMIT
+is asked), or in a COMMIT that raised (unknown: the disk may have it, which was seen after a failed fsync).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from taxagent.journal import store
+from taxagent.journal.transaction import Transaction
+from taxagent.model.errors import Interrupted, JournalFull, JournalUnknown
+from taxagent.model.events import AnyEvent
+from taxagent.ports import EventSink, JournalTx
+
+T = TypeVar("T")
+
+BATCH_UNITS = 256  # bounds a batch's latency and the pages that it can dirty
+RESERVE_BYTES = 8 << 20  # a full disk must show before COMMIT, where "not executed" is still certain
+CHECKPOINT_ROWS = 500  # about 3,000 WAL pages when every row is committed alone
+
+Done = Callable[[Any], None]  # a queue cannot keep each unit's own result type
+Unit = tuple[Callable[[JournalTx], object], Done]
+_DISK = frozenset({"SQLITE_FULL", "SQLITE_READONLY"})
+
+
+class JournalWriter:
+    """ports.Journal over the file at `path`.
+
+    `sink` is called in the writer's thread with each batch's rows, after its COMMIT and before its results
+    are handed out. `on_fatal` is called there at most once for a COMMIT that raised (JournalUnknown: the
+    process must end) and for each bug in `sink` or a `done`. Raises JournalRefused as `store.opened` does.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sink: EventSink,
+        on_fatal: Callable[[Exception], None],
+        connect: Callable[[Path], sqlite3.Connection] = store.opened,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
+        self._folder = path.parent
+        self._sink = sink
+        self._on_fatal = on_fatal
+        self._free_bytes = free_bytes
+        self._db = connect(path)
+        self._head = store.head(self._db)
+        self._queue: SimpleQueue[Unit | None] = SimpleQueue()
+        self._gate = threading.Lock()  # nothing is queued behind the end
+        self._closed = False
+        self._failed: str | None = None  # SQLite's name of the COMMIT's error
+        self._rows_since_checkpoint = 0
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to commit. Units may be queued before."""
+        self._thread.start()
+
+    def transact(self, work: Callable[[JournalTx], T]) -> T:
+        """Run `work` in the writer and return its result once it is durable; see ports.Journal.
+
+        Raises Interrupted("DRAINING") after `close`.
+        """
+        if threading.current_thread() is self._thread:
+            msg = "a unit, sink or done callback must not wait for the writer that runs it"
+            raise RuntimeError(msg)
+        answers: list[T | BaseException] = []
+        ready = threading.Lock()
+        ready.acquire()
+
+        def done(answer: T | BaseException) -> None:
+            answers.append(answer)
+            ready.release()
+
+        self.transact_soon(work, done)
+        ready.acquire()
+        answer = answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def transact_soon(
+        self, work: Callable[[JournalTx], T], done: Callable[[T | BaseException], None]
+    ) -> None:
+        """Queue `work`; `done` gets its result, or what it raised, in the writer's thread after the commit.
+
+        After `close` it gets Interrupted("DRAINING") at once, in the caller's thread.
+        """
+        with self._gate:
+            if not self._closed:
+                self._queue.put((work, done))
+                return
+        done(Interrupted("DRAINING"))
+
+    def append(self, *events: AnyEvent) -> int:
+        """Append rows in one unit; return the last seq. At least one event."""
+
+        def work(tx: JournalTx) -> int:
+            return [tx.append(event) for event in events][-1]
+
+        return self.transact(work)
+
+    def close(self) -> None:
+        """Commit what is queued, checkpoint, close the file. May be called twice."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread.ident is None:
+            self._thread.start()
+        self._thread.join()
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            batch, more = self._taken()
+            if self._failed is not None:
+                self._answered([(done, self._unknown()) for _, done in batch])
+            elif batch:
+                self._commit(batch)
+        self._shut()
+
+    def _taken(self) -> tuple[list[Unit], bool]:
+        """Wait for a unit and take all that are there; False once the end was met."""
+        unit = self._queue.get()
+        batch: list[Unit] = []
+        while unit is not None:
+            batch.append(unit)
+            if len(batch) == BATCH_UNITS:
+                return batch, True
+            try:
+                unit = self._queue.get_nowait()
+            except Empty:
+                return batch, True
+        return batch, False
+
+    def _commit(self, batch: list[Unit]) -> None:
+        tx = Transaction(self._db, self._head)
+        try:
+            self._reserved()
+            self._db.execute("BEGIN IMMEDIATE")
+            answers = [(done, self._isolated(tx, work)) for work, done in batch]
+        except Exception as error:  # noqa: BLE001 - whatever it is, no COMMIT was asked
+            self._undone(batch, error)
+            return
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._fatal(batch, error)
+            return
+        self._head = tx.head
+        self._published(tx.rows)
+        self._answered(answers)
+        self._checkpoint(len(tx.rows))
+
+    def _isolated(self, tx: Transaction, work: Callable[[JournalTx], object]) -> object:
+        """Run one unit; what it raises undoes its rows alone and is its answer."""
+        head, rows = tx.head, len(tx.rows)
+        self._db.execute("SAVEPOINT unit")
+        try:
+            answer: object = work(tx)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, in its own thread
+            answer = error
+        if tx.broken is not None:
+            raise tx.broken
+        if tx.spoiled is not None:
+            answer, tx.spoiled = tx.spoiled, None
+        if isinstance(answer, BaseException):
+            self._db.execute("ROLLBACK TO unit")
+            tx.head = head
+            del tx.rows[rows:]
+        self._db.execute("RELEASE unit")
+        return answer
+
+    def _reserved(self) -> None:
+        free = self._free_bytes(self._folder)
+        if free < RESERVE_BYTES:
+            raise JournalFull("JOURNAL_FULL", reason="reserve", free_bytes=str(free))
+
+    def _undone(self, batch: list[Unit], error: Exception) -> None:
+        """Roll back; no COMMIT was asked, so nothing of the batch can be durable."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error as worse:
+            self._failed = _name(worse)
+        self._answered([(done, _full(error)) for _, done in batch])
+        if self._failed is not None:
+            self._told(self._unknown())
+
+    def _fatal(self, batch: list[Unit], error: sqlite3.Error) -> None:
+        self._failed = _name(error)
+        self._told(self._unknown())
+        self._answered([(done, self._unknown()) for _, done in batch])
+
+    def _unknown(self) -> JournalUnknown:
+        return JournalUnknown("JOURNAL_UNKNOWN", reason=self._failed or "")
+
+    def _published(self, rows: list[tuple[int, AnyEvent]]) -> None:
+        if rows:
+            try:
+                self._sink(rows)
+            except Exception as error:  # noqa: BLE001 - the rows are durable: their owners must hear it
+                self._told(error)
+
+    def _answered(self, answers: list[tuple[Done, object]]) -> None:
+        for done, answer in answers:
+            try:
+                done(answer)
+            except Exception as error:  # noqa: BLE001 - one caller's bug is not another's
+                self._told(error)
+
+    def _told(self, error: Exception) -> None:
+        with suppress(Exception):  # else every later caller would wait for ever
+            self._on_fatal(error)
+
+    def _checkpoint(self, rows: int) -> None:
+        self._rows_since_checkpoint += rows
+        if self._rows_since_checkpoint >= CHECKPOINT_ROWS:
+            self._rows_since_checkpoint = 0
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error:
+                return  # the WAL keeps everything; it is tried again after as many rows
+
+    def _shut(self) -> None:
+        try:
+            if self._failed is None:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            return  # the next start reads the WAL
+        finally:
+            self._db.close()
+
+
+def _full(error: Exception) -> JournalFull:
+    if isinstance(error, JournalFull):
+        return JournalFull(error.fault, **error.detail)
+    name = _name(error)
+    return JournalFull("JOURNAL_FULL" if name in _DISK else "JOURNAL_UNWRITABLE", reason=name)
+
+
+def _name(error: Exception) -> str:
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__

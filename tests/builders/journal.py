@@ -1,0 +1,201 @@
+"""Events and journals for tests: every builder is complete, keywords change what a test is about."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.model.events import (
+    AgentStarted,
+    AnyEvent,
+    JobAccepted,
+    JobEnded,
+    JobRunning,
+    JobWaiting,
+    PasswordLatched,
+    StepBegun,
+    StepEnded,
+    TokenIssued,
+)
+from taxagent.model.job import (
+    Baseline,
+    Confirmed,
+    JobKind,
+    JobState,
+    Outcome,
+    Scope,
+    Step,
+    StepId,
+    Wait,
+    WaitReason,
+)
+from taxagent.model.period import Period
+
+AT_MS = 1_795_561_200_000
+DEVICE_NO = "661000000001"
+SEAL = StepId(step=Step.SEAL, group="007", period="2026-10")
+LIMIT_S = 30.0  # no test waits longer for anything
+
+
+def scope(device_no: str = DEVICE_NO) -> Scope:
+    return Scope(
+        device_no=device_no, taxpayer_id="91310000MA1FL00001", types=("007",), periods=(Period("2026-10"),)
+    )
+
+
+def accept(number: int = 1, **changes: Any) -> JobAccepted:
+    """The accept of job `number`, which claims (007, 2026-10) of a device of its own."""
+    fields: dict[str, Any] = {
+        "at_ms": AT_MS + number,
+        "job_id": job_id(number),
+        "kind": JobKind.SETTLE,
+        "scope": scope(f"{661_000_000_000 + number}"),
+        "claims": (("007", "2026-10"),),
+        "principal": "shop",
+        "key": f"key-{number:016d}",
+        "request_sha256": f"{number:064x}",
+    }
+    return JobAccepted(**{**fields, **changes})
+
+
+def job_id(number: int = 1) -> str:
+    return f"01JOB{number:021d}"
+
+
+def started() -> AgentStarted:
+    return AgentStarted(at_ms=AT_MS, boot="boot-1", version="0.1.0", pid=1, simulated=True)
+
+
+def running(number: int = 1) -> JobRunning:
+    return JobRunning(at_ms=AT_MS, job_id=job_id(number), boot="boot-1")
+
+
+def waiting(number: int = 1) -> JobWaiting:
+    wait = Wait(
+        reason=WaitReason.DECLARATION, fault="NOT_DECLARED", since_ms=AT_MS, next_ms=None, until_ms=None
+    )
+    return JobWaiting(at_ms=AT_MS, job_id=job_id(number), wait=wait)
+
+
+def begun(number: int = 1) -> StepBegun:
+    baseline = Baseline(
+        last_report=dt.date(2026, 9, 30),
+        invoicing_deadline=dt.date(2026, 11, 16),
+        write_no=4,
+        payload_sha256="ab" * 32,
+    )
+    return StepBegun(at_ms=AT_MS, job_id=job_id(number), id=SEAL, baseline=baseline)
+
+
+def ended_step(number: int = 1) -> StepEnded:
+    return StepEnded(at_ms=AT_MS, job_id=job_id(number), id=SEAL, outcome=Outcome.EXECUTED)
+
+
+def ended(number: int = 1) -> JobEnded:
+    return JobEnded(
+        at_ms=AT_MS,
+        job_id=job_id(number),
+        state=JobState.DONE,
+        outcome=Outcome.EXECUTED,
+        problem=None,
+        record=msgspec.Raw(b'{"job_id":"%s"}' % job_id(number).encode()),
+        record_sha256="cd" * 32,
+    )
+
+
+def token(sha256: str = "ef" * 32) -> TokenIssued:
+    return TokenIssued(
+        at_ms=AT_MS,
+        token_sha256=sha256,
+        principal="shop",
+        kind=JobKind.SETTLE,
+        scope=scope(),
+        confirmed=Confirmed(types=(), by="shop", how="token", at_ms=AT_MS),
+        expires_ms=AT_MS + 600_000,
+    )
+
+
+def latched(device_no: str = DEVICE_NO, tries_left: int = 4) -> PasswordLatched:
+    return PasswordLatched(
+        at_ms=AT_MS, device_no=device_no, salt="0a" * 16, salted_sha256="0b" * 32, tries_left=tries_left
+    )
+
+
+def whole_job(number: int = 1) -> tuple[AnyEvent, ...]:
+    """A job from accept to end."""
+    return (
+        accept(number),
+        running(number),
+        begun(number),
+        ended_step(number),
+        waiting(number),
+        running(number),
+        ended(number),
+    )
+
+
+def varied() -> tuple[AnyEvent, ...]:
+    """Every projection has something to hold after these."""
+    redeemed, open_token = token("01" * 32), token("02" * 32)
+    return (
+        started(),
+        redeemed,
+        open_token,
+        *whole_job(1),
+        accept(2, token_sha256=redeemed.token_sha256),
+        running(2),
+        begun(2),
+        latched(),
+        latched(tries_left=3),
+        accept(3, kind=JobKind.CHECK, claims=(), key=""),
+        accept(4, kind=JobKind.CHECK, claims=(), key=""),
+    )
+
+
+class Heard:
+    """An EventSink and an `on_fatal` that keep what they heard, for any thread to wait for."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, AnyEvent]]] = []
+        self.fatal: list[Exception] = []
+        self.fatal_told = threading.Event()
+
+    def __call__(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        self.batches.append(list(rows))
+
+    def on_fatal(self, error: Exception) -> None:
+        self.fatal.append(error)
+        self.fatal_told.set()
+
+    @property
+    def seqs(self) -> list[int]:
+        return [seq for batch in self.batches for seq, _ in batch]
+
+
+@contextmanager
+def journal(folder: Path, heard: Heard | None = None, **options: Any) -> Iterator[JournalWriter]:
+    """A started writer over a journal in `folder`."""
+    heard = heard or Heard()
+    writer = JournalWriter(folder / JOURNAL_NAME, sink=heard, on_fatal=heard.on_fatal, **options)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Reader]:
+    """A reader of the journal in `folder`."""
+    reader = Reader(folder / JOURNAL_NAME)
+    try:
+        yield reader
+    finally:
+        reader.close()
