@@ -1,0 +1,125 @@
+"""When a simulated control_disk seals and clears: pure functions from its memory to the next one.
+
+Knows no disk, no session and no wire; each function raises Denied or returns what the group becomes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import msgspec
+
+from taxagent.device import refusals
+from taxagent.model.device import SealOrder
+from taxagent.model.period import first_day, last_day, period_of
+from taxagent.simulator.denial import Denied
+from taxagent.simulator.sealing import ClearTicket, ClockTicket, SealError, unsealed
+from taxagent.simulator.state import TICKETS_KEPT, GroupMemory, Memory
+
+DAY_BEGINS = dt.time(0, 5)  # nothing is sealed or cleared before it, by the device's clock
+OVERDUE_DAYS = 90
+_DAY = dt.timedelta(days=1)
+
+
+def after_seal(group: GroupMemory, order: SealOrder, now: dt.datetime, *, pending: int) -> GroupMemory:
+    """Return the group after SEAL: the oldest closed month only, and only from the expected state."""
+    last = group.last_report
+    if now.time() < DAY_BEGINS:
+        raise Denied(refusals.TOO_EARLY)
+    if order.period_to <= last:
+        raise Denied(refusals.ALREADY_SEALED)
+    if order.expected_last_report != last:
+        raise Denied(refusals.CAS_FAILED)
+    if (now.date() - (last + _DAY)).days > OVERDUE_DAYS:
+        raise Denied(refusals.OVERDUE)
+    if order.period_from != last + _DAY or order.period_to != last_day(period_of(order.period_from)):
+        raise Denied(refusals.OUT_OF_ORDER)
+    if order.period_to >= first_day(period_of(now.date())):
+        raise Denied(refusals.PERIOD_NOT_ENDED)
+    if pending:
+        raise Denied(refusals.UPLOAD_PENDING)
+    return msgspec.structs.replace(group, last_report=order.period_to)
+
+
+def after_clock_ticket(memory: Memory, data: bytes, now: dt.datetime) -> Memory:
+    """Return the memory after the clock ticket: it lets its clear ticket in, and mends a clock that is slow.
+
+    The clock never goes back: a ticket fetched at 23:59 and written at 00:01 must not turn the month back.
+    """
+    ticket = _genuine_clock_ticket(memory, data)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest in memory.clock_tickets:
+        raise Denied(refusals.CLOCK_TICKET_ALREADY)
+    if ticket.serial <= memory.clock_serial:
+        raise Denied(refusals.TICKET_STALE)
+    behind_ms = max(0, (ticket.clock - now) // dt.timedelta(milliseconds=1))
+    return msgspec.structs.replace(
+        memory,
+        clock_offset_ms=memory.clock_offset_ms + behind_ms,
+        clock_ticket_no=ticket.ticket_no,
+        clock_serial=ticket.serial,
+        clock_tickets=(digest, *memory.clock_tickets)[:TICKETS_KEPT],
+    )
+
+
+def after_clear(
+    memory: Memory,
+    ticket: ClearTicket,
+    data: bytes,
+    expected_deadline: dt.date,
+    now: dt.datetime,
+    *,
+    pending: int,
+) -> GroupMemory:
+    """Return the ticket's group after the clear: its deadline is the ticket's, nothing else changes."""
+    group = memory.group(ticket.group)
+    if ticket.device_no != memory.device_no or group is None:
+        raise Denied(refusals.TICKET_FOREIGN)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest in group.applied or group.invoicing_deadline >= ticket.deadline:
+        raise Denied(refusals.ALREADY_CLEARED)
+    if group.invoicing_deadline != expected_deadline:
+        raise Denied(refusals.CAS_FAILED)
+    if now.time() < DAY_BEGINS:
+        raise Denied(refusals.TOO_EARLY)
+    if ticket.serial <= group.ticket_serial:
+        raise Denied(refusals.TICKET_STALE)
+    if memory.clock_ticket_no != ticket.ticket_no:
+        raise Denied(refusals.CLOCK_TICKET_MISSING)
+    if group.last_report < last_day(ticket.period):
+        raise Denied(refusals.NOT_REPORTED)
+    if pending:
+        raise Denied(refusals.UPLOAD_PENDING)
+    return msgspec.structs.replace(
+        group,
+        invoicing_deadline=ticket.deadline,
+        ticket_serial=ticket.serial,
+        applied=(digest, *group.applied)[:TICKETS_KEPT],
+    )
+
+
+def genuine_clear_ticket(data: bytes) -> ClearTicket:
+    """Return the clear ticket in `data`. Raises Denied where the bureau did not sign it."""
+    try:
+        return unsealed(data, ClearTicket)
+    except SealError as error:
+        raise Denied(refusals.TICKET_FORGED) from error
+
+
+def group_of(data: bytes) -> str:
+    """Return the group that a clear ticket names, "" where it is none."""
+    try:
+        return unsealed(data, ClearTicket).group
+    except SealError:
+        return ""
+
+
+def _genuine_clock_ticket(memory: Memory, data: bytes) -> ClockTicket:
+    try:
+        ticket = unsealed(data, ClockTicket)
+    except SealError as error:
+        raise Denied(refusals.TICKET_FORGED) from error
+    if ticket.device_no != memory.device_no:
+        raise Denied(refusals.TICKET_FOREIGN)
+    return ticket

@@ -1,0 +1,219 @@
+"""A simulated device's birth certificate: the TOML file that says what it is and what it has on it.
+
+Knows nothing of the device's behaviour or of USB.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from taxagent.device.commands import Command
+from taxagent.model.device import DeviceKind
+from taxagent.model.errors import AgentError
+from taxagent.model.invoice import INVOICE_TYPES, InvoiceMark
+from taxagent.model.period import Period, first_day, last_day, period
+from taxagent.model.value import Value, to_json
+
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+Fen = Annotated[int, Meta(ge=0, le=10**15)]
+SignedFen = Annotated[int, Meta(ge=-(10**15), le=10**15)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Milliseconds = Annotated[int, Meta(ge=0, le=600_000)]
+Code = Annotated[str, Meta(pattern=r"^([0-9]{10}|[0-9]{12})$")]
+Number = Annotated[str, Meta(pattern=r"^[0-9]{8}$")]
+LocalTime = Annotated[dt.datetime, Meta(tz=False)]
+Month = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+
+COMMANDS = tuple(command.name.lower() for command in Command)
+"""The commands of the device, by the names that latencies and fault scripts use."""
+
+
+class Section(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Part of a scenario; unknown keys are refused."""
+
+
+class ClockScenario(Section, frozen=True, kw_only=True):
+    """Where the device's own clock stands."""
+
+    start: LocalTime | None = (
+        None  # at first power-on; without it the clock follows the host's (simulated) time
+    )
+    error_s: Annotated[int, Meta(ge=-31_536_000, le=31_536_000)] = 0  # how far it is ahead of that
+
+
+class Blanks(Section, frozen=True, kw_only=True):
+    """A run of blank invoices that the taxpayer bought; without a day it was there from the beginning."""
+
+    code: Code
+    number_from: Number
+    count: Annotated[int, Meta(ge=1, le=10_000_000)]
+    bought_on: dt.date | None = None
+
+
+class Returned(Section, frozen=True, kw_only=True):
+    """Blank invoices given back to the bureau."""
+
+    on: dt.date
+    count: Annotated[int, Meta(ge=1, le=10_000_000)]
+
+
+class ListedInvoice(Section, frozen=True, kw_only=True):
+    """An invoice that the scenario spells out."""
+
+    code: Code
+    number: Number
+    issued_at: LocalTime
+    mark: InvoiceMark = InvoiceMark.POSITIVE
+    amount: SignedFen = 0
+    tax: SignedFen = 0
+    buyer: Annotated[str, Meta(max_length=100)] = ""
+    uploaded: bool = True
+
+
+class Generated(Section, frozen=True, kw_only=True):
+    """Invoices made up from a seed: the same seed gives the same invoices for ever."""
+
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    months: Annotated[tuple[Month, ...], Meta(min_length=1, max_length=60)]
+    per_month: Annotated[int, Meta(ge=1, le=1_000_000)]
+    amount_min: Fen = 1_000
+    amount_max: Fen = 100_000_00
+    tax_percent: Percent = 13
+    voided_percent: Percent = 4  # 正废
+    red_percent: Percent = 3  # 负数
+    blank_voided_percent: Percent = 1  # 空废
+    pending: Count = 0  # this many of the newest are not uploaded
+
+
+class TypeScenario(Section, frozen=True, kw_only=True):
+    """One invoice type: its limits, where it stands, and its invoices."""
+
+    invoice_type: str
+    invoicing_deadline: dt.date
+    last_report: dt.date
+    single_limit: Fen = 10_000_000
+    month_limit: Fen = 1_000_000_000
+    offline_hours: Annotated[int, Meta(ge=0, le=10_000)] = 72
+    offline_amount: Fen = 100_000_000
+    upload_deadline: dt.date | None = None
+    closing_error: Annotated[int, Meta(ge=-1000, le=1000)] = 0  # a fault: what `closing` is wrong by
+    stock: tuple[Blanks, ...] = ()
+    returned: tuple[Returned, ...] = ()
+    invoices: tuple[ListedInvoice, ...] = ()
+    generate: Generated | None = None
+
+
+class Scenario(Section, frozen=True, kw_only=True):
+    """A simulated device. Every key is in scenarios/control_disk.toml with what it means."""
+
+    device_no: Annotated[str, Meta(pattern=r"^[0-9]{12}$")]
+    kind: DeviceKind
+    taxpayer_id: Annotated[str, Meta(pattern=r"^[0-9A-Z]{15,20}$")]
+    taxpayer_name: Annotated[str, Meta(min_length=1, max_length=100)]
+    terminal_no: Annotated[int, Meta(ge=0, le=999)] = 0
+    password: Annotated[str, Meta(min_length=1, max_length=32)]
+    tries: Annotated[int, Meta(ge=1, le=15)] = 5
+    firmware: Annotated[str, Meta(pattern=r"^[0-9A-Za-z._-]{1,16}$")] = "1.0.0"
+    registered: bool = True
+    broken: bool = False  # SELF_TEST finds the hardware broken
+    certificate_from: dt.date
+    certificate_to: dt.date
+    capacity: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
+    clock: ClockScenario = ClockScenario()
+    latency_ms: dict[str, Milliseconds] = {}
+    types: Annotated[tuple[TypeScenario, ...], Meta(min_length=1, max_length=8)]
+
+    def sha256(self) -> str:
+        """Return the hash that names this scenario in the state file."""
+        return hashlib.sha256(to_json(self)).hexdigest()
+
+    def latency(self, command: str) -> int:
+        """Return the milliseconds that the device takes for `command`."""
+        return self.latency_ms.get(command, self.latency_ms.get("default", 0))
+
+
+def invalid(source: str, key: str, problem: str) -> AgentError:
+    """Return the error for a value that a scenario must not hold."""
+    return AgentError("SCENARIO_INVALID", file=source, key=key, problem=problem)
+
+
+def load(path: Path) -> Scenario:
+    """Return the scenario in the file. Raises AgentError SCENARIO_INVALID with file, key and problem."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid(str(path), "", f"cannot be read: {error}") from error
+    return scenario_of(text, source=str(path))
+
+
+def scenario_of(text: str, *, source: str = "scenario") -> Scenario:
+    """Return the scenario written in TOML. Raises AgentError SCENARIO_INVALID with the key's path."""
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), type=Scenario)
+    except tomllib.TOMLDecodeError as error:
+        raise invalid(source, "", f"is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        raise invalid(source, where.strip("`.") or "(top level)", problem) from error
+    for key, problem in _contradictions(scenario):
+        raise invalid(source, key, problem)
+    return scenario
+
+
+def _contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    if scenario.kind is not DeviceKind.CONTROL_DISK:
+        yield "kind", "allowed: control_disk (the only kind that is simulated so far)"
+    if len(scenario.taxpayer_id) not in {15, 17, 18, 20}:
+        yield "taxpayer_id", "allowed: 15, 17, 18 or 20 characters of 0-9 and A-Z"
+    if scenario.certificate_to < scenario.certificate_from:
+        yield "certificate_to", "must not lie before certificate_from"
+    for name in scenario.latency_ms:
+        if name not in (*COMMANDS, "default"):
+            yield f"latency_ms.{name}", f"allowed: default, {', '.join(COMMANDS)}"
+    names = [kind.invoice_type for kind in scenario.types]
+    for index, kind in enumerate(scenario.types):
+        where = f"types[{index}]"
+        if names.index(kind.invoice_type) != index:
+            yield f"{where}.invoice_type", f"{kind.invoice_type} stands twice"
+        yield from ((f"{where}.{key}", problem) for key, problem in _type_contradictions(kind))
+
+
+def _type_contradictions(kind: TypeScenario) -> Iterator[tuple[str, str]]:
+    if kind.invoice_type not in INVOICE_TYPES:
+        yield "invoice_type", f"allowed: {', '.join(INVOICE_TYPES)}"
+    if kind.last_report != last_day(period(kind.last_report.isoformat()[:7])):
+        yield "last_report", "must be the last day of a month (this kind stores an inclusive date)"
+    if kind.invoicing_deadline <= kind.last_report:
+        yield "invoicing_deadline", "must lie after last_report"
+    for index, listed in enumerate(kind.invoices):
+        if listed.mark is InvoiceMark.BLANK_VOIDED and (listed.amount or listed.tax):
+            yield f"invoices[{index}].amount", "must be 0: a voided blank has no sums"
+        if listed.mark in _RED and (listed.amount > 0 or listed.tax > 0):
+            yield f"invoices[{index}].amount", "must be <= 0 for a red invoice"
+        if listed.mark in _BLUE and (listed.amount < 0 or listed.tax < 0):
+            yield f"invoices[{index}].amount", "must be >= 0 for an invoice that is not red"
+    if kind.generate and kind.generate.amount_max < kind.generate.amount_min:
+        yield "generate.amount_max", "must not be less than generate.amount_min"
+    if kind.generate and _share(kind.generate) > 100:
+        yield "generate.voided_percent", "voided, red and blank_voided percents must not exceed 100 together"
+
+
+_RED = frozenset({InvoiceMark.NEGATIVE, InvoiceMark.NEGATIVE_VOIDED})
+_BLUE = frozenset({InvoiceMark.POSITIVE, InvoiceMark.POSITIVE_VOIDED})
+
+
+def _share(generate: Generated) -> int:
+    return generate.voided_percent + generate.red_percent + generate.blank_voided_percent
+
+
+def days_of(month: str) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day of a month of the scenario."""
+    return first_day(Period(month)), last_day(Period(month))

@@ -1,0 +1,151 @@
+"""What a simulated device remembers without power, and its log of writes: both on disk before it answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import msgspec
+
+from taxagent.device.commands import REMEMBERED_SUMMARIES
+from taxagent.model.device import WriteRecord
+from taxagent.model.period import Period
+from taxagent.model.value import Value, from_json, to_json
+from taxagent.simulator.scenario import invalid
+
+TICKETS_KEPT = 8  # hashes of accepted tickets
+
+
+class GroupMemory(Value, frozen=True, kw_only=True):
+    """Where one group (here: one invoice type) stands."""
+
+    group: str
+    last_report: dt.date
+    invoicing_deadline: dt.date
+    ticket_serial: int = 0  # of the newest clear ticket that was accepted
+    applied: tuple[str, ...] = ()  # SHA-256 of the clear tickets that were accepted, newest first
+
+
+class KeptSummary(Value, frozen=True, kw_only=True):
+    """The sealed summary of a period."""
+
+    group: str
+    period: Period
+    summary: bytes
+
+
+class Memory(Value, frozen=True, kw_only=True):
+    """All that survives a power cycle."""
+
+    device_no: str
+    scenario_sha256: str
+    password: str
+    tries_left: int
+    clock_offset_ms: int  # the device's clock minus its base clock
+    groups: tuple[GroupMemory, ...]
+    summaries: tuple[KeptSummary, ...] = ()  # newest first
+    clock_ticket_no: str = ""  # of the last clock ticket: the clear ticket that it lets in
+    clock_serial: int = 0
+    clock_tickets: tuple[str, ...] = ()  # SHA-256, newest first
+    uploaded_until: dt.datetime | None = None  # invoices issued until then count as uploaded
+    write_no: int = 0
+    writes: tuple[WriteRecord, ...] = ()  # newest first
+
+    def group(self, name: str) -> GroupMemory | None:
+        """Return the memory of that group, or None where the device has no such group."""
+        return next((group for group in self.groups if group.group == name), None)
+
+    def with_group(self, changed: GroupMemory) -> Memory:
+        """Return a memory in which `changed` stands in place of the group of its name."""
+        groups = tuple(changed if g.group == changed.group else g for g in self.groups)
+        return msgspec.structs.replace(self, groups=groups)
+
+
+def with_summary(memory: Memory, summary: KeptSummary) -> Memory:
+    """Return `memory` with one more summary; only the group's newest 12 are kept."""
+    same = [kept for kept in memory.summaries if kept.group == summary.group]
+    others = tuple(kept for kept in memory.summaries if kept.group != summary.group)
+    newest = (summary, *same)[:REMEMBERED_SUMMARIES]
+    return msgspec.structs.replace(memory, summaries=newest + others)
+
+
+class LoggedWrite(Value, frozen=True, kw_only=True):
+    """One line of the write log; what the device executed or refused, for a judge to read."""
+
+    at_ms: int  # real UTC
+    device_clock: dt.datetime
+    device_no: str
+    group: str  # "" where the write is not about one
+    code: str  # of the refusal; "" where it was accepted
+    write: WriteRecord
+
+
+class DeviceStore:
+    """The files of one device: `<device_no>.state.json` and `<device_no>.writes.jsonl`."""
+
+    def __init__(self, directory: Path, device_no: str) -> None:
+        """Create the directory where it is missing. Raises OSError where that cannot be done."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self.state_path = directory / f"{device_no}.state.json"
+        self.log_path = directory / f"{device_no}.writes.jsonl"
+
+    def load(self) -> Memory | None:
+        """Return what was kept, or None. Raises AgentError SCENARIO_INVALID for a broken file."""
+        try:
+            return from_json(self.state_path.read_bytes(), Memory)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, OSError) as error:
+            raise invalid(str(self.state_path), "", str(error)) from error
+
+    def save(self, memory: Memory) -> None:
+        """Replace the state file as a whole; it is on disk when this returns."""
+        fresh = self.state_path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(to_json(memory))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.state_path)
+        self._sync_directory()
+
+    def log(self, line: LoggedWrite) -> None:
+        """Append to the write log; the line is on disk when this returns."""
+        new = not self.log_path.exists()
+        with self.log_path.open("ab") as file:
+            file.write(to_json(line) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            self._sync_directory()
+
+    def logged(self) -> tuple[LoggedWrite, ...]:
+        """Return the write log, oldest first."""
+        return read_log(self.log_path)
+
+    def forget(self) -> None:
+        """Remove both files: the device is new again."""
+        self.state_path.unlink(missing_ok=True)
+        self.log_path.unlink(missing_ok=True)
+
+    def _sync_directory(self) -> None:
+        if os.name == "nt":  # a directory cannot be opened there
+            return
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_log(path: Path) -> tuple[LoggedWrite, ...]:
+    """Return the write log in the file, oldest first; () where there is none.
+
+    A last line that a crash cut short is left out: its write was never answered.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return ()
+    return tuple(from_json(line, LoggedWrite) for line in lines)
