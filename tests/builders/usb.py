@@ -1,4 +1,4 @@
-"""USB things to test against: the disk that `usbip` brings, and a device that plays a script of bad manners."""
+"""USB things to test against: the disk that `usbip` brings, and a device with a script of bad manners."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from usbip.protocol import (
 
 from taxagent.device.bulk_only import BulkOnly, Csw, encode_csw
 from taxagent.device.usbip_backend import UsbipBackend
-from taxagent.device.usbip_client import Connect, in_process, over_tcp
+from taxagent.device.usbip_server import Connect, in_process, over_tcp
 
 BULK_IN, BULK_OUT = 0x81, 0x02
 CANDIDATE = bytes((7, 0x24)) + b"TCDP\x01"
@@ -84,7 +84,9 @@ def opened(connect: Connect) -> usb.core.Device:
     backend.refresh()
     device = usb.core.find(backend=backend)
     assert device is not None
-    if not device._ctx.backend.get_configuration(device._ctx.managed_open()):
+    try:
+        device.get_active_configuration()
+    except usb.core.USBError:
         device.set_configuration()
     return device
 
@@ -169,6 +171,8 @@ def unplug() -> Act:
 
 
 _DEVICE = struct.pack("<BBHBBBBHHHBBBB", 18, 1, 0x0200, 0, 0, 0, 64, 0x1209, 0x7C01, 0x0100, 1, 2, 0, 1)
+
+_STRINGS = {1: "Maker", 2: "Thing"}
 
 
 def _configuration(extra: bytes) -> bytes:
@@ -287,7 +291,7 @@ class ScriptedDevice:
         if value >> 8 == 2:
             return _configuration(self.extra), 0
         if value >> 8 == 3 and self.strings:
-            text = {0: b"\x09\x04", 1: "Maker".encode("utf-16-le"), 2: "Thing".encode("utf-16-le")}[value & 0xFF]
+            text = b"\x09\x04" if value & 0xFF == 0 else _STRINGS[value & 0xFF].encode("utf-16-le")
             return bytes((len(text) + 2, 3)) + text, 0
         return b"", -32
 

@@ -117,7 +117,7 @@ class BulkOnly:
         self._deadline = self._monotonic() + timeout_ms / 1000
         self._tag = self._tag % 0xFFFFFFFF + 1
         length = len(data_out) or data_in
-        self._send_cbw(encode_cbw(self._tag, length, cdb, data_in=data_in > 0), bool(data_out))
+        self._send_cbw(encode_cbw(self._tag, length, cdb, data_in=data_in > 0), data_follows=bool(data_out))
         csw = None
         if data_out:
             self._send_data(data_out)
@@ -134,7 +134,7 @@ class BulkOnly:
             self._broken(f"the device left {csw.residue} of {length} bytes unread")
         return csw.status
 
-    def _send_cbw(self, cbw: bytes, data_follows: bool) -> None:
+    def _send_cbw(self, cbw: bytes, *, data_follows: bool) -> None:
         try:
             sent = self._device.write(self._out, cbw, self._left_ms())
         except usb.core.USBError as error:
@@ -230,7 +230,7 @@ class BulkOnly:
         except usb.core.USBTimeoutError:
             return True
         except usb.core.USBError as error:
-            return error.errno == errno.EPIPE
+            return bool(error.errno == errno.EPIPE)
         return True
 
     def _left_ms(self) -> int:

@@ -112,7 +112,9 @@ def parse_configuration(data: bytes) -> ConfigurationDescriptor:
     """Return the configuration with all its interfaces; DescriptorError where the bytes do not add up."""
     if total_length(data) != len(data):
         raise DescriptorError(f"{len(data)} bytes of a configuration of {total_length(data)}")
-    head = dict(zip(ConfigurationDescriptor.__struct_fields__, _CONFIGURATION.unpack_from(data), strict=False))
+    head = dict(
+        zip(ConfigurationDescriptor.__struct_fields__, _CONFIGURATION.unpack_from(data), strict=False)
+    )
     own, interfaces = b"", list[InterfaceDescriptor]()
     for part in _parts(data[data[0] :]):
         if part[1] == INTERFACE:

@@ -7,45 +7,36 @@ mass storage commands or tax-control devices.
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import re
-import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import usb.backend
 import usb.core
 
-from taxagent.device import descriptors, usbip_client
 from taxagent.device.descriptors import (
     ConfigurationDescriptor,
     DeviceDescriptor,
     EndpointDescriptor,
     InterfaceDescriptor,
 )
-from taxagent.device.usbip_client import Attachment, Connect, ExportedDevice
+from taxagent.device.usbip_client import Attachment
+from taxagent.device.usbip_requests import (
+    announced,
+    as_libusb,
+    control_in,
+    control_out,
+    imported,
+    read_descriptors,
+    usb_error,
+)
+from taxagent.device.usbip_server import Connect, ExportedDevice, Gone, exported
 
-_CONTROL_MS = 2000
 _MASS_STORAGE = (0x08, 0x06, 0x50)
-_MOST_CONFIGURATION = 64 * 1024
-_SETUP = struct.Struct("<BBHHH")
 _SPEED = {1: 1, 2: 2, 3: 3, 5: 4, 6: 5}  # the kernel's usb_device_speed -> libusb_speed
-_STATUS_BUSY = 2  # ST_DEV_BUSY of an import
-
-# errno -> (libusb's code, its words)
-_LIBUSB = {
-    errno.EIO: (-1, "Input/Output Error"),
-    errno.ENODEV: (-4, "No such device (it may have been disconnected)"),
-    errno.ENOENT: (-5, "Entity not found"),
-    errno.EBUSY: (-6, "Resource busy"),
-    errno.ETIMEDOUT: (-7, "Operation timed out"),
-    errno.EOVERFLOW: (-8, "Overflow"),
-    errno.EPIPE: (-9, "Pipe error"),
-}
-# URB status (a Linux errno, whatever the host) -> errno; everything else is EIO, as in libusb
-_URB_STATUS = {-19: errno.ENODEV, -32: errno.EPIPE, -75: errno.EOVERFLOW, -108: errno.ENODEV}
 
 
 @dataclass(eq=False)
@@ -85,12 +76,12 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
         """Ask the server what is plugged; read the descriptors of new mass-storage devices.
 
         Over USB/IP reading descriptors means importing, so no other device is ever asked for them. Raises
-        OSError or usbip_client.Gone where the server is not there; then nothing is plugged.
+        OSError or Gone where the server is not there; then nothing is plugged.
         """
         with self._refreshing:
             try:
-                devices = usbip_client.exported(self._connect)
-            except (OSError, usbip_client.Gone):
+                devices = exported(self._connect)
+            except (OSError, Gone):
                 self.forget()
                 raise
             for busid in set(self._table) - {device.busid for device in devices}:
@@ -120,9 +111,11 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
             if known is None:
                 self._arrivals += 1
             arrival = known.arrival if known else self._arrivals
-        plugged = Plugged(device, arrival, _announced(device))
+        plugged = Plugged(device, arrival, announced(device))
         if _MASS_STORAGE in device.interfaces:
-            _read_descriptors(plugged, self._connect)
+            # Held by another client, or broken: asked again at the next refresh.
+            with contextlib.suppress(usb.core.USBError):
+                plugged.device, plugged.configurations = read_descriptors(self._connect, device.busid)
         with self._lock:
             self._table[device.busid] = plugged
 
@@ -152,7 +145,7 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
 
     def get_configuration_descriptor(self, dev: Plugged, config: int) -> ConfigurationDescriptor:
         if config >= len(dev.configurations):
-            raise _error(errno.ENOENT)
+            raise usb_error(errno.ENOENT)
         return dev.configurations[config]
 
     def get_interface_descriptor(self, dev: Plugged, intf: int, alt: int, config: int) -> InterfaceDescriptor:
@@ -169,12 +162,12 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
         busid = dev.exported.busid
         with self._lock:
             if self._table.get(busid) is not dev:
-                raise _error(errno.ENODEV)
+                raise usb_error(errno.ENODEV)
             if busid in self._open:
-                raise _error(errno.EBUSY)
+                raise usb_error(errno.EBUSY)
             self._open[busid] = None
         try:
-            handle = Handle(dev, _imported(self._connect, busid))
+            handle = Handle(dev, imported(self._connect, busid))
         except usb.core.USBError:
             with self._lock:
                 del self._open[busid]
@@ -184,7 +177,7 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
             unplugged = self._table.get(busid) is not dev
         if unplugged:
             self.close_device(handle)
-            raise _error(errno.ENODEV)
+            raise usb_error(errno.ENODEV)
         return handle
 
     def close_device(self, dev_handle: Handle) -> None:
@@ -198,18 +191,18 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
                 del self._open[busid]
 
     def get_configuration(self, dev_handle: Handle) -> int:
-        data = _control_in(dev_handle.attachment, 0x80, 0x08, 0, 0, 1)
+        data = control_in(dev_handle.attachment, 0x80, 0x08, 0, 0, 1)
         return data[0] if data else 0
 
     def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
-        _control_out(dev_handle.attachment, 0x00, 0x09, config_value, 0)
+        control_out(dev_handle.attachment, 0x00, 0x09, config_value, 0)
 
     def set_interface_altsetting(self, dev_handle: Handle, intf: int, altsetting: int) -> None:
-        _control_out(dev_handle.attachment, 0x01, 0x0B, altsetting, intf)
+        control_out(dev_handle.attachment, 0x01, 0x0B, altsetting, intf)
 
     def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         if dev_handle.attachment.gone:
-            raise _error(errno.ENODEV)
+            raise usb_error(errno.ENODEV)
         dev_handle.claimed.add(intf)  # the import already excludes everyone else
 
     def release_interface(self, dev_handle: Handle, intf: int) -> None:
@@ -219,24 +212,24 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
         return False
 
     def detach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
-        raise _error(errno.ENOENT)
+        raise usb_error(errno.ENOENT)
 
     def attach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
-        raise _error(errno.ENOENT)
+        raise usb_error(errno.ENOENT)
 
     # ---- usb.backend.IBackend: transfers
 
     def bulk_write(self, dev_handle: Handle, ep: int, intf: int, data: array.array[int], timeout: int) -> int:
-        with _as_libusb():
+        with as_libusb():
             return dev_handle.attachment.write(ep & 0x0F, data.tobytes(), timeout)
 
     def bulk_read(self, dev_handle: Handle, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
-        with _as_libusb(), memoryview(buff).cast("B") as view:
+        with as_libusb(), memoryview(buff).cast("B") as view:
             data = dev_handle.attachment.read(ep & 0x0F, len(view), timeout)
             view[: len(data)] = data
             return len(data)
 
-    def ctrl_transfer(  # noqa: PLR0913, PLR0917  (the signature is pyusb's)
+    def ctrl_transfer(
         self,
         dev_handle: Handle,
         bmRequestType: int,  # noqa: N803
@@ -248,18 +241,18 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
     ) -> int:
         setup = (bmRequestType, bRequest, wValue, wIndex)
         if not bmRequestType & 0x80:
-            return _control_out(dev_handle.attachment, *setup, data.tobytes(), timeout)
+            return control_out(dev_handle.attachment, *setup, data.tobytes(), timeout)
         with memoryview(data).cast("B") as view:
-            answer = _control_in(dev_handle.attachment, *setup, len(view), timeout)
+            answer = control_in(dev_handle.attachment, *setup, len(view), timeout)
             view[: len(answer)] = answer
             return len(answer)
 
     def clear_halt(self, dev_handle: Handle, ep: int) -> None:
-        _control_out(dev_handle.attachment, 0x02, 0x01, 0, ep)  # CLEAR_FEATURE(ENDPOINT_HALT)
+        control_out(dev_handle.attachment, 0x02, 0x01, 0, ep)  # CLEAR_FEATURE(ENDPOINT_HALT)
 
     def reset_device(self, dev_handle: Handle) -> None:
         # SET_FEATURE(PORT_RESET) to the hub's port: what the kernel's server takes as a reset of the device.
-        _control_out(dev_handle.attachment, 0x23, 0x03, 4, 0)
+        control_out(dev_handle.attachment, 0x23, 0x03, 4, 0)
 
 
 class _Placed:
@@ -267,95 +260,3 @@ class _Placed:
 
     def __init__(self, device: DeviceDescriptor, **place: object) -> None:
         self.__dict__.update({name: getattr(device, name) for name in device.__struct_fields__}, **place)
-
-
-def _announced(device: ExportedDevice) -> DeviceDescriptor:
-    """Return what the server's list says as a device descriptor."""
-    return DeviceDescriptor(
-        bcdUSB=0x0200,
-        bDeviceClass=device.device_class,
-        bDeviceSubClass=device.device_subclass,
-        bDeviceProtocol=device.device_protocol,
-        bMaxPacketSize0=64,
-        idVendor=device.vendor_id,
-        idProduct=device.product_id,
-        bcdDevice=device.bcd_device,
-        iManufacturer=0,
-        iProduct=0,
-        iSerialNumber=0,
-        bNumConfigurations=device.configurations,
-    )
-
-
-def _read_descriptors(plugged: Plugged, connect: Connect) -> None:
-    """Import the device, read its descriptors, give it back. Leaves `plugged` as it is where that fails."""
-    try:
-        attachment = _imported(connect, plugged.exported.busid)
-    except usb.core.USBError:
-        return
-    try:
-        device = descriptors.parse_device(_descriptor(attachment, descriptors.DEVICE, 0, descriptors.DEVICE_SIZE))
-        found = []
-        for index in range(device.bNumConfigurations):
-            head = _descriptor(attachment, descriptors.CONFIGURATION, index, descriptors.CONFIGURATION_SIZE)
-            size = min(descriptors.total_length(head), _MOST_CONFIGURATION - 1)
-            whole = _descriptor(attachment, descriptors.CONFIGURATION, index, size)
-            found.append(descriptors.parse_configuration(whole))
-        plugged.device, plugged.configurations = device, tuple(found)
-    except (usb.core.USBError, descriptors.DescriptorError):
-        return
-    finally:
-        attachment.close()
-
-
-def _descriptor(attachment: Attachment, kind: int, index: int, size: int) -> bytes:
-    return _control_in(attachment, 0x80, 0x06, kind << 8 | index, 0, size)
-
-
-def _imported(connect: Connect, busid: str) -> Attachment:
-    try:
-        return Attachment(connect, busid)
-    except usbip_client.ImportRefused as error:
-        raise _error(errno.EBUSY if error.status == _STATUS_BUSY else errno.ENODEV) from error
-    except (OSError, usbip_client.Gone) as error:
-        raise _error(errno.ENODEV) from error
-
-
-def _control_in(  # noqa: PLR0913, PLR0917  (a setup packet has these fields)
-    attachment: Attachment, kind: int, request: int, value: int, index: int, size: int, timeout: int = _CONTROL_MS
-) -> bytes:
-    with _as_libusb():
-        return attachment.read(0, size, timeout, _SETUP.pack(kind, request, value, index, size))
-
-
-def _control_out(  # noqa: PLR0913, PLR0917  (a setup packet has these fields)
-    attachment: Attachment,
-    kind: int,
-    request: int,
-    value: int,
-    index: int,
-    data: bytes = b"",
-    timeout: int = _CONTROL_MS,
-) -> int:
-    with _as_libusb():
-        attachment.write(0, data, timeout, _SETUP.pack(kind, request, value, index, len(data)))
-        return len(data)
-
-
-@contextmanager
-def _as_libusb() -> Iterator[None]:
-    """Turn the client's errors into those of pyusb's libusb backend."""
-    try:
-        yield
-    except usbip_client.TransferTimeout as error:
-        raise _error(errno.ETIMEDOUT) from error
-    except usbip_client.Gone as error:
-        raise _error(errno.ENODEV) from error
-    except usbip_client.TransferFailed as error:
-        raise _error(_URB_STATUS.get(error.status, errno.EIO)) from error
-
-
-def _error(number: int) -> usb.core.USBError:
-    code, words = _LIBUSB[number]
-    kind = usb.core.USBTimeoutError if number == errno.ETIMEDOUT else usb.core.USBError
-    return kind(words, code, number)
