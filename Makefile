@@ -18,7 +18,7 @@ CHECKS := check-format check-lint check-types check-imports check-docs
 
 .PHONY: demo test check $(CHECKS) format bench clean help requirements
 
-demo: $(STAMP) ## Watch a simulated device being reported, declared and cleared (about 20 s)
+demo: $(STAMP) ## Watch a simulated device being reported, declared and cleared (under 20 s)
 	@$(BIN)/taxagent demo $(ARGS)
 
 test: $(STAMP) ## Run all tests in random order, with branch coverage
@@ -65,7 +65,7 @@ help: ## Show this list
 
 $(STAMP): requirements.txt client/pyproject.toml agent/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=... ")'
-	@[ -x $(PY) ] || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@[ -x $(BIN)/pip ] || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "filling $(VENV) from requirements.txt"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \

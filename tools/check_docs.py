@@ -21,6 +21,7 @@ TESTED = re.compile(r"^<!-- tested by (\S+) -->$")
 ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 ONE_MACHINE = re.compile(r"(?<![\w.$}>-])/(?:work|root|Users/\w+|home/\w+)/[\w.]|[A-Z]:\\Users\\\w")
 INDEX = re.compile(r"https?:|--(?:extra-)?index-url|--find-links|--trusted-host|file:")
+INDEX_HOST = re.compile(r"pypi\.org|pythonhosted\.org")
 TWINS = (("README.md", "README.zh-CN.md"),)
 CHANGELOG_HEADINGS = ("Protocol", "Journal schema")
 
@@ -119,15 +120,18 @@ def index_names(root: Path) -> Iterator[str]:
 
 
 def machine_paths(root: Path, files: list[Path]) -> Iterator[str]:
-    """Yield a finding for each line that names a folder which only one machine has."""
+    """Yield a finding for each line that names a folder of one machine or a package index."""
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
         for number, line in enumerate(text.splitlines(), 1):
+            where = f"{path.relative_to(root)}:{number}"
             if mark := ONE_MACHINE.search(line):
-                yield f"{path.relative_to(root)}:{number}: a path of one machine: {mark[0]}..."
+                yield f"{where}: a path of one machine: {mark[0]}..."
+            if mark := INDEX_HOST.search(line):
+                yield f"{where}: names a package index: {mark[0]}"
 
 
 def tracked(root: Path) -> list[Path]:

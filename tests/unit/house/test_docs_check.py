@@ -99,6 +99,13 @@ def test_a_path_of_one_machine_is_found(tmp_path: Path) -> None:
     ]
 
 
+def test_a_package_index_is_found_in_any_file(tmp_path: Path) -> None:
+    mine = page(tmp_path, "a.py", "INDEX = 'files.python" + "hosted.org'\n")
+    assert list(check_docs.machine_paths(tmp_path, [mine])) == [
+        "a.py:1: names a package index: python" + "hosted.org"
+    ]
+
+
 def test_bytes_that_are_no_text_are_left_alone(tmp_path: Path) -> None:
     vector = tmp_path / "v.bin"
     vector.write_bytes(b"\xff\xfe" + b"/root" + b"/x")
