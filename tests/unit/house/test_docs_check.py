@@ -95,7 +95,7 @@ def test_a_path_of_one_machine_is_found(tmp_path: Path) -> None:
         tmp_path, "a.txt", "fine: ~/x /etc/taxagent /home/ homework/x\n" + "bad: " + "/home" + "/me/x\n"
     )
     assert list(check_docs.machine_paths(tmp_path, [mine])) == [
-        "a.txt:2: a path of one machine: /home/me/x..."
+        "a.txt:2: a path of one machine: " + "/home" + "/me/x..."
     ]
 
 
