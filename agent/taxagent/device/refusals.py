@@ -95,9 +95,10 @@ CLOCK_TICKET_ALREADY = _row(
     "09f10e", _RULE, 0x1E, "CLOCK_TICKET_ALREADY", "this clock ticket was written already"
 )
 PASSWORD_FORM = _row("09f10f", _WRONG, 0x1F, "DEVICE_REFUSED", "a password has 1 to 32 bytes")
+MEMORY_FULL = _row("09f110", _BROKEN, 0x33, "DEVICE_FULL", "no room for another invoice")
 
 # The codes of control disk and ukey.
-HARDWARE = _row("04", _BROKEN, 0x20, "DEVICE_BROKEN", "hardware error")
+HARDWARE = _row("04", _BROKEN, 0x20, "DEVICE_FAULTY", "hardware error")
 BAD_DATE = _row("092403", _WRONG, 0x21, "DEVICE_REFUSED", "bad date")
 PIN_WRONG = _row("0963cx", _RULE, 0x22, "PASSWORD_WRONG", "certificate PIN wrong, x tries left")
 PIN_BLOCKED = _row("096983", _RULE, 0x23, "PASSWORD_BLOCKED", "certificate PIN blocked")

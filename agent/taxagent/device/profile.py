@@ -1,0 +1,170 @@
+"""ports.Device by the profile TCDP/1: methods into commands, answers into values. Knows neither USB nor SCSI."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+from taxagent.device import commands
+from taxagent.device.commands import (
+    ClockTicketOrder,
+    Command,
+    InvoiceQuery,
+    LastError,
+    Nothing,
+    OfType,
+    P,
+    Password,
+    PasswordChange,
+    R,
+    Spec,
+    SummaryQuery,
+    TicketOrder,
+    TypeAndDays,
+    TypeChoice,
+    WriteQuery,
+)
+from taxagent.device.exchange import Call, Exchange
+from taxagent.device.tlv import WireError
+from taxagent.device.transport import Transport
+from taxagent.device.wire import NO_SESSION
+from taxagent.model.device import (
+    DeviceInfo,
+    DeviceKind,
+    Hello,
+    MonitorData,
+    OfflineState,
+    SealOrder,
+    Statistics,
+    Stock,
+    WriteRecord,
+)
+from taxagent.model.errors import AgentError, AnswerLost, DeviceRefused
+from taxagent.model.invoice import Invoice
+from taxagent.model.job import Effect
+from taxagent.model.period import Period
+
+_SPENDS_A_TRY = frozenset({Command.OPEN, Command.CHANGE_PASSWORD})
+_NOTHING = Nothing()
+
+
+class ProfileDevice:
+    """ports.Device over a transport: one claimed device that speaks TCDP/1, used by one thread."""
+
+    def __init__(self, transport: Transport, monotonic: Callable[[], float]) -> None:
+        """Talk over `transport`; `monotonic` returns seconds that never jump (ports.Clock.monotonic)."""
+        self._exchange = Exchange(transport, monotonic)
+        self._kind = DeviceKind.CONTROL_DISK  # until HELLO says
+
+    def hello(self) -> Hello:
+        """Start a session; the one before ends. Needs no password."""
+        self._exchange.begin(NO_SESSION)
+        hello = self._ask(commands.HELLO, _NOTHING)
+        self._exchange.begin(bytes.fromhex(hello.session))
+        self._kind = hello.kind
+        return hello
+
+    def open(self, password: str) -> None:
+        self._ask(commands.OPEN, Password(password=password))
+
+    def close(self) -> None:
+        with contextlib.suppress(AgentError):  # a device that is gone, or says no, is as good as closed
+            self._ask(commands.CLOSE, _NOTHING)
+
+    def change_password(self, password: str, new_password: str) -> None:
+        """Replace the password. Raises PasswordRefused where `password` is wrong: that spends a try."""
+        self._ask(commands.CHANGE_PASSWORD, PasswordChange(password=password, new_password=new_password))
+
+    def info(self) -> DeviceInfo:
+        return self._ask(commands.INFO, _NOTHING)
+
+    def clock(self) -> dt.datetime:
+        return self._ask(commands.CLOCK, _NOTHING).clock
+
+    def monitor(self) -> tuple[MonitorData, ...]:
+        return self._ask(commands.MONITOR, TypeChoice()).monitor
+
+    def stock(self, invoice_type: str) -> Stock:
+        return self._ask(commands.STOCK, OfType(invoice_type=invoice_type))
+
+    def statistics(self, invoice_type: str, day_from: dt.date, day_to: dt.date) -> Statistics:
+        days = TypeAndDays(invoice_type=invoice_type, date_from=day_from, date_to=day_to)
+        return self._ask(commands.STATISTICS, days)
+
+    def offline(self) -> tuple[OfflineState, ...]:
+        """Return what each type issued without the bureau, and what it still may."""
+        return self._ask(commands.OFFLINE, _NOTHING).offline
+
+    def invoices(self, invoice_type: str, day_from: dt.date, day_to: dt.date) -> Iterator[Invoice]:
+        cursor: bytes | None = None
+        while True:
+            query = InvoiceQuery(invoice_type=invoice_type, date_from=day_from, date_to=day_to, cursor=cursor)
+            page = self._ask(commands.INVOICES, query)
+            yield from page.invoices
+            if page.cursor is None:
+                return
+            if page.cursor == cursor or not page.invoices:
+                raise AnswerLost("DEVICE_GARBLED", what="INVOICES: a page that leads nowhere")
+            cursor = page.cursor
+
+    def find_invoice(self, code: str, number: str) -> Invoice | None:
+        try:
+            page = self._ask(commands.INVOICES, InvoiceQuery(code=code, number=number))
+        except DeviceRefused as refused:
+            if refused.fault == "NO_SUCH_DATA":
+                return None
+            raise
+        return next(iter(page.invoices), None)
+
+    def seal(self, order: SealOrder) -> None:
+        self._ask(commands.SEAL, order)
+
+    def seal_sha256(self, order: SealOrder) -> str:
+        return commands.payload_sha256(commands.SEAL.body(order))
+
+    def read_summary(self, group: str, month: Period) -> bytes:
+        return self._ask(commands.READ_SUMMARY, SummaryQuery(group=group, month=month)).summary
+
+    def apply_clock_ticket(self, ticket: bytes) -> None:
+        self._ask(commands.CLOCK_TICKET, ClockTicketOrder(ticket=ticket))
+
+    def apply_ticket(self, ticket: bytes, expected_deadline: dt.date) -> None:
+        order = TicketOrder(ticket=ticket, expected_deadline=expected_deadline)
+        self._ask(commands.APPLY_TICKET, order)
+
+    def clock_ticket_sha256(self, ticket: bytes) -> str:
+        return commands.payload_sha256(commands.CLOCK_TICKET.body(ClockTicketOrder(ticket=ticket)))
+
+    def ticket_sha256(self, ticket: bytes, expected_deadline: dt.date) -> str:
+        order = TicketOrder(ticket=ticket, expected_deadline=expected_deadline)
+        return commands.payload_sha256(commands.APPLY_TICKET.body(order))
+
+    def last_writes(self) -> tuple[WriteRecord, ...]:
+        query = WriteQuery(at_most=commands.REMEMBERED_WRITES)
+        return self._ask(commands.LAST_WRITE, query).writes
+
+    def last_error(self) -> LastError:
+        """Return the device's last refusal since it has power. Needs no password."""
+        return self._ask(commands.LAST_ERROR, _NOTHING)
+
+    def self_test(self) -> None:
+        self._ask(commands.SELF_TEST, _NOTHING)
+
+    def _ask(self, spec: Spec[P, R], params: P) -> R:
+        try:
+            body = self._exchange.ask(self._call(spec, params))
+        except WireError as error:  # longer than a frame can be: it never left
+            raise DeviceRefused("DEVICE_REFUSED", what=f"{spec.command.name}: {error}") from error
+        try:
+            return spec.result.decode(body)
+        except WireError as error:
+            raise AnswerLost("DEVICE_GARBLED", what=f"{spec.command.name}: {error}") from error
+
+    def _call(self, spec: Spec[P, R], params: P) -> Call:
+        return Call(
+            command=spec.command,
+            body=spec.body(params),
+            writes=commands.effect(spec.command, self._kind) is Effect.IRREVERSIBLE,
+            resend=spec.command not in _SPENDS_A_TRY,
+        )
