@@ -41,6 +41,7 @@ from taxagent.model.period import Period
 AT_MS = 1_795_561_200_000
 DEVICE_NO = "661000000001"
 SEAL = StepId(step=Step.SEAL, group="007", period="2026-10")
+ROOT = Path(__file__).parents[2]  # where a child process finds `tests`
 LIMIT_S = 30.0  # no test waits longer for anything
 
 
