@@ -45,7 +45,7 @@ class GatewayClient:
 
     Every method raises
     - BureauDown: certainly not carried out (BUREAU_DOWN not reached or no usable answer to a read,
-      BUREAU_BUSY, BUREAU_MAINTENANCE, BUREAU_CHALLENGE, BUREAU_GARBLED answer to a read);
+      BUREAU_BUSY, BUREAU_MAINTENANCE, CHALLENGE, BUREAU_GARBLED answer to a read);
     - AnswerLost (put_report, put_ticket, confirm): it may have been carried out
       (ANSWER_LOST, BUREAU_GARBLED);
     - BureauRefused: the bureau's no in its words, or BUREAU_AUTH where a certificate was refused.

@@ -135,7 +135,7 @@ class Exchange:
             context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
         except (OSError, ValueError) as error:
             files = f"{settings.ca}, {settings.certificate}, {settings.key}"
-            raise BureauRefused("BUREAU_AUTH", cause=f"{error} ({files})", bureau_text="") from error
+            raise BureauRefused("BUREAU_AUTH", what=f"{error} ({files})") from error
         return context
 
     def _body(self, response: httpx.Response, begun: float) -> bytes:
@@ -143,21 +143,21 @@ class Exchange:
         for chunk in response.iter_bytes():
             chunks += chunk
             if len(chunks) > BODY_LIMIT:
-                raise AnswerLost("BUREAU_GARBLED", cause=f"an answer of more than {BODY_LIMIT} bytes")
+                raise AnswerLost("BUREAU_GARBLED", what=f"an answer of more than {BODY_LIMIT} bytes")
             if self._clock.monotonic() - begun > ANSWER_S:
-                raise AnswerLost("ANSWER_LOST", cause=f"the answer took more than {ANSWER_S:.0f} s")
+                raise AnswerLost("ANSWER_LOST", what=f"the answer took more than {ANSWER_S:.0f} s")
         return bytes(chunks)
 
     def _judged(self, error: httpx.HTTPError) -> AgentError:
         import httpx  # noqa: PLC0415
 
-        cause = f"{self.host}: {_words(error)}"
+        what = f"{self.host}: {_words(error)}"
         tls = _tls_error(error)
         if tls is not None and _is_about_certificates(tls):
-            return BureauRefused("BUREAU_AUTH", cause=cause, bureau_text="")
+            return BureauRefused("BUREAU_AUTH", what=what)
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-            return BureauDown("BUREAU_DOWN", cause=cause)  # no byte of the request left
-        return AnswerLost("ANSWER_LOST", cause=cause)
+            return BureauDown("BUREAU_DOWN", what=what)  # no byte of the request left
+        return AnswerLost("ANSWER_LOST", what=what)
 
 
 def _headers(call: Call) -> Mapping[str, str]:

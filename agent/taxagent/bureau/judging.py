@@ -22,11 +22,13 @@ _OWN_FAULT: dict[str, str] = {
     Code.NOT_DECLARED: "NOT_DECLARED",
     Code.DECLARATION_MISMATCH: "DECLARATION_MISMATCH",
     Code.PERIOD_NOT_ENDED: "PERIOD_NOT_ENDED",
+    Code.DEVICE_UNKNOWN: "DEVICE_UNREGISTERED",
+    Code.AGENT_TOO_OLD: "BUREAU_VERSION",
     Code.AUTH: "BUREAU_AUTH",
 }
 _NOT_NOW: dict[str, str] = {
     Code.MAINTENANCE: "BUREAU_MAINTENANCE",
-    Code.CHALLENGE: "BUREAU_CHALLENGE",
+    Code.CHALLENGE: "CHALLENGE",
 }
 
 
@@ -44,10 +46,10 @@ def error_of(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentEr
     return AnswerLost("ANSWER_LOST", **detail)
 
 
-def garbled(call: Call, cause: str) -> AgentError:
+def garbled(call: Call, what: str) -> AgentError:
     """Return the error for an answer that cannot be used: after a write it leaves unknown what was done."""
     kind = AnswerLost if call.op.writes else BureauDown
-    return kind("BUREAU_GARBLED", cause=f"{call.op}: {cause}")
+    return kind("BUREAU_GARBLED", what=f"{call.op}: {what}")
 
 
 def retry_after_s(raw: RawAnswer, clock: Clock) -> float | None:
@@ -66,14 +68,14 @@ def retry_after_s(raw: RawAnswer, clock: Clock) -> float | None:
 
 def _without_body(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentError:
     """Return the error for an answer that some box between us and the gateway may have made."""
-    cause = f"{call.op}: status {raw.status} without the gateway's error body"
+    what = f"{call.op}: status {raw.status} without the gateway's error body"
     if raw.status == 429:  # whoever says it: it is said instead of carrying out
-        return BureauDown("BUREAU_BUSY", retry_after_s=retry_after_s, cause=cause, bureau_text="")
+        return BureauDown("BUREAU_BUSY", retry_after_s=retry_after_s, what=what)
     if 400 <= raw.status < 500:  # not carried out, by the meaning of 4xx; the address or a proxy is wrong
-        return BureauDown("BUREAU_GARBLED", cause=cause)
+        return BureauDown("BUREAU_GARBLED", what=what)
     if raw.status >= 500:
-        return AnswerLost("ANSWER_LOST", cause=cause)
-    return garbled(call, cause)
+        return AnswerLost("ANSWER_LOST", what=what)
+    return garbled(call, what)
 
 
 def _error_answer(raw: RawAnswer) -> ErrorAnswer | None:
@@ -85,11 +87,14 @@ def _error_answer(raw: RawAnswer) -> ErrorAnswer | None:
 
 def _detail(answer: ErrorAnswer) -> dict[str, str]:
     """Return the facts for the catalogue's words; lists are comma-separated, each name once."""
-    detail = {"bureau_code": answer.code, "bureau_text": answer.text}
+    detail = {"bureau_code": answer.code}
+    if answer.text:
+        detail["bureau_text"] = detail["what"] = answer.text
     groups = dict.fromkeys(item.group for item in answer.missing if item.group)
     periods = dict.fromkeys(item.period for item in answer.missing)
     if groups:
         detail["groups"] = ",".join(groups)
+        detail["types"] = detail["groups"].replace("+", ",")
     if periods:
-        detail["periods"] = ",".join(periods)
+        detail["period"] = ",".join(periods)
     return detail

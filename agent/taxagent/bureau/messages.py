@@ -45,6 +45,7 @@ class Code(StrEnum):
     DECLARATION_MISMATCH = "DECLARATION_MISMATCH"  # 一窗式比对不符
     PERIOD_NOT_ENDED = "PERIOD_NOT_ENDED"  # by the bureau's clock
     REPORT_DIFFERS = "REPORT_DIFFERS"  # another summary of that period is held
+    ALREADY_CLEARED = "ALREADY_CLEARED"  # a later period of the group was ticketed
     TICKET_UNKNOWN = "TICKET_UNKNOWN"  # a confirm or a `supersedes` of a ticket that was never issued
     KEY_CONFLICT = "KEY_CONFLICT"  # the key was used with another payload
     # Who asks (403), and what was sent (400, 404, 413, 422, 426)

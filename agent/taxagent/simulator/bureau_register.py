@@ -1,0 +1,64 @@
+"""Whom the simulated bureau knows, and when it wants returns: its scenario. Knows no call and no file."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from taxagent.model.bureau import DeclarationState, FilingRow
+from taxagent.model.device import QUIRKS, DeviceKind
+from taxagent.model.period import Period
+from taxagent.model.value import Value
+
+_DAY_OF_RULE = 15  # 征期: the 1st to the 15th
+
+
+class Registration(Value, frozen=True, kw_only=True):
+    """A device that the bureau issued."""
+
+    device_no: str
+    taxpayer_id: str
+    kind: DeviceKind = DeviceKind.CONTROL_DISK
+    first_period: Period | None = None  # the first month that it has to report
+
+
+class BureauScenario(Value, frozen=True, kw_only=True):
+    """What the bureau knows at its start.
+
+    With neither taxpayers nor devices it serves every device. A device that is not listed is accepted for a
+    listed taxpayer, and belongs to the taxpayer of its first report.
+    """
+
+    taxpayers: tuple[str, ...] = ()
+    quarterly: tuple[str, ...] = ()  # those of them that file each quarter
+    devices: tuple[Registration, ...] = ()
+    calendar: tuple[FilingRow, ...] = ()  # filing deadlines that differ from the 15th
+    least_interval_ms: int = 0  # between two reads about one device; 0 = none
+    minimum_agent_version: str = "0.1.0"
+    notices: tuple[str, ...] = ()
+
+    def registration(self, device_no: str) -> Registration | None:
+        """Return the device's registration, or None."""
+        return next((one for one in self.devices if one.device_no == device_no), None)
+
+    def serves(self, taxpayer_id: str) -> bool:
+        """Return whether a device that is not listed may belong to that taxpayer."""
+        known = (*self.taxpayers, *self.quarterly, *(one.taxpayer_id for one in self.devices))
+        return not known or taxpayer_id in known
+
+    def wants_clock_ticket(self, device_no: str) -> bool:
+        """Return whether the device's kind takes a clock ticket before the clear ticket."""
+        registration = self.registration(device_no)
+        kind = registration.kind if registration else DeviceKind.CONTROL_DISK
+        return kind not in QUIRKS or QUIRKS[kind].clock_ticket_first
+
+    def filing_deadline(self, month: Period) -> dt.date:
+        """Return the last day on which returns are filed in `month`."""
+        row = next((row for row in self.calendar if row.month == month), None)
+        return row.deadline if row else dt.date(int(month[:4]), int(month[5:]), _DAY_OF_RULE)
+
+    def state_without_return(self, taxpayer_id: str, month: Period) -> DeclarationState:
+        """Return what a period without a return is: missing, or not due for who files each quarter."""
+        ends_quarter = int(month[5:]) % 3 == 0
+        if taxpayer_id in self.quarterly and not ends_quarter:
+            return DeclarationState.NOT_DUE
+        return DeclarationState.MISSING

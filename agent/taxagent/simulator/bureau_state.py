@@ -1,0 +1,132 @@
+"""What the simulated bureau remembers, and its log of calls: both on disk before an answer leaves."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from taxagent.bureau.messages import DeclarationAnswer, ReceiptAnswer, TicketAnswer
+from taxagent.model.errors import AgentError
+from taxagent.model.value import Value, from_json, to_json
+
+
+class HeldReport(Value, frozen=True, kw_only=True):
+    """A report and its receipt."""
+
+    taxpayer_id: str
+    summary: bytes
+    receipt: ReceiptAnswer
+
+
+class IssuedTicket(Value, frozen=True, kw_only=True):
+    """A ticket, and when the device's agent said that it was written."""
+
+    serial: int
+    ticket: TicketAnswer
+    confirmed_ms: int | None = None
+
+
+class KeptAnswer(Value, frozen=True, kw_only=True):
+    """The answer that a key gives, and the payload that it stands for."""
+
+    at_ms: int  # by the bureau's clock
+    payload_sha256: str  # of op, device, group, period and body
+    body: bytes
+
+
+class BureauMemory(Value, frozen=True, kw_only=True):
+    """All that survives a restart. Reports and tickets are filed under "device/group/period"."""
+
+    reports: dict[str, HeldReport] = {}
+    tickets: dict[str, tuple[IssuedTicket, ...]] = {}  # oldest first
+    returns: dict[str, DeclarationAnswer] = {}  # under "taxpayer/period"
+    kept: dict[str, KeptAnswer] = {}  # under the Idempotency-Key
+    owners: dict[str, str] = {}  # device_no -> taxpayer_id, from the first report on
+    serials: dict[str, int] = {}  # device_no -> serial of its newest ticket
+    receipts: int = 0
+
+
+class Result(StrEnum):
+    """What became of a call."""
+
+    ACCEPTED = "accepted"  # carried out, for the first time under its key
+    REPEATED = "repeated"  # the kept answer was given again
+    ANSWERED = "answered"  # a read
+    REFUSED = "refused"
+
+
+class LoggedCall(Value, frozen=True, kw_only=True):
+    """One line of the call log, for a judge to read."""
+
+    at_ms: int  # by the bureau's clock
+    op: str
+    device_no: str
+    group: str
+    period: str
+    taxpayer_id: str
+    key: str
+    result: Result
+    status: int
+    code: str = ""  # of a refusal
+    reference: str = ""  # number of the receipt or ticket
+
+
+class BureauStore:
+    """The files of a bureau: `bureau.json` and `calls.jsonl` in its directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Create the directory where it is missing. Raises OSError where that cannot be done."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._state = directory / "bureau.json"
+        self.log_path = directory / "calls.jsonl"
+
+    def load(self) -> BureauMemory:
+        """Return what was kept. Raises AgentError SCENARIO_INVALID where the file is not readable."""
+        try:
+            return from_json(self._state.read_bytes(), BureauMemory)
+        except FileNotFoundError:
+            return BureauMemory()
+        except (msgspec.MsgspecError, OSError) as error:
+            raise AgentError("SCENARIO_INVALID", file=str(self._state), problem=str(error)) from error
+
+    def save(self, memory: BureauMemory) -> None:
+        """Replace the state file as a whole; it is on disk when this returns."""
+        fresh = self._state.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(to_json(memory))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._state)
+        self._sync_directory()
+
+    def log(self, line: LoggedCall) -> None:
+        """Append to the log. Accepted calls are on disk when this returns; the others may be lost."""
+        new = not self.log_path.exists()
+        with self.log_path.open("ab") as file:
+            file.write(to_json(line) + b"\n")
+            if line.result is Result.ACCEPTED:
+                file.flush()
+                os.fsync(file.fileno())
+        if new:
+            self._sync_directory()
+
+    def logged(self) -> tuple[LoggedCall, ...]:
+        """Return the log, oldest first; a last line that a crash cut short is left out."""
+        try:
+            lines = self.log_path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return ()
+        return tuple(from_json(line, LoggedCall) for line in lines)
+
+    def _sync_directory(self) -> None:
+        if os.name == "nt":  # a directory cannot be opened there
+            return
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
