@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
 
+import msgspec
+
 from taxagent.model.errors import (
     AgentError,
     ClaimTaken,
@@ -146,7 +148,7 @@ def replay(
         try:
             event = decode_event(body)
             plan = planned(db, event)
-        except (AgentError, ValueError) as error:
+        except (AgentError, ValueError, msgspec.DecodeError) as error:
             raise JournalBroken(f"a row makes no sense: {error}", seq=seq) from error
         if (job_id, device_no) != (plan.job_id, plan.device_no):
             raise JournalBroken("a row is filed under another job or device", seq=seq)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from taxagent.journal import projections, store
 from taxagent.journal.chain import Head, genesis, walked
@@ -23,8 +23,11 @@ from taxagent.model.events import (
 from taxagent.model.job import Job
 from taxagent.model.value import Value, from_json
 
+_SMALLEST = -(1 << 63)
 CHUNK_ROWS = 1000  # a check reads so many rows at a time: constant memory, no long snapshot
 
+T = TypeVar("T")
+Row = tuple[Any, ...]  # as SQLite gives it; decoded at once
 Progress = Callable[[int, int], None]
 
 
@@ -56,15 +59,17 @@ class Reader:
 
     def journal_id(self) -> str:
         """Return the journal's random identity, 32 hex digits."""
-        return str(self._rows("SELECT value FROM meta WHERE name = 'journal_id'")[0][0])
+        with self._lock, store.refusing(self._path):
+            return store.journal_id(self._db)
 
     def job(self, job_id: str) -> Job | None:
         """Return the job, or None."""
-        return self._job("SELECT body FROM job WHERE job_id = ?", job_id)
+        return self._one(_job, "SELECT body FROM job WHERE job_id = ?", job_id)
 
     def job_by_key(self, principal: str, key: str) -> Job | None:
         """Return the job to which the principal's key belongs, or None."""
-        return self._job("SELECT body FROM job WHERE principal = ? AND key = ? AND key <> ''", principal, key)
+        sql = "SELECT body FROM job WHERE principal = ? AND key = ? AND key <> ''"
+        return self._one(_job, sql, principal, key)
 
     def jobs(
         self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100
@@ -81,32 +86,30 @@ class Reader:
             where.append("job_id < ?")
             values.append(before)
         sql = f"SELECT body FROM job WHERE {' AND '.join(where)} ORDER BY job_id DESC LIMIT ?"  # noqa: S608 - fixed texts
-        return [from_json(row[0], Job) for row in self._rows(sql, *values, limit)]
+        return self._all(_job, sql, *values, limit)
 
     def record(self, job_id: str) -> bytes | None:
         """Return a job's record as JSON, or None."""
-        rows = self._rows("SELECT body FROM record WHERE job_id = ?", job_id)
-        return bytes(rows[0][0]) if rows else None
+        return self._one(lambda row: bytes(row[0]), "SELECT body FROM record WHERE job_id = ?", job_id)
 
     def events(self, since: int, limit: int) -> Sequence[tuple[int, AnyEvent]]:
         """Return (seq, event) with seq > since, oldest first."""
         sql = "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [(seq, decode_event(body)) for seq, body in self._rows(sql, since, limit)]
+        return self._all(lambda row: (int(row[0]), decode_event(row[1])), sql, since, limit)
 
     def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]:
         """Return (seq, event) of one job, oldest first."""
         sql = "SELECT seq, body FROM event WHERE job_id = ? ORDER BY seq"
-        return [(seq, _of_job(body)) for seq, body in self._rows(sql, job_id)]
+        return self._all(lambda row: (int(row[0]), _of_job(row[1])), sql, job_id)
 
     def latched(self, device_no: str) -> tuple[str, str, int] | None:
         """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
         sql = "SELECT salt, salted_sha256, tries_left FROM latch WHERE device_no = ?"
-        rows = self._rows(sql, device_no)
-        return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+        return self._one(lambda row: (str(row[0]), str(row[1]), int(row[2])), sql, device_no)
 
     def last_seq(self) -> int:
         """Return the newest row's seq, 0 for none."""
-        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
+        return self._all(lambda row: int(row[0]), "SELECT coalesce(max(seq), 0) FROM event")[0]
 
     def head(self) -> Head:
         """Return the end of the chain as it is stored, unchecked."""
@@ -126,12 +129,13 @@ class Reader:
                 raise JournalBroken(f"the file is damaged: {found}")
             identity = store.journal_id(db)
             end = store.head(db).seq
-            head = genesis(identity)
+            head, since = genesis(identity), _SMALLEST  # a row before the first would be one too many
             while chunk := db.execute(
-                "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-                (head.seq, CHUNK_ROWS),
+                "SELECT seq, body, hash FROM event WHERE seq >= ? ORDER BY seq LIMIT ?",
+                (since, CHUNK_ROWS),
             ).fetchall():
                 head = walked(head, chunk)
+                since = head.seq + 1
                 progress(min(head.seq, end), end)
         return Verified(journal_id=identity, rows=head.seq, last_seq=head.seq, head_hash=head.hash.hex())
 
@@ -143,10 +147,10 @@ class Reader:
         if anchor.seq == 0:
             stored = genesis(self.journal_id()).hash
         else:
-            rows = self._rows("SELECT hash FROM event WHERE seq = ?", anchor.seq)
-            if not rows:
+            row = self._one(tuple, "SELECT hash FROM event WHERE seq = ?", anchor.seq)
+            if row is None:
                 raise JournalBroken("the anchored row is missing: the tail was cut", seq=anchor.seq)
-            stored = rows[0][0]
+            stored = row[0]
         if stored != anchor.hash:
             raise JournalBroken("the anchored row is another one", seq=anchor.seq)
 
@@ -178,13 +182,16 @@ class Reader:
             target.unlink(missing_ok=True)
             raise
 
-    def _job(self, sql: str, *values: str) -> Job | None:
-        rows = self._rows(sql, *values)
-        return from_json(rows[0][0], Job) if rows else None
+    def _one(self, decode: Callable[[Row], T], sql: str, *values: str | int) -> T | None:
+        return next(iter(self._all(decode, sql, *values)), None)
 
-    def _rows(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
+    def _all(self, decode: Callable[[Row], T], sql: str, *values: str | int) -> list[T]:
         with self._lock, store.refusing(self._path):
-            return self._db.execute(sql, values).fetchall()
+            return [decode(row) for row in self._db.execute(sql, values).fetchall()]
+
+
+def _job(row: Row) -> Job:
+    return from_json(row[0], Job)
 
 
 def _of_job(body: bytes) -> AnyJobEvent:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+import msgspec
+
 from taxagent.journal import projections
 from taxagent.journal.chain import Head, genesis
 from taxagent.model.errors import JournalBroken, JournalRefused
@@ -124,15 +126,15 @@ def scratch() -> sqlite3.Connection:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turn SQLite's complaints about a file into JournalRefused."""
+    """Turn what a damaged file makes SQLite and our decoders say into JournalRefused."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError, msgspec.DecodeError) as error:
         raise JournalRefused(
             "JOURNAL_REFUSED",
             path=str(path),
             reason="unreadable",
-            sqlite=f"{_name(error)}: {error}",
+            found=f"{_name(error)}: {error}",
             remedy="keep the file, restore the newest snapshot beside it, and report the damage",
         ) from error
 
@@ -295,5 +297,5 @@ def _synced(path: Path) -> None:
         os.close(file)
 
 
-def _name(error: sqlite3.Error) -> str:
+def _name(error: Exception) -> str:
     return getattr(error, "sqlite_errorname", None) or type(error).__name__
