@@ -79,26 +79,25 @@ def owner_of(state_dir: Path) -> Owner | None:
 def _running(state_dir: Path) -> InstanceRunning:
     owner = owner_of(state_dir)
     if owner is None:  # it has the lock and has not written its name yet
-        return InstanceRunning(pid="", boot="", since="", host="", config="", state_dir=str(state_dir))
+        return InstanceRunning(pid="", boot="", since="", host="", config="", path=str(state_dir))
     return InstanceRunning(
         pid=str(owner.pid),
         boot=owner.boot,
         since=str(owner.started_ms),
         host=owner.host,
         config=owner.config,
-        state_dir=str(state_dir),
+        path=str(state_dir),
     )
 
 
 def _unwritable(state_dir: Path, error: OSError) -> StateDirUnwritable:
-    reason = error.strerror or str(error)
     if isinstance(error, NotADirectoryError | FileExistsError):
         remedy = "a file stands where a directory must be: choose another [agent] state_dir, or move the file"
     elif isinstance(error, PermissionError):
         remedy = "give the agent's user write access to the directory, or choose another [agent] state_dir"
     else:
         remedy = "free or remount the disk, or choose another [agent] state_dir"
-    return StateDirUnwritable(str(state_dir), reason, remedy)
+    return StateDirUnwritable(str(state_dir), error.strerror or str(error), remedy)
 
 
 def _name_owner(file: int, owner: Owner) -> None:

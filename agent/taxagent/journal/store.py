@@ -71,10 +71,10 @@ def opened_to_read(path: Path) -> sqlite3.Connection:
     """
     with refusing(path):
         if not path.exists():
-            raise JournalRefused(
-                "JOURNAL_REFUSED",
-                path=str(path),
+            raise _refused(
+                path,
                 reason="missing",
+                what="there is no journal",
                 remedy="check the state directory: the agent makes its journal at its first start",
             )
         _recognise(path, len(migrations()))
@@ -130,11 +130,10 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeError, msgspec.DecodeError) as error:
-        raise JournalRefused(
-            "JOURNAL_REFUSED",
-            path=str(path),
+        raise _refused(
+            path,
             reason="unreadable",
-            found=f"{_name(error)}: {error}",
+            what=f"{_name(error)}: {error}",
             remedy="keep the file, restore the newest snapshot beside it, and report the damage",
         ) from error
 
@@ -191,23 +190,25 @@ def _recognise(path: Path, newest: int) -> None:
     if not ours:
         raise _foreign(path)
     if found > newest:
-        raise JournalRefused(
-            "JOURNAL_REFUSED",
-            path=str(path),
+        raise _refused(
+            path,
             reason="newer",
-            found=str(found),
-            known=str(newest),
+            what=f"its schema is {found}, this agent knows {newest}",
             remedy="install the agent that wrote it, or a newer one",
         )
 
 
 def _foreign(path: Path) -> JournalRefused:
-    return JournalRefused(
-        "JOURNAL_REFUSED",
-        path=str(path),
+    return _refused(
+        path,
         reason="foreign",
-        remedy="this file is no journal of this agent: move it away, or choose another state directory",
+        what="it is no journal of this agent",
+        remedy="move it away, or choose another state directory",
     )
+
+
+def _refused(path: Path, *, reason: str, what: str, remedy: str) -> JournalRefused:
+    return JournalRefused("JOURNAL_REFUSED", path=str(path), reason=reason, what=what, remedy=remedy)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -234,11 +235,11 @@ def _connected(uri: str) -> sqlite3.Connection:
 def _in_wal_mode(db: sqlite3.Connection, path: Path) -> None:
     mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
-        raise JournalRefused(
-            "JOURNAL_REFUSED",
-            path=str(path),
+        raise _refused(
+            path,
             reason="no_wal",
-            remedy="put the state directory on a local disk: SQLite cannot share memory on this one",
+            what="SQLite cannot share memory on this file system",
+            remedy="put the state directory on a local disk",
         )
 
 

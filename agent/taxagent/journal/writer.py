@@ -29,7 +29,7 @@ CHECKPOINT_ROWS = 500  # about 3,000 WAL pages when every row is committed alone
 
 Done = Callable[[Any], None]  # a queue cannot keep each unit's own result type
 Unit = tuple[Callable[[JournalTx], object], Done]
-_DISK = frozenset({"SQLITE_FULL", "SQLITE_READONLY"})
+_DISK = frozenset({"reserve", "SQLITE_FULL", "SQLITE_READONLY"})
 
 
 class JournalWriter:
@@ -49,7 +49,7 @@ class JournalWriter:
         connect: Callable[[Path], sqlite3.Connection] = store.opened,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
-        self._folder = path.parent
+        self._path = path
         self._sink = sink
         self._on_fatal = on_fatal
         self._free_bytes = free_bytes
@@ -184,9 +184,8 @@ class JournalWriter:
         return answer
 
     def _reserved(self) -> None:
-        free = self._free_bytes(self._folder)
-        if free < RESERVE_BYTES:
-            raise JournalFull("JOURNAL_FULL", reason="reserve", free_bytes=str(free))
+        if self._free_bytes(self._path.parent) < RESERVE_BYTES:
+            raise _Reserve
 
     def _undone(self, batch: list[Unit], error: Exception) -> None:
         """Roll back; no COMMIT was asked, so nothing of the batch can be durable."""
@@ -195,7 +194,7 @@ class JournalWriter:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error as worse:
             self._failed = _name(worse)
-        self._answered([(done, _full(error)) for _, done in batch])
+        self._answered([(done, self._full(error)) for _, done in batch])
         if self._failed is not None:
             self._told(self._unknown())
 
@@ -205,7 +204,12 @@ class JournalWriter:
         self._answered([(done, self._unknown()) for _, done in batch])
 
     def _unknown(self) -> JournalUnknown:
-        return JournalUnknown("JOURNAL_UNKNOWN", reason=self._failed or "")
+        return JournalUnknown("JOURNAL_UNKNOWN", path=str(self._path), what=self._failed or "")
+
+    def _full(self, error: Exception) -> JournalFull:
+        name = "reserve" if isinstance(error, _Reserve) else _name(error)
+        fault = "JOURNAL_FULL" if name in _DISK else "JOURNAL_UNWRITABLE"
+        return JournalFull(fault, path=str(self._path), what=name, reason=name)
 
     def _published(self, rows: list[tuple[int, AnyEvent]]) -> None:
         if rows:
@@ -244,11 +248,8 @@ class JournalWriter:
             self._db.close()
 
 
-def _full(error: Exception) -> JournalFull:
-    if isinstance(error, JournalFull):
-        return JournalFull(error.fault, **error.detail)
-    name = _name(error)
-    return JournalFull("JOURNAL_FULL" if name in _DISK else "JOURNAL_UNWRITABLE", reason=name)
+class _Reserve(Exception):
+    """Less than RESERVE_BYTES are free."""
 
 
 def _name(error: Exception) -> str:

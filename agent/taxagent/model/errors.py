@@ -137,17 +137,17 @@ class Interrupted(AgentError):
 
 
 class InstanceRunning(AgentError):
-    """Another agent owns the state directory; detail names it: pid, boot, since, host, config."""
+    """Another agent owns the state directory; detail: pid, boot, since (ms UTC), host, config, path."""
 
     def __init__(self, **owner: str) -> None:
         super().__init__("INSTANCE_RUNNING", **owner)
 
 
 class StateDirUnwritable(AgentError):
-    """The state directory cannot be made or written; detail: path, reason, remedy."""
+    """The state directory cannot be made or written; detail: path, what, remedy."""
 
-    def __init__(self, path: str, reason: str, remedy: str) -> None:
-        super().__init__("STATE_DIR_UNWRITABLE", path=path, reason=reason, remedy=remedy)
+    def __init__(self, path: str, what: str, remedy: str) -> None:
+        super().__init__("STATE_DIR_UNWRITABLE", path=path, what=what, remedy=remedy)
 
 
 class JournalError(AgentError):
@@ -157,7 +157,8 @@ class JournalError(AgentError):
 class JournalFull(JournalError):
     """Nothing was written: JOURNAL_FULL (disk full or read-only) or JOURNAL_UNWRITABLE (another cause).
 
-    detail["reason"] is SQLite's name of the error, or "reserve" where the last free space is spared.
+    detail: path, and as `what` and `reason` SQLite's name of the error, or "reserve" where the last free
+    space is spared.
     """
 
 
@@ -168,12 +169,15 @@ class JournalUnknown(JournalError):
 
 
 class JournalRefused(JournalError):
-    """The journal cannot be used: not ours, of a newer schema, broken, or owned by another process."""
+    """The journal cannot be used: missing, not ours, of a newer schema, unreadable or broken.
+
+    detail: reason ("missing", "foreign", "newer", "unreadable", "no_wal" or "broken"), what, path and remedy.
+    """
 
 
 class JournalBroken(JournalRefused):
     """The journal contradicts itself; `seq` is the first bad row, 0 where no row can be named."""
 
-    def __init__(self, reason: str, *, seq: int = 0) -> None:
-        super().__init__("JOURNAL_REFUSED", reason=reason, seq=str(seq))
+    def __init__(self, what: str, *, seq: int = 0) -> None:
+        super().__init__("JOURNAL_REFUSED", reason="broken", what=what, seq=str(seq))
         self.seq = seq

@@ -36,7 +36,7 @@ def test_the_second_agent_is_told_who_the_first_is(tmp_path: Path) -> None:
         "since": "1795561200000",
         "host": "shop",
         "config": "/etc/agent.toml",
-        "state_dir": str(tmp_path / "state"),
+        "path": str(tmp_path / "state"),
     }
 
 
@@ -85,7 +85,7 @@ def test_a_state_directory_at_or_below_a_file_is_unwritable_for_root_too(tmp_pat
         take_lock(tmp_path / below, OWNER)
     assert refused.value.fault == "STATE_DIR_UNWRITABLE"
     assert refused.value.detail["path"] == str(tmp_path / below)
-    assert refused.value.detail["reason"]
+    assert refused.value.detail["what"]
     assert "state_dir" in refused.value.detail["remedy"]
 
 
