@@ -1,0 +1,139 @@
+"""The reader: sees what is durable, also while the writer writes, and writes nothing itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from taxagent.journal import JOURNAL_NAME, Reader, store
+from taxagent.model.events import replayed
+from tests.builders import journal as build
+
+
+def test_a_job_reads_as_its_events_make_it(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(*build.whole_job(1), build.accept(2), build.begun(2))
+        for number in (1, 2):
+            rows = reader.job_events(build.job_id(number))
+            job = replayed(event for _, event in rows)
+            assert reader.job(build.job_id(number)) == job
+            assert reader.job_by_key("shop", job.key) == job
+        assert [seq for seq, _ in reader.job_events(build.job_id(2))] == [8, 9]
+        assert reader.job("01NONE") is None
+        assert reader.job_by_key("other", build.accept(1).key) is None
+
+
+def test_an_empty_key_finds_no_job(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(build.accept(1, key=""))
+        assert reader.job_by_key("shop", "") is None
+
+
+def test_jobs_come_newest_first_in_pages(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        for number in range(1, 6):
+            writer.append(build.accept(number))
+        writer.append(build.ended(2), build.ended(5))
+        first = reader.jobs(limit=2)
+        assert [job.job_id for job in first] == [build.job_id(5), build.job_id(4)]
+        rest = reader.jobs(before=first[-1].job_id, limit=10)
+        assert [job.job_id for job in rest] == [build.job_id(n) for n in (3, 2, 1)]
+        assert [job.job_id for job in reader.jobs(live=True)] == [build.job_id(n) for n in (4, 3, 1)]
+        of_one = reader.jobs(device_no=build.accept(3).scope.device_no)
+        assert [job.job_id for job in of_one] == [build.job_id(3)]
+        assert reader.jobs(device_no=build.accept(2).scope.device_no, live=True) == []
+
+
+def test_events_come_oldest_first_after_a_seq(tmp_path: Path) -> None:
+    events = build.varied()
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        assert reader.last_seq() == 0
+        writer.append(*events)
+        assert reader.events(3, 4) == list(enumerate(events, 1))[3:7]
+        assert reader.events(len(events), 10) == []
+        assert reader.last_seq() == len(events)
+
+
+def test_a_record_is_kept_as_its_bytes(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(build.accept(1))
+        assert reader.record(build.job_id(1)) is None
+        writer.append(build.ended(1))
+        assert reader.record(build.job_id(1)) == bytes(build.ended(1).record)
+
+
+def test_the_last_refused_password_of_a_device_is_remembered(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        assert reader.latched(build.DEVICE_NO) is None
+        writer.append(build.latched(tries_left=4), build.latched(tries_left=3))
+        last = build.latched()
+        assert reader.latched(build.DEVICE_NO) == (last.salt, last.salted_sha256, 3)
+
+
+def test_readers_in_many_threads_see_whole_commits_while_the_writer_writes(tmp_path: Path) -> None:
+    """Each unit adds a pair of rows: no reader may ever see half of one."""
+    failures: list[object] = []
+    written = threading.Event()
+
+    def read(reader: Reader) -> None:
+        while not written.is_set():
+            seq = reader.last_seq()
+            if seq % 2 or len(reader.events(0, 1000)) < seq or reader.verify().rows < seq:
+                failures.append(seq)
+
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        threads = [threading.Thread(target=read, args=(reader,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 151):
+            writer.append(build.accept(number), build.running(number))
+        written.set()
+        for thread in threads:
+            thread.join(build.LIMIT_S)
+        assert failures == []
+        assert reader.verify().rows == 300
+
+
+def test_a_reading_connection_cannot_write(tmp_path: Path) -> None:
+    with (
+        build.journal(tmp_path),
+        closing(store.opened_to_read(tmp_path / JOURNAL_NAME)) as db,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        db.execute("DELETE FROM latch")
+
+
+def test_a_check_tells_its_progress(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        for number in range(0, 1200, 100):
+            writer.append(*(build.accept(n) for n in range(number, number + 100)))
+        reader.verify(lambda done, rows: seen.append((done, rows)))
+    assert seen == [(1000, 1200), (1200, 1200)]
+
+
+def test_a_snapshot_of_a_live_journal_verifies_and_is_a_whole_journal(tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    target = tmp_path / "copy" / JOURNAL_NAME
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(*build.varied())
+        verified = reader.snapshot(target)
+        writer.append(build.started())
+        assert verified.rows == len(build.varied())
+        assert reader.journal_id() == verified.journal_id
+        with pytest.raises(FileExistsError):
+            reader.snapshot(target)
+    assert target.stat().st_mode & 0o077 == 0
+    with build.reading(tmp_path / "copy") as copy:
+        copy.verify_projections()
+    with build.journal(tmp_path / "copy") as writer:  # a restored journal goes on
+        assert writer.append(build.started()) == verified.last_seq + 1
+
+
+def test_a_snapshot_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with build.journal(tmp_path), build.reading(tmp_path) as reader, pytest.raises(FileNotFoundError):
+        reader.snapshot(tmp_path / "missing" / "copy.db")
