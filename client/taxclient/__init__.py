@@ -1,3 +1,87 @@
-"""Thin client of the tax-control device agent: the protocol TCA/1 and drivers of it."""
+"""A thin client of the tax-control device agent: TCA/1 over ZeroMQ, no USB, no database.
+
+    with Client() as client:
+        print(client.status().devices)
+
+All names that are meant for use are here; other modules may change without notice.
+"""
+
+from taxclient.conversation import new_key
+from taxclient.protocol.errors import (
+    AgentUnavailable,
+    ClientError,
+    Closed,
+    FrameError,
+    KeyUnknown,
+    NotAllowed,
+    ProtocolError,
+    RemoteError,
+    Timeout,
+)
+from taxclient.protocol.messages import (
+    AcceptedResult,
+    CheckArgs,
+    DevicesResult,
+    DeviceView,
+    ErrorBody,
+    EventsResult,
+    EventView,
+    HelloResult,
+    JobListArgs,
+    JobListResult,
+    JobView,
+    JobWaitResult,
+    Outcome,
+    PrepareArgs,
+    PreparedResult,
+    ProblemView,
+    RecordListArgs,
+    RecordListResult,
+    RecordResult,
+    Retry,
+    StatusResult,
+    SubmitArgs,
+    WindowResult,
+)
+from taxclient.sync import DEFAULT_ENDPOINT, Client
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT_ENDPOINT",
+    "AcceptedResult",
+    "AgentUnavailable",
+    "CheckArgs",
+    "Client",
+    "ClientError",
+    "Closed",
+    "DeviceView",
+    "DevicesResult",
+    "ErrorBody",
+    "EventView",
+    "EventsResult",
+    "FrameError",
+    "HelloResult",
+    "JobListArgs",
+    "JobListResult",
+    "JobView",
+    "JobWaitResult",
+    "KeyUnknown",
+    "NotAllowed",
+    "Outcome",
+    "PrepareArgs",
+    "PreparedResult",
+    "ProblemView",
+    "ProtocolError",
+    "RecordListArgs",
+    "RecordListResult",
+    "RecordResult",
+    "RemoteError",
+    "Retry",
+    "StatusResult",
+    "SubmitArgs",
+    "Timeout",
+    "WindowResult",
+    "__version__",
+    "new_key",
+]

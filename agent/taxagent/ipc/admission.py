@@ -1,0 +1,119 @@
+"""From a call and what its connection says of the sender to a principal, and past the gate to its op."""
+
+from __future__ import annotations
+
+import contextlib
+
+import structlog
+import zmq
+
+from taxagent.ipc.access import Access, Peer, peer_of
+from taxagent.ipc.calls import Call, Fault
+from taxagent.ipc.errands import Errands
+from taxagent.ipc.gate import KeysInFlight, lateness, missing_role
+from taxagent.ipc.operations import Operations
+from taxagent.jobs.asks import Principal
+from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.job import Job
+from taxagent.ports import Clock, JournalReader
+
+_log = structlog.get_logger("ipc.admission")
+
+
+class Arrival:
+    """A call and its sender; `wait_ms` > 0 where the sender asks too often."""
+
+    def __init__(self, call: Call, frame: zmq.Frame, wait_ms: int) -> None:
+        self.call = call
+        self.wait_ms = wait_ms
+        self.peer: Peer | None = None
+        with contextlib.suppress(zmq.ZMQError):  # a peer without credentials, for example inproc
+            self.peer = peer_of(str(frame.get("Peer-Address")))
+
+
+class Admission:
+    """Who is it, may it, is it in time. Runs in the loop; names and the journal are asked in threads."""
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        operations: Operations,
+        keys: KeysInFlight,
+        reader: JournalReader,
+        clock: Clock,
+        names: Errands,
+        reads: Errands,
+    ) -> None:
+        self._access = access
+        self._operations = operations
+        self._keys = keys
+        self._reader = reader
+        self._clock = clock
+        self._names = names
+        self._reads = reads
+
+    def admit(self, arrival: Arrival) -> None:
+        """Serve the call, or answer why not."""
+        peer = arrival.peer
+        if peer is None:
+            self._turn_away(arrival.call)
+            return
+        known = self._access.known(peer, self._clock.monotonic())
+        if known is not None:
+            self._judge(arrival, known[0])
+            return
+
+        def resolved(answer: Principal | Exception | None) -> None:
+            if isinstance(answer, Exception):
+                _log.warning("peer_unresolved", uid=peer.uid, reason=str(answer))
+                self._turn_away(arrival.call)
+                return
+            self._access.remember(peer, answer, self._clock.monotonic())
+            self._judge(arrival, answer)
+
+        self._names.run(lambda: self._access.resolve(peer), arrival.call.guarded(resolved))
+
+    def _judge(self, arrival: Arrival, principal: Principal | None) -> None:
+        call = arrival.call
+        if principal is None:
+            self._turn_away(call)
+            return
+        call.principal = principal
+        objection = self._objection(arrival)
+        key = call.request.key if call.op.keyed else ""
+        if objection is None or (principal.name, key) in self._keys:
+            self._serve(call)
+        elif key:
+            self._serve_if_known(arrival, principal.name, objection)
+        else:
+            call.fail(objection, retry_after_ms=arrival.wait_ms or None)
+
+    def _objection(self, arrival: Arrival) -> AgentError | None:
+        call = arrival.call
+        if arrival.wait_ms:
+            return Refusal("RATE_LIMITED", limit=str(arrival.wait_ms))
+        refusal = missing_role(call, self._operations.role_for(call))
+        if refusal is None and call.request.op != "hello":  # hello tells a peer that its clock is wrong
+            refusal = lateness(call.request, self._clock.utc_ms())
+        return refusal
+
+    def _serve_if_known(self, arrival: Arrival, principal: str, objection: AgentError) -> None:
+        call, key = arrival.call, arrival.call.request.key
+
+        def looked_up(job: Job | Exception | None) -> None:
+            if isinstance(job, Job):
+                self._serve(call)
+            elif job is None:
+                call.fail(objection, retry_after_ms=arrival.wait_ms or None)
+            else:  # it is not known whether the key has a job
+                call.fail(Fault(job.fault if isinstance(job, AgentError) else "INTERNAL"))
+
+        self._reads.run(lambda: self._reader.job_by_key(principal, key), call.guarded(looked_up))
+
+    def _serve(self, call: Call) -> None:
+        operation = self._operations.table[call.request.op]
+        call.guarded(lambda args: operation.serve(call, args))(call.args)
+
+    def _turn_away(self, call: Call) -> None:
+        call.fail(Refusal("NOT_ALLOWED", op=call.request.op))

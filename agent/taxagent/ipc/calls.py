@@ -1,0 +1,141 @@
+"""A request on its way to its one answer, and what is read out of bytes on the way in. Knows no socket."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from taxagent.ipc.views import error_body, lang_of
+from taxagent.jobs.asks import Principal
+from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.faults import Lang
+from taxagent.model.job import Outcome
+from taxclient.protocol import messages as m
+from taxclient.protocol import wire
+from taxclient.protocol.errors import FrameError
+
+T = TypeVar("T")
+Send = Callable[[bytes], None]
+
+_log = structlog.get_logger("ipc.calls")
+
+
+class Malformed(Refusal):
+    """The request cannot be read; `request_id` is its id where that much could be read."""
+
+    def __init__(self, fault: str, request_id: str, **detail: str) -> None:
+        super().__init__(fault, **detail)
+        self.request_id = request_id
+
+
+class Fault(AgentError):
+    """An error of ours in mid-call: what was done is not known to the caller."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class Call:
+    """A request whose form is right. The first of `ok`, `accepted`, `fail` answers it; later are void."""
+
+    def __init__(self, request: m.Request, args: m.Args, lang: Lang, boot: str, send: Send) -> None:
+        self.request = request
+        self.op = m.OPS[request.op]
+        self.args = args
+        self.lang = lang
+        self.principal: Principal | None = None
+        self.answered = False
+        self._boot = boot
+        self._send = send
+
+    @property
+    def who(self) -> Principal:
+        """The principal; only called once access is settled."""
+        if self.principal is None:
+            raise AgentError("INTERNAL", what="a call was served before its peer was known")
+        return self.principal
+
+    def ok(self, result: m.Message | msgspec.Raw) -> None:
+        """Answer with a result."""
+        self._answer(m.Status.OK, result)
+
+    def accepted(self, result: m.AcceptedResult) -> None:
+        """Answer that a job is durable."""
+        self._answer(m.Status.ACCEPTED, result)
+
+    def fail(self, error: AgentError, *, retry_after_ms: int | None = None) -> None:
+        """Answer with an error, in the caller's language."""
+        if not self.answered:
+            self.answered = True
+            body = error_body(error, self.lang, retry_after_ms=retry_after_ms)
+            self._send(error_reply(self.request.id, self._boot, body))
+
+    def guarded(self, then: Callable[[T], None]) -> Callable[[T], None]:
+        """Return `then` as a callback that answers INTERNAL, and logs, where it raises."""
+
+        def run(value: T) -> None:
+            try:
+                then(value)
+            except Exception:  # noqa: BLE001 - no traceback leaves, and no call goes without an answer
+                _log.exception("call_failed", op=self.request.op, request=self.request.id)
+                self.fail(Fault("INTERNAL", op=self.request.op))
+
+        return run
+
+    def _answer(self, status: m.Status, result: m.Message | msgspec.Raw) -> None:
+        if self.answered:
+            return
+        raw = result if isinstance(result, msgspec.Raw) else packed(result)
+        reply = msgspec.msgpack.encode(
+            m.Reply(id=self.request.id, status=status, boot=self._boot, result=raw)
+        )
+        if len(reply) > wire.REPLY_BYTES:
+            self.fail(Refusal("TOO_LARGE", what="reply", limit=str(wire.REPLY_BYTES)))
+            return
+        self.answered = True
+        self._send(reply)
+
+
+def packed(result: m.Message) -> msgspec.Raw:
+    """Return a result as it stands in a reply."""
+    return msgspec.Raw(msgspec.msgpack.encode(result))
+
+
+def error_reply(request_id: str, boot: str, body: m.ErrorBody) -> bytes:
+    """Return the bytes of an error reply."""
+    return msgspec.msgpack.encode(m.Reply(id=request_id, status=m.Status.ERROR, boot=boot, error=body))
+
+
+def read_call(frames: list[bytes], default: Lang, boot: str, send: Send) -> Call:
+    """Return the call that the frames carry. Raises Malformed."""
+    try:
+        raw: dict[str, Any] = wire.decoded(wire.split(frames))
+    except FrameError as error:
+        raise Malformed(error.code, "", what=str(error), limit=str(wire.REQUEST_BYTES)) from error
+    found = raw.get("id")
+    request_id = found if isinstance(found, str) and len(found) <= 64 else ""
+    try:
+        request = msgspec.convert(raw, m.Request)
+        op = m.OPS.get(request.op)
+        if op is None:
+            raise Malformed("UNKNOWN_OP", request_id, op=request.op)
+        args = msgspec.convert(request.args, op.args)
+    except msgspec.ValidationError as error:
+        raise Malformed("BAD_REQUEST", request_id, what=str(error)) from error
+    if op.keyed and not request.key:
+        raise Malformed("BAD_REQUEST", request_id, what=f"{request.op} needs a key", key="key")
+    return Call(request, args, lang_of(request.lang, default), boot, send)
+
+
+def request_sha256(op: str, args: m.Args) -> str:
+    """Return the identity of a request: SHA-256 of the canonical JSON of {args without token, op}.
+
+    Canonical JSON: UTF-8, keys sorted, no white space, arguments that have their default value left out.
+    """
+    plain = msgspec.to_builtins(args)
+    plain.pop("token", None)
+    canonical = msgspec.json.encode({"args": plain, "op": op}, order="sorted")
+    return hashlib.sha256(canonical).hexdigest()

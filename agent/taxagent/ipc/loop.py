@@ -1,0 +1,258 @@
+"""The agent's loop: one ROUTER, blocking; every request, wake-up, timer and event passes here.
+
+It answers from memory, hands writes to the desk and disk reads to a thread, and waits for nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+import zmq
+
+from taxagent.ipc.access import Access
+from taxagent.ipc.admission import Admission, Arrival
+from taxagent.ipc.calls import Call, Malformed, error_reply, read_call
+from taxagent.ipc.channel import Channel
+from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
+from taxagent.ipc.errands import Errands
+from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
+from taxagent.ipc.mailbox import ADDRESS, Mailbox
+from taxagent.ipc.notices import notice
+from taxagent.ipc.operations import Explain, Operations
+from taxagent.ipc.timers import Timer, Timers
+from taxagent.ipc.views import error_body
+from taxagent.ipc.waits import Waits
+from taxagent.jobs.asks import Desk
+from taxagent.model.events import AnyEvent, JobEvent
+from taxagent.model.faults import Lang
+from taxagent.model.job import Job
+from taxagent.model.value import Value
+from taxagent.ports import Clock, JournalReader
+from taxclient.protocol import messages as m
+from taxclient.protocol import wire
+
+_HWM = 100  # messages that may wait for, or from, one peer
+_HANDSHAKE_MS = 3000
+_START_S = 30.0  # the journal's last row must be readable within this time
+
+_log = structlog.get_logger("ipc")
+
+
+class LoopSettings(Value, frozen=True, kw_only=True):
+    """What the loop is told. `boot` is new at each start; `endpoint` is ipc:// and an absolute path."""
+
+    endpoint: str
+    boot: str
+    version: str
+    language: Lang = "zh"
+    rate: Rate = Rate()
+
+
+class Loop:
+    """Serves TCA/1 at one endpoint until `stop`. Made and run in the main thread.
+
+    `explain` answers window.explain and may block for a moment: it runs in a thread. Other threads reach the
+    loop through `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
+    """
+
+    def __init__(
+        self,
+        settings: LoopSettings,
+        *,
+        access: Access,
+        mailbox: Mailbox,
+        desk: Desk,
+        reader: JournalReader,
+        clock: Clock,
+        explain: Explain,
+    ) -> None:
+        self._settings = settings
+        self._mailbox = mailbox
+        self._desk = desk
+        self._reader = reader
+        self._clock = clock
+        self._seq = 0
+        self._stopping = False
+        self._timeout = -1
+        self._mute: set[bytes] = set()
+        self._timers = Timers(clock)
+        self._buckets = Buckets(settings.rate, clock)
+        self._waits = Waits(self._timers, desk.live)
+        self._reads = Errands("ipc-reader", mailbox)
+        self._names = Errands("ipc-names", mailbox)
+        keys = KeysInFlight()
+        self._operations = Operations(
+            desk=desk,
+            reader=reader,
+            errands=self._reads,
+            waits=self._waits,
+            keys=keys,
+            hello=self._hello,
+            explain=explain,
+        )
+        self._admission = Admission(
+            access=access,
+            operations=self._operations,
+            keys=keys,
+            reader=reader,
+            clock=clock,
+            names=self._names,
+            reads=self._reads,
+        )
+        self._router = mailbox.context.socket(zmq.ROUTER)
+        self._channel = Channel(mailbox.context)
+
+    # ---- for the daemon
+
+    def bind(self) -> None:
+        """Open the door. Raises AgentError("CONFIG_INVALID") where the endpoint cannot be ours.
+
+        The agent's lock file must be held: a bind takes the path away from whoever has it.
+        """
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.SNDHWM, _HWM),
+            (zmq.RCVHWM, _HWM),
+            (zmq.BACKLOG, _HWM),
+            (zmq.SNDTIMEO, 0),
+            (zmq.HANDSHAKE_IVL, _HANDSHAKE_MS),
+            (zmq.MAXMSGSIZE, wire.REQUEST_BYTES),
+            (zmq.ROUTER_MANDATORY, 1),
+        ):
+            self._router.setsockopt(option, value)
+        checked_path(self._settings.endpoint)
+        self._router.bind(ADDRESS)
+        with narrow_umask():
+            self._channel.socket.bind(events_endpoint(self._settings.endpoint))
+            self._router.bind(self._settings.endpoint)
+        _log.info("listening", endpoint=self._settings.endpoint)
+
+    def run(self) -> None:
+        """Serve until `stop`, then close the door. `bind` comes first."""
+        self._reads.start()
+        self._names.start()
+        try:
+            self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
+            while not self._stopping:
+                self._turn()
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """End `run` after this turn. From another thread or a signal handler: `mailbox.post(loop.stop)`."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Close the sockets and end the threads; `run` does it, and may be called again."""
+        self._reads.stop()
+        self._names.stop()
+        self._channel.close()
+        self._router.close(linger=0)
+
+    def call_later(self, ms: int, call: Callable[[], None]) -> Timer:
+        """Have `call` called in the loop in `ms` milliseconds, once, unless the timer is cancelled."""
+        return self._timers.later(ms, call)
+
+    def publish(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        """Tell everyone what became durable, and answer those who wait for these jobs."""
+        moved: dict[str, None] = {}
+        for seq, event in rows:
+            self._seq = max(self._seq, seq)
+            self._channel.say(notice(seq, event, self._settings.boot))
+            if isinstance(event, JobEvent):
+                moved[event.job_id] = None
+        for job_id in moved:
+            if self._waits.waited_for(job_id) and (job := self._desk.live(job_id)):
+                self._waits.changed(job)
+
+    def job_changed(self, job: Job) -> None:
+        """Answer those who wait for this job. `publish` does it too, by what the desk then has in memory."""
+        self._waits.changed(job)
+
+    def device_changed(self, device_no: str) -> None:
+        """Tell everyone that a device's snapshot is new. No row of the journal: `seq` is the last row's."""
+        topic, now = f"device.{device_no}", self._clock.utc_ms()
+        self._channel.say(
+            m.EventView(
+                seq=self._seq,
+                boot=self._settings.boot,
+                topic=topic,
+                type="device.changed",
+                at=now,
+                device_no=device_no,
+            )
+        )
+
+    # ---- a turn
+
+    def _turn(self) -> None:
+        timeout = self._timers.next_ms()
+        if timeout != self._timeout:
+            self._router.setsockopt(zmq.RCVTIMEO, timeout)
+            self._timeout = timeout
+        frames: Sequence[zmq.Frame] = ()
+        with contextlib.suppress(zmq.Again):
+            frames = self._router.recv_multipart(copy=False)
+        if frames and not self._mailbox.owns(frames[0].bytes):
+            self._receive(frames[0], [frame.bytes for frame in frames[1 : wire.FRAMES + 3]])
+        for item in (*self._mailbox.take(), *self._timers.due()):
+            self._safely(item)
+        self._channel.drain()
+
+    def _safely(self, item: Callable[[], None]) -> None:
+        try:
+            item()
+        except Exception:  # noqa: BLE001 - one failing item must not end the service
+            _log.exception("loop_item_failed")
+
+    def _receive(self, first: zmq.Frame, body: list[bytes]) -> None:
+        routing_id = first.bytes
+        head = [routing_id, b""] if body and not body[0] else [routing_id]
+
+        def send(reply: bytes) -> None:
+            self._send(head, reply)
+
+        try:
+            call = read_call(body, self._settings.language, self._settings.boot, send)
+        except Malformed as error:
+            self._buckets.wait_ms(routing_id)
+            send(
+                error_reply(error.request_id, self._settings.boot, error_body(error, self._settings.language))
+            )
+            return
+        call.guarded(self._admission.admit)(Arrival(call, first, self._buckets.wait_ms(routing_id)))
+
+    def _send(self, head: list[bytes], reply: bytes) -> None:
+        try:
+            self._router.send_multipart([*head, *wire.joined(reply)], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            # The peer left, or does not read. What was done stays in the journal; it can ask again.
+            if head[0] not in self._mute and len(self._mute) < 1024:
+                self._mute.add(head[0])
+                _log.info("reply_not_taken", reason=str(error))
+
+    def _hello(self, call: Call) -> m.HelloResult:
+        return m.HelloResult(
+            protocol="TCA/1",
+            minor=m.MINOR,
+            version=self._settings.version,
+            now=self._clock.utc_ms(),
+            sim_now=self._clock.sim_ms(),
+            simulated=self._desk.status().simulated,
+            principal=call.who.name,
+            role=call.who.role,
+            seq=self._seq,
+            events=events_endpoint(self._settings.endpoint),
+            ops=tuple(self._operations.table),
+            limits={
+                "request_bytes": wire.REQUEST_BYTES,
+                "reply_bytes": wire.REPLY_BYTES,
+                "depth": wire.DEPTH,
+                "items": wire.ITEMS,
+                "ttl_ms": m.TTL_MAX_MS,
+                "skew_ms": m.SKEW_MS,
+                "wait_ms": m.WAIT_MAX_MS,
+            },
+        )

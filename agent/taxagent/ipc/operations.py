@@ -1,0 +1,272 @@
+"""The ops: who may, what it does to the world, and how each is answered from desk, journal and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from taxagent.ipc.calls import Call, packed, request_sha256
+from taxagent.ipc.errands import Errands
+from taxagent.ipc.gate import KeysInFlight
+from taxagent.ipc.notices import notice
+from taxagent.ipc.snapshots import devices_result, prepared_result, status_result
+from taxagent.ipc.views import job_view, record_row
+from taxagent.ipc.waits import Waits
+from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, Prepared, Role
+from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.faults import Lang
+from taxagent.model.job import Effect, Job, JobKind, Outcome
+from taxagent.model.period import period
+from taxagent.model.value import Value
+from taxagent.ports import JournalReader
+from taxclient.protocol import messages as m
+
+T = TypeVar("T")
+Hello = Callable[[Call], m.HelloResult]
+Explain = Callable[[m.WindowArgs, DeskStatus, Lang], m.WindowResult]
+
+
+class Operation(Value, frozen=True, kw_only=True):
+    """An op as the agent sees it. `effect` is of the request itself, not of the job that it may make."""
+
+    role: Role
+    effect: Effect
+    serve: Callable[[Call, Any], None]
+
+
+class Operations:
+    """Answers calls that passed the gate. Every method runs in the loop's thread and returns at once."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        reader: JournalReader,
+        errands: Errands,
+        waits: Waits,
+        keys: KeysInFlight,
+        hello: Hello,
+        explain: Explain,
+    ) -> None:
+        self._desk = desk
+        self._reader = reader
+        self._errands = errands
+        self._waits = waits
+        self._keys = keys
+        self._hello = hello
+        self._explain = explain
+        self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
+        self.table: Mapping[str, Operation] = self._operations()
+
+    def _operations(self) -> dict[str, Operation]:
+        def op(role: Role, effect: Effect, serve: Callable[[Call, Any], None]) -> Operation:
+            return Operation(role=role, effect=effect, serve=serve)
+
+        return {
+            "hello": op(Role.VIEWER, Effect.READ, self._say_hello),
+            "status": op(Role.VIEWER, Effect.READ, self._status),
+            "device.list": op(Role.VIEWER, Effect.READ, self._devices),
+            "check": op(Role.OPERATOR, Effect.REPEATABLE, self._check),
+            "prepare": op(Role.OPERATOR, Effect.READ, self._prepare),
+            "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),
+            "job.get": op(Role.VIEWER, Effect.READ, self._job_get),
+            "job.wait": op(Role.VIEWER, Effect.READ, self._job_wait),
+            "job.list": op(Role.VIEWER, Effect.READ, self._job_list),
+            "job.cancel": op(Role.OPERATOR, Effect.REPEATABLE, self._job_cancel),
+            "record.get": op(Role.VIEWER, Effect.READ, self._record_get),
+            "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
+            "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
+            "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
+        }
+
+    def role_for(self, call: Call) -> Role:
+        """Return the role that this very request needs: `late` asks for more than its op."""
+        late = isinstance(call.args, m.PrepareArgs | m.SubmitArgs) and call.args.late
+        return Role.TECHNICIAN if late else self.table[call.request.op].role
+
+    # ---- from memory
+
+    def _say_hello(self, call: Call, args: m.NoArgs) -> None:
+        call.ok(self._hello(call))
+
+    def _status(self, call: Call, args: m.NoArgs) -> None:
+        status = self._desk.status()
+        known = self._ready.get(call.lang)
+        if known is None or known[0] is not status:
+            known = (status, packed(status_result(status, call.lang)))
+            self._ready[call.lang] = known
+        call.ok(known[1])
+
+    def _devices(self, call: Call, args: m.NoArgs) -> None:
+        call.ok(devices_result(self._desk.status(), call.lang))
+
+    # ---- by the desk
+
+    def _check(self, call: Call, args: m.CheckArgs) -> None:
+        self._accept(call, _ask(call, args, JobKind.CHECK))
+
+    def _submit(self, call: Call, args: m.SubmitArgs) -> None:
+        kind = JobKind(args.kind)
+        self._accept(call, _ask(call, args, kind, late=args.late, token=args.token))
+
+    def _accept(self, call: Call, ask: Ask) -> None:
+        end = self._keys.begin(call.who.name, ask.key)
+
+        def done(answer: Accepted | AgentError) -> None:
+            end()
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+            else:
+                call.accepted(m.AcceptedResult(job=job_view(answer.job, call.lang), known=answer.known))
+
+        try:
+            self._desk.accept(call.who, ask, call.guarded(done))
+        except BaseException:
+            end()
+            raise
+
+    def _prepare(self, call: Call, args: m.PrepareArgs) -> None:
+        def done(answer: Prepared | AgentError) -> None:
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+            else:
+                call.ok(prepared_result(answer, call.lang))
+
+        self._desk.prepare(call.who, _ask(call, args, JobKind(args.kind), late=args.late), call.guarded(done))
+
+    def _job_cancel(self, call: Call, args: m.JobArgs) -> None:
+        def done(answer: Job | AgentError) -> None:
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+            else:
+                call.ok(m.JobResult(job=job_view(answer, call.lang)))
+
+        self._desk.cancel(call.who, args.job_id, call.guarded(done))
+
+    # ---- jobs, from memory first
+
+    def _job_get(self, call: Call, args: m.JobGetArgs) -> None:
+        if bool(args.job_id) == bool(args.key):
+            call.fail(Refusal("BAD_REQUEST", what="job.get wants one of job_id and key"))
+            return
+
+        def found(job: Job) -> None:
+            call.ok(m.JobResult(job=job_view(self._desk.live(job.job_id) or job, call.lang)))
+
+        if args.job_id:
+            self._with_job(call, args.job_id, found)
+            return
+        name, key, unknown = call.who.name, args.key, _KeyUnknown("KEY_UNKNOWN", key=args.key)
+        # A request under this key may be at the desk just now: its answer is waited for.
+        self._keys.after(
+            name,
+            key,
+            lambda: self._read(call, lambda: self._reader.job_by_key(name, key), found, unknown),
+        )
+
+    def _job_wait(self, call: Call, args: m.JobWaitArgs) -> None:
+        def found(job: Job) -> None:
+            self._waits.park(call, args, self._desk.live(job.job_id) or job)
+
+        self._with_job(call, args.job_id, found)
+
+    def _with_job(self, call: Call, job_id: str, found: Callable[[Job], None]) -> None:
+        job = self._desk.live(job_id)
+        if job is not None:
+            found(job)
+        else:
+            unknown = Refusal("JOB_UNKNOWN", job_id=job_id)
+            self._read(call, lambda: self._reader.job(job_id), found, unknown)
+
+    # ---- from the journal
+
+    def _job_list(self, call: Call, args: m.JobListArgs) -> None:
+        def work() -> m.JobListResult:
+            jobs = self._reader.jobs(
+                device_no=args.device_no, live=args.live, before=args.before, limit=args.limit
+            )
+            following = jobs[-1].job_id if len(jobs) == args.limit else ""
+            return m.JobListResult(jobs=tuple(job_view(job, call.lang) for job in jobs), next=following)
+
+        self._read(call, work, call.ok)
+
+    def _record_get(self, call: Call, args: m.JobArgs) -> None:
+        def work() -> m.RecordResult | None:
+            job, record = self._reader.job(args.job_id), self._reader.record(args.job_id)
+            if job is None or record is None:
+                return None
+            return m.RecordResult(job_id=job.job_id, sha256=job.record_sha256, json=record.decode())
+
+        self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id))
+
+    def _record_list(self, call: Call, args: m.RecordListArgs) -> None:
+        def work() -> m.RecordListResult:
+            jobs = self._reader.jobs(device_no=args.device_no, before=args.before, limit=args.limit)
+            following = jobs[-1].job_id if len(jobs) == args.limit else ""
+            rows = tuple(record_row(job) for job in jobs if job.record_sha256)
+            return m.RecordListResult(records=rows, next=following)
+
+        self._read(call, work, call.ok)
+
+    def _events_since(self, call: Call, args: m.EventsArgs) -> None:
+        def work() -> m.EventsResult:
+            last = self._reader.last_seq()
+            rows = self._reader.events(args.since, args.limit)
+            following = rows[-1][0] if rows else max(args.since, last)
+            return m.EventsResult(
+                events=tuple(notice(seq, event) for seq, event in rows),
+                next=following,
+                last=max(last, following),
+            )
+
+        self._read(call, work, call.ok)
+
+    def _window_explain(self, call: Call, args: m.WindowArgs) -> None:
+        status = self._desk.status()
+        # The holiday tables are loaded at the first question: not in the loop.
+        self._read(call, lambda: self._explain(args, status, call.lang), call.ok)
+
+    def _read(
+        self,
+        call: Call,
+        work: Callable[[], T | None],
+        found: Callable[[T], None],
+        missing: AgentError | None = None,
+    ) -> None:
+        def done(answer: T | Exception | None) -> None:
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+            elif isinstance(answer, Exception):
+                raise answer
+            elif answer is None:
+                call.fail(missing or AgentError("INTERNAL"))
+            else:
+                found(answer)
+
+        self._errands.run(work, call.guarded(done))
+
+
+class _KeyUnknown(AgentError):
+    """No job has the key now. The request may still be on its way until its ttl is over: not yet proved."""
+
+    outcome = Outcome.UNKNOWN
+
+
+def _ask(call: Call, args: m.CheckArgs, kind: JobKind, *, late: bool = False, token: str = "") -> Ask:
+    request = call.request
+    return Ask(
+        kind=kind,
+        device_no=args.device_no,
+        taxpayer_id=args.taxpayer_id,
+        types=args.types,
+        periods=tuple(period(month) for month in args.periods),
+        late=late,
+        token=token,
+        key=request.key,
+        ref=request.ref,
+        request_sha256=request_sha256(request.op, args),
+        sent_at_ms=request.sent_at,
+        ttl_ms=request.ttl_ms,
+    )

@@ -1,0 +1,159 @@
+"""Jobs, problems and records as the wire shows them. Pure; words come from the fault catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import get_args
+
+from taxagent.model import faults
+from taxagent.model.errors import AgentError
+from taxagent.model.faults import Lang
+from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait
+from taxagent.model.value import to_json
+from taxclient.protocol import messages as m
+
+
+def lang_of(text: str, default: Lang) -> Lang:
+    """Return the language that `text` ("zh", "en-GB", "") asks for, else `default`."""
+    for lang in get_args(Lang):
+        if text.lower().startswith(lang):
+            return lang  # type: ignore[no-any-return]
+    return default
+
+
+def error_body(error: AgentError, lang: Lang, *, retry_after_ms: int | None = None) -> m.ErrorBody:
+    """Return the reply's error for `error`."""
+    problem = error.problem()
+    entry, words = faults.fault(problem.fault), faults.text(problem, lang)
+    return m.ErrorBody(
+        code=problem.fault,
+        title=words.title,
+        message=words.cause,
+        outcome=problem.outcome,
+        retry=entry.retry,
+        retry_after_ms=retry_after_ms,
+        who=entry.who,
+        remedy=words.remedy,
+        detail=problem.detail,
+        device_code=problem.device_code,
+    )
+
+
+def problem_view(problem: Problem, lang: Lang) -> m.ProblemView:
+    """Return the fault in words."""
+    words = faults.text(problem, lang)
+    return m.ProblemView(
+        code=problem.fault,
+        title=words.title,
+        message=words.cause,
+        outcome=problem.outcome,
+        who=faults.fault(problem.fault).who,
+        remedy=words.remedy,
+        detail=problem.detail,
+        device_code=problem.device_code,
+    )
+
+
+def revision(job: Job) -> str:
+    """Return a text that differs for any two states of a job."""
+    return hashlib.sha256(to_json(job)).hexdigest()[:16]
+
+
+def scope_view(scope: Scope) -> m.ScopeView:
+    """Return the scope."""
+    return m.ScopeView(
+        device_no=scope.device_no,
+        taxpayer_id=scope.taxpayer_id,
+        types=scope.types,
+        periods=scope.periods,
+    )
+
+
+def job_view(job: Job, lang: Lang) -> m.JobView:
+    """Return the job without the bytes of its tickets."""
+    return m.JobView(
+        job_id=job.job_id,
+        rev=revision(job),
+        kind=job.kind,
+        state=job.state,
+        ended=job.state.ended,
+        outcome=job.outcome,
+        scope=scope_view(job.scope),
+        principal=job.principal,
+        key=job.key,
+        ref=job.ref,
+        accepted_ms=job.accepted_ms,
+        ended_ms=job.ended_ms,
+        late=job.late,
+        cancel_requested=job.cancel_requested,
+        confirmed=_confirmed(job.confirmed) if job.confirmed else None,
+        wait=_wait(job.wait, lang) if job.wait else None,
+        problem=problem_view(job.problem, lang) if job.problem else None,
+        steps=tuple(_step(run) for run in job.steps),
+        tickets=tuple(
+            m.TicketView(
+                group=stored.group,
+                ticket_no=stored.ticket.ticket_no,
+                period=stored.ticket.period,
+                deadline=stored.ticket.deadline.isoformat(),
+            )
+            for stored in job.tickets
+        ),
+        backups=tuple(
+            m.BackupView(period=kept.period, path=kept.path, sha256=kept.sha256, before=kept.before)
+            for kept in job.backups
+        ),
+        record_sha256=job.record_sha256,
+    )
+
+
+def record_row(job: Job) -> m.RecordRow:
+    """Return the line of record.list for an ended job."""
+    return m.RecordRow(
+        job_id=job.job_id,
+        kind=job.kind,
+        device_no=job.scope.device_no,
+        taxpayer_id=job.scope.taxpayer_id,
+        types=job.scope.types,
+        periods=job.scope.periods,
+        state=job.state,
+        outcome=job.outcome,
+        ended_ms=job.ended_ms or 0,
+        sha256=job.record_sha256,
+    )
+
+
+def _confirmed(confirmed: Confirmed) -> m.ConfirmedView:
+    return m.ConfirmedView(by=confirmed.by, how=confirmed.how, at_ms=confirmed.at_ms)
+
+
+def _wait(wait: Wait, lang: Lang) -> m.WaitView:
+    words = faults.text(Problem(fault=wait.fault, outcome=_NOTHING, detail=wait.detail), lang)
+    return m.WaitView(
+        reason=wait.reason,
+        code=wait.fault,
+        title=words.title,
+        message=words.cause,
+        remedy=words.remedy,
+        who=faults.fault(wait.fault).who,
+        since_ms=wait.since_ms,
+        next_ms=wait.next_ms,
+        until_ms=wait.until_ms,
+        detail=wait.detail,
+    )
+
+
+_NOTHING = AgentError.outcome  # a wait says nothing of an outcome; the words do not show it
+
+
+def _step(run: StepRun) -> m.StepView:
+    return m.StepView(
+        step=run.id.step,
+        group=run.id.group,
+        period=run.id.period,
+        outcome=run.outcome,
+        begun_ms=run.begun_ms,
+        ended_ms=run.ended_ms,
+        note=run.note,
+        facts=run.facts,
+    )

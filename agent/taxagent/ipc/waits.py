@@ -1,0 +1,81 @@
+"""Parked job.wait requests: answered when the job moves, when it ends, or when their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from taxagent.ipc.calls import Call
+from taxagent.ipc.timers import Timer, Timers
+from taxagent.ipc.views import job_view, revision
+from taxagent.model.errors import Refusal
+from taxagent.model.job import Job
+from taxclient.protocol.messages import JobWaitArgs, JobWaitResult
+
+PARKED = 1024  # at once, of all peers
+
+
+class _Parked:
+    def __init__(self, call: Call, args: JobWaitArgs, job: Job, rev: str) -> None:
+        self.call = call
+        self.job = job  # the newest that was heard of
+        self.args = args
+        self.rev = rev
+        self.timer = Timer(lambda: None)
+
+
+class Waits:
+    """Who waits for which job. One thread."""
+
+    def __init__(self, timers: Timers, now: Callable[[str], Job | None]) -> None:
+        self._timers = timers
+        self._now = now
+        self._parked: dict[str, list[_Parked]] = {}
+        self._count = 0
+
+    def park(self, call: Call, args: JobWaitArgs, job: Job) -> None:
+        """Answer at once where `job` is what is waited for, else when it is or the time is over."""
+        rev = revision(job)
+        if _reached(job, args, rev, args.rev or rev) or not args.timeout_ms:
+            timed_out = not _reached(job, args, rev, args.rev or rev)
+            call.ok(JobWaitResult(job=job_view(job, call.lang), timed_out=timed_out))
+            return
+        if self._count >= PARKED:
+            call.fail(Refusal("RATE_LIMITED", what="job.wait"), retry_after_ms=1000)
+            return
+        parked = _Parked(call, args, job, args.rev or rev)
+        parked.timer = self._timers.later(args.timeout_ms, lambda: self._over(parked))
+        self._parked.setdefault(args.job_id, []).append(parked)
+        self._count += 1
+
+    def changed(self, job: Job) -> None:
+        """Answer those whom the job's new state answers."""
+        waiting = self._parked.get(job.job_id)
+        if not waiting:
+            return
+        rev = revision(job)
+        for parked in waiting:
+            parked.job = job
+        for parked in [p for p in waiting if _reached(job, p.args, rev, p.rev)]:
+            parked.timer.cancel()
+            self._forget(parked)
+            parked.call.ok(JobWaitResult(job=job_view(job, parked.call.lang), timed_out=False))
+
+    def waited_for(self, job_id: str) -> bool:
+        """Return whether someone waits for this job."""
+        return job_id in self._parked
+
+    def _over(self, parked: _Parked) -> None:
+        self._forget(parked)
+        job = self._now(parked.args.job_id) or parked.job
+        parked.call.ok(JobWaitResult(job=job_view(job, parked.call.lang), timed_out=True))
+
+    def _forget(self, parked: _Parked) -> None:
+        waiting = self._parked[parked.args.job_id]
+        waiting.remove(parked)
+        if not waiting:
+            del self._parked[parked.args.job_id]
+        self._count -= 1
+
+
+def _reached(job: Job, args: JobWaitArgs, rev: str, seen: str) -> bool:
+    return job.state.ended or (args.until == "change" and rev != seen)

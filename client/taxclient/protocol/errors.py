@@ -1,0 +1,98 @@
+"""The client's errors. Each knows whether the thing was done, and what may be repeated.
+
+ClientError
+├── AgentUnavailable   no connection: the request did not leave (not_executed)
+├── Timeout            the request left, no answer came: a write is unknown, a read is not_executed
+├── ProtocolError      what came, or what was to be sent, is not TCA/1
+│   └── FrameError     frames, limits, msgpack; raised by `wire` on both sides
+├── Closed             the client was closed before, or while, it was used
+└── RemoteError        the agent's own words: code, outcome, retry, who, remedy
+    ├── NotAllowed     the peer may not do that (role, or unknown peer)
+    └── KeyUnknown     the agent has no job under that key
+"""
+
+from __future__ import annotations
+
+from taxclient.protocol.messages import ErrorBody, Outcome, Retry
+
+
+class ClientError(Exception):
+    """Root of all errors of this package."""
+
+    outcome: str = Outcome.NOT_EXECUTED
+    retry: str = Retry.AFTER_MS
+
+
+class AgentUnavailable(ClientError):
+    """Nothing answers at the endpoint; the request did not leave this process."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(f"no agent answers at {endpoint}")
+        self.endpoint = endpoint
+
+
+class Timeout(ClientError):
+    """No answer in time. `outcome` is unknown for an op with a key: ask `job.get` with `key`."""
+
+    def __init__(self, op: str, waited_ms: int, *, key: str = "") -> None:
+        super().__init__(f"no answer to {op} within {waited_ms} ms")
+        self.op = op
+        self.key = key
+        self.waited_ms = waited_ms
+        self.outcome = Outcome.UNKNOWN if key else Outcome.NOT_EXECUTED
+        self.retry = Retry.SAME_KEY if key else Retry.AFTER_MS
+
+
+class ProtocolError(ClientError):
+    """A message is not what docs/protocol.md says. `outcome` is unknown where an answer was garbled."""
+
+    retry = Retry.AFTER_FIX
+
+    def __init__(self, text: str, *, outcome: str = Outcome.NOT_EXECUTED) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+class FrameError(ProtocolError):
+    """Frames, limits or msgpack are wrong; `code` is BAD_REQUEST or TOO_LARGE."""
+
+    def __init__(self, text: str, *, code: str = "BAD_REQUEST") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Closed(ClientError):
+    """The client is closed."""
+
+
+class RemoteError(ClientError):
+    """The agent answered with an error; `body` holds all of it."""
+
+    def __init__(self, body: ErrorBody) -> None:
+        super().__init__(f"{body.code}: {body.message}")
+        self.body = body
+        self.code = body.code
+        self.message = body.message
+        self.outcome = body.outcome
+        self.retry = body.retry
+        self.retry_after_ms = body.retry_after_ms
+        self.who = body.who
+        self.remedy = body.remedy
+        self.detail = body.detail
+        self.device_code = body.device_code
+
+
+class NotAllowed(RemoteError):
+    """The role of this peer does not cover the op, or the agent does not know the peer."""
+
+
+class KeyUnknown(RemoteError):
+    """No job under that key: not executed, for good once the request's sent_at + ttl has passed."""
+
+
+_BY_CODE: dict[str, type[RemoteError]] = {"NOT_ALLOWED": NotAllowed, "KEY_UNKNOWN": KeyUnknown}
+
+
+def remote_error(body: ErrorBody) -> RemoteError:
+    """Return the error that `body` stands for, in its own class where there is one."""
+    return _BY_CODE.get(body.code, RemoteError)(body)

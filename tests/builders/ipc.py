@@ -1,0 +1,266 @@
+"""A loop in a thread with a desk and a journal made of dictionaries, and clients to talk to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from taxagent.ipc.access import Access, AccessTable
+from taxagent.ipc.gate import Rate
+from taxagent.ipc.loop import Loop, LoopSettings
+from taxagent.ipc.mailbox import Mailbox
+from taxagent.jobs.asks import Accepted, Ask, DeskStatus, DeviceView, Prepared, Principal
+from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.events import AnyEvent, AnyJobEvent
+from taxagent.model.job import Confirmed, Job, JobState, Scope
+from taxagent.model.period import period
+from taxclient.protocol import messages as m
+from taxclient.protocol import wire
+
+DEVICE = "661234567890"
+TAXPAYER = "91440300123456789A"
+KEY = "key-of-sixteen-chars"
+
+
+class FakeClock:
+    """ports.Clock: UTC stands where it is put; monotonic is real, since a socket waits in it."""
+
+    def __init__(self) -> None:
+        self.now_ms = time.time_ns() // 1_000_000
+
+    def utc_ms(self) -> int:
+        return self.now_ms
+
+    def sim_ms(self) -> int | None:
+        return None
+
+    def local(self) -> dt.datetime:
+        return dt.datetime(2026, 11, 3, 9, 30, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def job(number: int = 1, **changes: object) -> Job:
+    """A job that was just accepted."""
+    plain = Job(
+        job_id=f"{number:026d}",
+        kind="settle",  # type: ignore[arg-type]
+        scope=Scope(device_no=DEVICE, taxpayer_id=TAXPAYER, types=("007",), periods=(period("2026-10"),)),
+        principal="uid:0",
+        key=KEY,
+        ref="",
+        accepted_ms=1_795_000_000_000,
+        state=JobState.ACCEPTED,
+    )
+    return msgspec.structs.replace(msgspec.convert(msgspec.to_builtins(plain), Job), **changes)
+
+
+def device_view(**changes: object) -> DeviceView:
+    """A device that was never opened."""
+    plain = DeviceView(
+        device_no=DEVICE,
+        location="1-1",
+        kind="control_disk",
+        simulated=True,
+        taxpayer_id=TAXPAYER,
+        taxpayer_name="测试商店",
+        terminal_no=0,
+        held_by="",
+        held_since_ms=0,
+        as_of_ms=1_795_000_000_000,
+        stale=False,
+        state=None,
+        types=(),
+        problem=None,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+class FakeDesk:
+    """asks.Desk in memory. `hold` keeps answers back until `answer_held`."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.asked: list[tuple[Principal, Ask]] = []
+        self.refusal: AgentError | None = None
+        self.explode = False
+        self.hold = False
+        self.held: list[Callable[[], None]] = []
+        self.devices: tuple[DeviceView, ...] = (device_view(),)
+
+    def status(self) -> DeskStatus:
+        return DeskStatus(
+            boot="boot-1",
+            version="0.1.0",
+            started_ms=1,
+            simulated=True,
+            verifying=False,
+            draining=False,
+            devices=self.devices,
+            seen=(),
+            live_jobs=tuple(job for job in self.jobs.values() if not job.state.ended),
+        )
+
+    def accept(self, principal: Principal, ask: Ask, done: Callable[[Accepted | AgentError], None]) -> None:
+        if self.explode:
+            raise ZeroDivisionError("a secret that must not leave")
+        self.asked.append((principal, ask))
+        if self.hold:
+            self.held.append(lambda: done(self._accepted(principal, ask)))
+        else:
+            done(self.refusal or self._accepted(principal, ask))
+
+    def _accepted(self, principal: Principal, ask: Ask) -> Accepted | AgentError:
+        for known in self.jobs.values():
+            if (known.principal, known.key) == (principal.name, ask.key):
+                return Accepted(job=known, known=True)
+        made = job(len(self.jobs) + 1, principal=principal.name, key=ask.key, kind=ask.kind, ref=ask.ref)
+        self.jobs[made.job_id] = made
+        return Accepted(job=made, known=False)
+
+    def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
+        if self.refusal:
+            done(self.refusal)
+            return
+        done(
+            Prepared(
+                token="token-1",
+                expires_ms=1_795_000_600_000,
+                kind=ask.kind,
+                scope=job().scope,
+                device=device_view(),
+                totals=(),
+                confirmed=Confirmed(types=(), by=principal.name, how="token", at_ms=1),
+                consequences=("SEAL:007:2026-10",),
+                warnings=(),
+            )
+        )
+
+    def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        found = self.jobs.get(job_id)
+        if found is None:
+            done(Refusal("JOB_UNKNOWN", job_id=job_id))
+            return
+        self.jobs[job_id] = msgspec.structs.replace(found, cancel_requested=True)
+        done(self.jobs[job_id])
+
+    def live(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
+
+
+class FakeReader:
+    """ports.JournalReader over dictionaries."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Job] = {}
+        self.records: dict[str, bytes] = {}
+        self.rows: list[tuple[int, AnyEvent]] = []
+
+    def job(self, job_id: str) -> Job | None:
+        return self.kept.get(job_id)
+
+    def job_by_key(self, principal: str, key: str) -> Job | None:
+        return next((j for j in self.kept.values() if (j.principal, j.key) == (principal, key)), None)
+
+    def jobs(
+        self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        found = [self.kept[i] for i in sorted(self.kept, reverse=True) if not before or i < before]
+        return [j for j in found if not (live and j.state.ended)][:limit]
+
+    def record(self, job_id: str) -> bytes | None:
+        return self.records.get(job_id)
+
+    def events(self, since: int, limit: int) -> Sequence[tuple[int, AnyEvent]]:
+        return [row for row in self.rows if row[0] > since][:limit]
+
+    def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]:
+        return []
+
+    def latched(self, device_no: str) -> tuple[str, str, int] | None:
+        return None
+
+    def last_seq(self) -> int:
+        return self.rows[-1][0] if self.rows else 0
+
+
+def explain(args: m.WindowArgs, status: DeskStatus, lang: str) -> m.WindowResult:
+    """No findings, no rows."""
+    return m.WindowResult(year=args.year, deadlines=(), findings=())
+
+
+class House:
+    """A running loop and what it stands on."""
+
+    def __init__(self, folder: Path, access: Access | None = None, rate: Rate | None = None) -> None:
+        self.endpoint = f"ipc://{folder}/agent.sock"
+        self.clock = FakeClock()
+        self.desk = FakeDesk()
+        self.reader = FakeReader()
+        self.mailbox = Mailbox()
+        self.loop = Loop(
+            LoopSettings(
+                endpoint=self.endpoint, boot="boot-1", version="0.1.0", language="en", rate=rate or Rate()
+            ),
+            access=access or Access(AccessTable()),
+            mailbox=self.mailbox,
+            desk=self.desk,
+            reader=self.reader,
+            clock=self.clock,
+            explain=explain,
+        )
+        self.thread = threading.Thread(target=self.loop.run)
+
+    def inside(self, work: Callable[[], None]) -> None:
+        """Do `work` in the loop's thread, and wait for it."""
+        done = threading.Event()
+        self.mailbox.post(lambda: (work(), done.set())[0])  # type: ignore[func-returns-value]
+        assert done.wait(5)
+
+
+@contextmanager
+def house(folder: Path, access: Access | None = None, rate: Rate | None = None) -> Iterator[House]:
+    """A loop that serves in a thread."""
+    made = House(folder, access, rate)
+    made.loop.bind()
+    made.thread.start()
+    try:
+        yield made
+    finally:
+        made.mailbox.post(made.loop.stop)
+        made.thread.join(10)
+        assert not made.thread.is_alive()
+        made.mailbox.close()
+
+
+@contextmanager
+def peer(endpoint: str, kind: int = zmq.DEALER) -> Iterator[zmq.Socket[bytes]]:
+    """A raw socket at the endpoint, with time limits."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.SNDTIMEO, 5000)
+    socket.setsockopt(zmq.RCVTIMEO, 5000)
+    socket.connect(endpoint)
+    try:
+        yield socket
+    finally:
+        context.destroy(linger=0)
+
+
+def reply_of(frames: Sequence[bytes]) -> m.Reply:
+    """The reply in the frames, delimiter or not."""
+    return msgspec.msgpack.decode(wire.split(frames), type=m.Reply)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
