@@ -76,6 +76,7 @@ class Fault(Value, frozen=True, kw_only=True):
 
 
 UNKNOWN = "UNKNOWN_FAULT"
+_SAME_AS_WHAT = ("error", "reason", "cause", "device_text", "bureau_text")
 _OPTIONAL = re.compile(r"\[\[|\]\]|\[((?:[^\[\]]|\[\[|\]\])*)\]")
 _FACT = re.compile(r"\{(\w+)\}")
 
@@ -99,6 +100,7 @@ def text(problem: Problem, lang: Lang) -> FaultText:
     entry = fault(problem.fault)
     words = entry.zh if lang == "zh" else entry.en
     facts = {"fault": problem.fault, "device_code": problem.device_code, **problem.detail}
+    facts.setdefault("what", next((facts[name] for name in _SAME_AS_WHAT if name in facts), ""))
     return FaultText(
         title=filled(words.title, facts),
         cause=filled(words.cause, facts),
