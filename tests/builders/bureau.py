@@ -21,11 +21,14 @@ from taxagent.simulator.sealing import Summary, sealed
 DEVICE = "661234567890"
 TAXPAYER = "91310115MA1K35TT6U"
 OCTOBER = Period("2026-10")
-REAL_MS = 1_795_561_200_000  # where certificates are made on the spot, the test's clock must be the real one
+REAL_MS = 1_795_561_200_000
 
 
 class BureauClock:
-    """A clock that stands on a morning of November 2026 and moves when told; monotonic time moves with waits."""
+    """A clock that stands on a morning of November 2026 and moves when told.
+
+    Where certificates are made on the spot and TLS checks them, `real_ms` must be the real time.
+    """
 
     def __init__(self, text: str = "2026-11-03T09:30:00+08:00", *, real_ms: int = REAL_MS) -> None:
         self._sim_ms = simulated_time(f"{text}@0").start_ms
@@ -108,7 +111,11 @@ def client_of(running: Running, clock: BureauClock, pauses: Pauses | None = None
 
 @contextmanager
 def client_answered_by(
-    answer: Callable[[httpx.Request], httpx.Response], clock: BureauClock, pauses: Pauses
+    answer: Callable[[httpx.Request], httpx.Response],
+    clock: BureauClock,
+    pauses: Pauses,
+    *,
+    jitter: float = 0.0,
 ) -> Iterator[GatewayClient]:
     """Return a client whose network is a function."""
     papers = Papers(ca="-", server_certificate="-", server_key="-", client_certificate="-", client_key="-")
@@ -116,7 +123,7 @@ def client_answered_by(
         settings_of("https://bureau.test/gateway", papers),
         clock,
         pause=pauses,
-        jitter=lambda: 0.0,
+        jitter=lambda: jitter,
         transport=httpx.MockTransport(answer),
     )
     try:

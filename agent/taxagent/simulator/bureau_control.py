@@ -11,8 +11,8 @@
     {"do": "log"}
         -> {"ok": true, "calls": []}: every call and what became of it, oldest first
 
-A wrong order gives {"ok": false, "error": "..."}. Whoever is connected is told {"event": "reached", "fault": 1}
-when a call meets a fault; such a line may come between an order and its answer. Knows no rule.
+A wrong order gives {"ok": false, "error": "..."}. When a call meets a fault, whoever is connected is told
+{"event": "reached", "fault": 1}; such a line may come between an order and its answer. Knows no rule.
 """
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ import datetime as dt
 
 from taxagent.model.bureau import DeclarationState, FilingRow
 from taxagent.model.device import QUIRKS, DeviceKind
+from taxagent.model.filing import filing_deadline
 from taxagent.model.period import Period
 from taxagent.model.value import Value
-
-_DAY_OF_RULE = 15  # 征期: the 1st to the 15th
 
 
 class Registration(Value, frozen=True, kw_only=True):
@@ -31,7 +30,7 @@ class BureauScenario(Value, frozen=True, kw_only=True):
     taxpayers: tuple[str, ...] = ()
     quarterly: tuple[str, ...] = ()  # those of them that file each quarter
     devices: tuple[Registration, ...] = ()
-    calendar: tuple[FilingRow, ...] = ()  # filing deadlines that differ from the 15th
+    calendar: tuple[FilingRow, ...] = ()  # filing deadlines that differ from the country's
     least_interval_ms: int = 0  # between two reads about one device; 0 = none
     minimum_agent_version: str = "0.1.0"
     notices: tuple[str, ...] = ()
@@ -54,7 +53,7 @@ class BureauScenario(Value, frozen=True, kw_only=True):
     def filing_deadline(self, month: Period) -> dt.date:
         """Return the last day on which returns are filed in `month`."""
         row = next((row for row in self.calendar if row.month == month), None)
-        return row.deadline if row else dt.date(int(month[:4]), int(month[5:]), _DAY_OF_RULE)
+        return row.deadline if row else filing_deadline(month).deadline
 
     def state_without_return(self, taxpayer_id: str, month: Period) -> DeclarationState:
         """Return what a period without a return is: missing, or not due for who files each quarter."""
