@@ -52,8 +52,7 @@ def _one_of(name: str, numbers: dict[Any, int]) -> Format:
     def read(data: bytes) -> object:
         number = tlv.read_unsigned(1, data)
         if number not in values:
-            msg = f"{number} is no {name}"
-            raise TlvError(msg)
+            raise TlvError(f"{number} is no {name}")
         return values[number]
 
     return Format(name, lambda v: tlv.unsigned(1, numbers[v]), read)
@@ -62,8 +61,7 @@ def _one_of(name: str, numbers: dict[Any, int]) -> Format:
 def _hex(size: int) -> Format:
     def read(data: bytes) -> str:
         if len(data) != size:
-            msg = f"{len(data)} bytes where {size} are wanted"
-            raise TlvError(msg)
+            raise TlvError(f"{len(data)} bytes where {size} are wanted")
         return data.hex()
 
     return Format(f"bytes{size}", bytes.fromhex, read)
@@ -74,8 +72,7 @@ def _read_month(data: bytes) -> Period:
     try:
         return period(f"{digits[:4]}-{digits[4:]}")
     except ValueError as error:
-        msg = f"{digits} is no month"
-        raise TlvError(msg) from error
+        raise TlvError(f"{digits} is no month") from error
 
 
 TEXT = Format("text", str.encode, tlv.read_text)
@@ -205,19 +202,16 @@ class Layout(Generic[V]):
             name = self._by_tag.get(tag)
             if name is None:
                 if strict:
-                    msg = f"tag {tag:04X} has no place in a {self.kind.__name__}"
-                    raise TlvError(msg)
+                    raise TlvError(f"tag {tag:04X} has no place in a {self.kind.__name__}")
             elif name in self.lists:
                 found[name] += (LISTED[self.lists[name]][1].decode(raw, strict=strict),)
             elif name in found:
-                msg = f"tag {tag:04X} ({name}) appears twice"
-                raise TlvError(msg)
+                raise TlvError(f"tag {tag:04X} ({name}) appears twice")
             else:
                 found[name] = self._read(name, tag, raw)
         missing = self.names.keys() - found.keys() - self.optional
         if missing:
-            msg = f"a {self.kind.__name__} without {', '.join(sorted(missing))}"
-            raise TlvError(msg)
+            raise TlvError(f"a {self.kind.__name__} without {', '.join(sorted(missing))}")
         return self.kind(**{name: found.get(name) for name in self.names})
 
     def _tag(self, name: str) -> int:
@@ -237,8 +231,7 @@ class Layout(Generic[V]):
         try:
             return FIELDS[self.names[name]][1].read(raw)
         except TlvError as error:
-            msg = f"tag {tag:04X} ({name}): {error}"
-            raise TlvError(msg) from error
+            raise TlvError(f"tag {tag:04X} ({name}): {error}") from error
 
 
 LISTED: dict[type[Value], tuple[int, Layout[Any]]] = {}

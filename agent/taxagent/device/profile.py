@@ -1,4 +1,4 @@
-"""ports.Device by the profile TCDP/1: methods into commands, answers into values. Knows neither USB nor SCSI."""
+"""ports.Device by the profile TCDP/1: methods into commands, answers into values. Knows no USB, no SCSI."""
 
 from __future__ import annotations
 

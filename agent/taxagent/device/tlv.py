@@ -28,8 +28,7 @@ def constructed(tag: int) -> bool:
 def tlv(tag: int, value: bytes) -> bytes:
     """Return one TLV; `tag` is its one or two bytes as a number (0xDF20), the length in its shortest form."""
     if len(value) > MAX_LENGTH:
-        msg = f"tag {tag:04X}: a value of {len(value)} bytes is longer than {MAX_LENGTH}"
-        raise TlvError(msg)
+        raise TlvError(f"tag {tag:04X}: a value of {len(value)} bytes is longer than {MAX_LENGTH}")
     head = tag.to_bytes(2 if tag > 0xFF else 1, "big")
     return head + _length(len(value)) + value
 
@@ -45,8 +44,7 @@ def items(data: bytes) -> Iterator[tuple[int, bytes]]:
         tag, at = _read_tag(data, at)
         length, at = _read_length(data, at, tag)
         if at + length > len(data):
-            msg = f"tag {tag:04X}: {length} bytes announced, {len(data) - at} left"
-            raise TlvError(msg)
+            raise TlvError(f"tag {tag:04X}: {length} bytes announced, {len(data) - at} left")
         yield tag, data[at : at + length]
         at += length
 
@@ -63,31 +61,28 @@ def _read_tag(data: bytes, at: int) -> tuple[int, int]:
     if first & _MORE_TAG != _MORE_TAG:
         return first, at + 1
     if at + 1 >= len(data):
-        msg = f"tag {first:02X} is cut off"
-        raise TlvError(msg)
+        raise TlvError(f"tag {first:02X} is cut off")
     second = data[at + 1]
     if second & _MORE_BYTES or second < _MORE_TAG:
-        msg = f"tag {first:02X}{second:02X} is not a tag of two bytes in its shortest form"
-        raise TlvError(msg)
+        raise TlvError(f"tag {first:02X}{second:02X} is not a tag of two bytes in its shortest form")
     return first << 8 | second, at + 2
 
 
 def _read_length(data: bytes, at: int, tag: int) -> tuple[int, int]:
     if at >= len(data):
-        msg = f"tag {tag:04X}: no length"
-        raise TlvError(msg)
+        raise TlvError(f"tag {tag:04X}: no length")
     first = data[at]
     if first < _LONG_FORM:
         return first, at + 1
     size = first & 0x7F
     if size not in {1, 2}:
-        msg = f"tag {tag:04X}: an indefinite length, or one above {MAX_LENGTH} ({first:02X})"
-        raise TlvError(msg)
+        raise TlvError(f"tag {tag:04X}: an indefinite length, or one above {MAX_LENGTH} ({first:02X})")
     raw = data[at + 1 : at + 1 + size]
     length = int.from_bytes(raw, "big")
     if len(raw) < size or _length(length) != data[at : at + 1 + size]:
-        msg = f"tag {tag:04X}: length {data[at : at + 1 + size].hex()} is cut off or not in its shortest form"
-        raise TlvError(msg)
+        raise TlvError(
+            f"tag {tag:04X}: length {data[at : at + 1 + size].hex()} is cut off or not in its shortest form"
+        )
     return length, at + 1 + size
 
 
@@ -96,8 +91,7 @@ def unsigned(size: int, value: int) -> bytes:
     try:
         return value.to_bytes(size, "big")
     except OverflowError as error:
-        msg = f"{value} does not fit into {size} unsigned bytes"
-        raise TlvError(msg) from error
+        raise TlvError(f"{value} does not fit into {size} unsigned bytes") from error
 
 
 def read_unsigned(size: int, data: bytes) -> int:
@@ -110,8 +104,7 @@ def signed64(value: int) -> bytes:
     try:
         return value.to_bytes(8, "big", signed=True)
     except OverflowError as error:
-        msg = f"{value} does not fit into 64 signed bits"
-        raise TlvError(msg) from error
+        raise TlvError(f"{value} does not fit into 64 signed bits") from error
 
 
 def read_signed64(data: bytes) -> int:
@@ -128,8 +121,7 @@ def read_bcd_digits(data: bytes, size: int) -> str:
     """Return the 2 x `size` decimal digits in `data`."""
     digits = _exactly(data, size).hex()
     if not digits.isdecimal():
-        msg = f"{digits} is not BCD"
-        raise TlvError(msg)
+        raise TlvError(f"{digits} is not BCD")
     return digits
 
 
@@ -144,8 +136,7 @@ def read_bcd_date(data: bytes) -> dt.date:
     try:
         return dt.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError as error:
-        msg = f"{digits} is no day"
-        raise TlvError(msg) from error
+        raise TlvError(f"{digits} is no day") from error
 
 
 def bcd_time(moment: dt.datetime) -> bytes:
@@ -160,8 +151,7 @@ def read_bcd_time(data: bytes) -> dt.datetime:
     try:
         return dt.datetime.combine(day, dt.time(int(digits[:2]), int(digits[2:4]), int(digits[4:])))
     except ValueError as error:
-        msg = f"{digits} is no time of day"
-        raise TlvError(msg) from error
+        raise TlvError(f"{digits} is no time of day") from error
 
 
 def read_text(data: bytes) -> str:
@@ -169,12 +159,10 @@ def read_text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        msg = f"{data.hex()} is not UTF-8"
-        raise TlvError(msg) from error
+        raise TlvError(f"{data.hex()} is not UTF-8") from error
 
 
 def _exactly(data: bytes, size: int) -> bytes:
     if len(data) != size:
-        msg = f"{len(data)} bytes where {size} are wanted"
-        raise TlvError(msg)
+        raise TlvError(f"{len(data)} bytes where {size} are wanted")
     return data

@@ -168,8 +168,7 @@ def device_code_text(code: int) -> str:
 def _frame(direction: int, frame: Request | Answer, limit: int) -> bytes:
     size = _OVERHEAD + len(frame.body)
     if size > limit:
-        msg = f"a frame of {size} bytes: at most {limit} are allowed"
-        raise WireError(msg)
+        raise WireError(f"a frame of {size} bytes: at most {limit} are allowed")
     head = _HEAD.pack(
         _MAGIC, VERSION, direction, frame.command, frame.session, frame.sequence, len(frame.body)
     )
@@ -180,35 +179,28 @@ def _frame(direction: int, frame: Request | Answer, limit: int) -> bytes:
 def _unframe(direction: int, data: bytes, limit: int) -> tuple[int, bytes, int, bytes]:
     size = _announced(direction, data, limit)
     if len(data) != size:
-        msg = f"{len(data)} bytes, and the frame announces {size}"
-        raise WireError(msg)
+        raise WireError(f"{len(data)} bytes, and the frame announces {size}")
     (crc,) = _CRC.unpack_from(data, size - _CRC.size)
     if crc != zlib.crc32(data[: -_CRC.size]):
-        msg = f"CRC {crc:08x} does not fit the frame"
-        raise WireError(msg)
+        raise WireError(f"CRC {crc:08x} does not fit the frame")
     _, _, _, command, session, sequence, length = _HEAD.unpack_from(data)
     return command, session, sequence, data[HEAD_SIZE : HEAD_SIZE + length]
 
 
 def _announced(direction: int, data: bytes, limit: int) -> int:
     if len(data) < HEAD_SIZE:
-        msg = f"{len(data)} bytes are no frame: the head alone has {HEAD_SIZE}"
-        raise WireError(msg)
+        raise WireError(f"{len(data)} bytes are no frame: the head alone has {HEAD_SIZE}")
     magic, version, seen, *_, length = _HEAD.unpack_from(data)
     if magic != _MAGIC or version != VERSION:
-        msg = f"{data[:5].hex()} is not the start of a TCDP/1 frame"
-        raise WireError(msg)
+        raise WireError(f"{data[:5].hex()} is not the start of a TCDP/1 frame")
     if seen != direction:
-        msg = f"a frame of direction {seen:02x} where {direction:02x} is wanted"
-        raise WireError(msg)
+        raise WireError(f"a frame of direction {seen:02x} where {direction:02x} is wanted")
     size: int = _OVERHEAD + length
     if size > limit:
-        msg = f"a frame of {size} bytes: at most {limit} are allowed"
-        raise WireError(msg)
+        raise WireError(f"a frame of {size} bytes: at most {limit} are allowed")
     return size
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
-        msg = f"{name} {value} is not in {least}..{most}"
-        raise WireError(msg)
+        raise WireError(f"{name} {value} is not in {least}..{most}")
