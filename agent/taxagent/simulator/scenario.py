@@ -140,13 +140,34 @@ class Scenario(Section, frozen=True, kw_only=True):
         return self.latency_ms.get(command, self.latency_ms.get("default", 0))
 
 
+class Example(Value, frozen=True, kw_only=True):
+    """One of the scenarios that come with the simulator."""
+
+    path: Path
+    device_no: str
+    taxpayer_id: str
+    password: str
+
+
+def example(name: str) -> Example:
+    """Return the scenario of that name, such as "control_disk". Raises AgentError SCENARIO_INVALID."""
+    path = Path(__file__).parent / "scenarios" / f"{name}.toml"
+    scenario = load(path)
+    return Example(
+        path=path,
+        device_no=scenario.device_no,
+        taxpayer_id=scenario.taxpayer_id,
+        password=scenario.password,
+    )
+
+
 def invalid(source: str, key: str, problem: str) -> AgentError:
     """Return the error for a value that a scenario must not hold."""
-    return AgentError("SCENARIO_INVALID", file=source, key=key, problem=problem)
+    return AgentError("SCENARIO_INVALID", path=source, key=key, what=problem)
 
 
 def load(path: Path) -> Scenario:
-    """Return the scenario in the file. Raises AgentError SCENARIO_INVALID with file, key and problem."""
+    """Return the scenario in the file. Raises AgentError SCENARIO_INVALID with path, key and what."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -162,7 +183,7 @@ def scenario_of(text: str, *, source: str = "scenario") -> Scenario:
         raise invalid(source, "", f"is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
-        raise invalid(source, where.strip("`.") or "(top level)", problem) from error
+        raise invalid(source, where.strip("`."), problem) from error
     for key, problem in _contradictions(scenario):
         raise invalid(source, key, problem)
     return scenario
