@@ -104,7 +104,7 @@ class Watch(Protocol):
 
 
 class DeviceSource(Protocol):
-    """A driver: finds its devices and hands each out to one thread at a time (entry point `taxagent.devices`)."""
+    """A driver: finds its devices and hands each to one thread at a time (entry point `taxagent.devices`)."""
 
     def seen(self) -> tuple[SeenDevice, ...]:
         """Return what is plugged, from descriptors alone; never opens a device."""
@@ -121,16 +121,15 @@ class DeviceSource(Protocol):
 
 class Bureau(Protocol):
     """The bureau gateway. Methods block; each raises BureauDown (not executed), AnswerLost (after its own
-    bounded retries, for repeatable calls) or BureauRefused (the bureau's no, with its words)."""
+    bounded retries, for repeatable calls) or BureauRefused (the bureau's no, with its words).
+    """
 
     def status(self) -> BureauStatus: ...
     def put_report(self, report: Report) -> Receipt: ...
     def get_report(self, device_no: str, group: str, month: Period) -> Receipt | None: ...
     def get_declaration(self, taxpayer_id: str, month: Period) -> Declaration: ...
 
-    def put_ticket(
-        self, device_no: str, group: str, month: Period, *, supersedes: str = ""
-    ) -> Ticket:
+    def put_ticket(self, device_no: str, group: str, month: Period, *, supersedes: str = "") -> Ticket:
         """Ask for the clear ticket; `supersedes` is the number of a ticket that the device found stale.
 
         Raises BureauRefused("NOT_DECLARED"), ("NOT_REPORTED") or another refusal.

@@ -125,19 +125,13 @@ class Desk(Protocol):
 
     def status(self) -> DeskStatus: ...
 
-    def accept(
-        self, principal: Principal, ask: Ask, done: Callable[[Accepted | AgentError], None]
-    ) -> None:
+    def accept(self, principal: Principal, ask: Ask, done: Callable[[Accepted | AgentError], None]) -> None:
         """Accept a job under its key, or say why not. A known key is answered before any other check."""
 
-    def prepare(
-        self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]
-    ) -> None:
+    def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
         """Read the device afresh and give a token for what it shows."""
 
-    def cancel(
-        self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]
-    ) -> None:
+    def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         """Ask a job to stop before its next irreversible step; answers the job as it then is."""
 
     def live(self, job_id: str) -> Job | None:

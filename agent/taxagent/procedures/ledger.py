@@ -59,9 +59,7 @@ class Ledger:
 
     def unknown(self, problem: Problem) -> None:
         """A step was interrupted; reading will settle it."""
-        self._write(
-            JobUnknown(job_id=self.job.job_id, problem=problem, at_ms=self._at(), sim_ms=self._sim())
-        )
+        self._write(JobUnknown(job_id=self.job.job_id, problem=problem, at_ms=self._at(), sim_ms=self._sim()))
 
     def needs_human(self, problem: Problem) -> None:
         """Reading did not settle it."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
+from taxagent.model.bureau import BureauStatus
 from taxagent.model.device import QUIRKS, DeviceState, Quirks, Statistics
-from taxagent.model.errors import NeedsHuman
+from taxagent.model.errors import NeedsHuman, Refusal
 from taxagent.model.job import Job, Problem, WaitReason
 from taxagent.model.period import Period, first_day, last_day, plus
+from taxagent.model.windows import Rules
 from taxagent.ports import Bureau, Clock, Device, Secrets
 from taxagent.procedures.ledger import Ledger
 from taxagent.procedures.session import Latch
@@ -28,14 +30,6 @@ class Archives(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What the configuration says about windows."""
-
-    overrides: dict[Period, dt.date] = field(default_factory=dict)
-    report_until_hour: int = 24  # on the filing window's last day
-
-
 @dataclass
 class Work:
     """The bench of one run of one job. `check_stop` raises Interrupted where the agent is stopping."""
@@ -50,6 +44,7 @@ class Work:
     rules: Rules
     simulation: bool
     check_stop: Callable[[], None]
+    bureau_status: BureauStatus | None = None  # as this run asked for it, where it had to
 
     @property
     def job(self) -> Job:
@@ -58,15 +53,10 @@ class Work:
 
     def totals(self, types: Iterable[str], periods: Iterable[Period]) -> tuple[Statistics, ...]:
         """Read the statistics of each type and period."""
-        months = tuple(periods)
-        return tuple(
-            self.device.statistics(kind, first_day(month), last_day(month))
-            for kind in types
-            for month in months
-        )
+        return totals(self.device, types, periods)
 
 
-class Waiting(Exception):  # noqa: N818 - not an error: the job gives its thread back and goes on later
+class Waiting(Exception):
     """The job must wait: `wait` says for what."""
 
     def __init__(self, reason: WaitReason, problem: Problem) -> None:
@@ -88,3 +78,22 @@ def sealed_until(month: Period, quirks: Quirks) -> dt.date:
     return last_day(month) if quirks.last_report_inclusive else first_day(plus(month, 1))
 
 
+def groups_of(state: DeviceState, types: Iterable[str]) -> tuple[str, ...]:
+    """Return the groups of `types`, in the device's order; Refusal("TYPE_UNKNOWN") for a type it lacks."""
+    wanted = set(types)
+    missing = wanted - {row.invoice_type for row in state.monitor}
+    if missing:
+        raise Refusal(
+            "TYPE_UNKNOWN",
+            invoice_type=", ".join(sorted(missing)),
+            types=", ".join(row.invoice_type for row in state.monitor),
+        )
+    return tuple(dict.fromkeys(row.group for row in state.monitor if row.invoice_type in wanted))
+
+
+def totals(device: Device, types: Iterable[str], periods: Iterable[Period]) -> tuple[Statistics, ...]:
+    """Read the statistics of each type and month of an opened device, types outermost."""
+    months = tuple(periods)
+    return tuple(
+        device.statistics(kind, first_day(month), last_day(month)) for kind in types for month in months
+    )

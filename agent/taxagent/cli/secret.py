@@ -1,0 +1,49 @@
+"""`taxagent secret set|status`: passwords go in by the terminal or standard input, never as an argument."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taxagent.cli.main import COMMANDS
+from taxagent.cli.screen import default_lang
+
+if TYPE_CHECKING:
+    from taxagent.cli.main import Subparsers
+
+_NAME = re.compile(r"device-\d{12}")
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("secret", help=COMMANDS["secret"].help(default_lang()))
+    parser.add_argument("--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE")
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action in ("set", "status"):
+        actions.add_parser(action).add_argument("name", metavar="device-NUMBER")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Store a secret, or say whether there is one; 10 where there is none."""
+    from taxagent import config
+    from taxagent.host.secret_files import SecretFiles
+    from taxagent.model.errors import Refusal
+
+    if not _NAME.fullmatch(args.name):
+        raise Refusal(
+            "BAD_REQUEST", field="name", error="write device- and the 12 digits of the device's number"
+        )
+    files = SecretFiles(config.load(args.config).secrets_dir)
+    if args.action == "status":
+        there = files.get(args.name) is not None
+        print(f"{args.name}: {'set' if there else 'not set'}")
+        return 0 if there else 10
+    value = getpass.getpass(f"{args.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not value:
+        raise Refusal("BAD_REQUEST", field="value", error="an empty secret is no secret")
+    print(files.set(args.name, value))
+    return 0

@@ -1,0 +1,276 @@
+"""The desk: what is asked for is checked, made durable, and only then accepted. Lives in the loop's thread.
+
+The decision to accept is taken inside the journal's writer, in this order: known key, age of the request,
+state of the agent, token or consent, claims; so two equal requests can never both be new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets as random_bytes
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from ulid import ULID
+
+from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
+from taxagent.jobs.book import Book
+from taxagent.jobs.roster import Roster, view_of
+from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
+from taxagent.model.device import DeviceState
+from taxagent.model.errors import AgentError, Refusal, Unavailable
+from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued
+from taxagent.model.job import Confirmed, Job, JobKind
+from taxagent.model.windows import Rules
+from taxagent.ports import Clock, Device, Journal, JournalTx, Mailbox, Secrets
+from taxagent.procedures.guard import confirmed_by
+from taxagent.procedures.preflight import foreseen, moment
+from taxagent.procedures.session import Latch, greet, open_session, read_state
+from taxagent.procedures.work import totals
+
+TOKEN_MS = 10 * 60_000
+SKEW_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A standing consent: the kinds that these principals may submit without a token."""
+
+    kinds: frozenset[JobKind] = frozenset()
+    principals: frozenset[str] = frozenset()
+
+    def covers(self, principal: str, kind: JobKind) -> bool:
+        """Return whether `principal` may submit `kind` without a token."""
+        return kind in self.kinds and principal in self.principals
+
+
+@dataclass(frozen=True)
+class Office:
+    """What the desk works with."""
+
+    book: Book
+    roster: Roster
+    journal: Journal
+    clock: Clock
+    mailbox: Mailbox
+    secrets: Secrets
+    latch: Latch
+    rules: Rules
+    consent: Consent
+    boot: str
+    version: str
+    simulation: bool
+
+
+class JobDesk:
+    """jobs.asks.Desk over the journal. While `verifying`, what would write is kept back and then done."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._started_ms = office.clock.utc_ms()
+        self._kept_back: list[Callable[[], None]] = []
+        self.verifying = True
+        self.draining = False
+
+    def verified(self) -> None:
+        """The journal's chain is whole: what was kept back is done now."""
+        self.verifying = False
+        kept, self._kept_back = self._kept_back, []
+        for call in kept:
+            call()
+
+    def status(self) -> DeskStatus:
+        """Return what is known at once, from memory."""
+        office = self._office
+        return DeskStatus(
+            boot=office.boot,
+            version=office.version,
+            started_ms=self._started_ms,
+            simulated=office.simulation,
+            verifying=self.verifying,
+            draining=self.draining,
+            devices=office.roster.views(),
+            seen=office.roster.seen,
+            live_jobs=office.book.live(),
+        )
+
+    def live(self, job_id: str) -> Job | None:
+        """Return a job from memory."""
+        return self._office.book.get(job_id)
+
+    def accept(self, principal: Principal, ask: Ask, done: Callable[[Accepted | AgentError], None]) -> None:
+        """Accept a job under its key; `done` gets it once it is durable, or the refusal."""
+        if self.verifying:
+            self._kept_back.append(lambda: self.accept(principal, ask, done))
+            return
+        view = self._office.roster.view(ask.device_no)
+        draining = self.draining
+        now_ms = self._office.clock.utc_ms()
+
+        def decide(tx: JournalTx) -> Accepted:
+            known = tx.job_by_key(principal.name, ask.key)
+            if known is not None:
+                return _known(known, ask)
+            _fresh(ask, now_ms)
+            if draining:
+                raise Unavailable("DRAINING")
+            event = self._accepted(tx, principal, ask, state_of(view, ask.device_no))
+            tx.append(event)
+            job = tx.job(event.job_id)
+            if job is None:
+                raise AgentError("INTERNAL", what="an accepted job is not in its own transaction")
+            return Accepted(job=job, known=False)
+
+        self._office.journal.transact_soon(decide, lambda result: self._answer(result, done))
+
+    def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
+        """Read the device in its own thread, and give a token for what it shows."""
+        if self.verifying:
+            self._kept_back.append(lambda: self.prepare(principal, ask, done))
+            return
+        queue = self._office.roster.queue_of(ask.device_no)
+        if self.draining or queue is None:
+            known = self._office.roster.view(ask.device_no) is not None
+            absent = "DEVICE_ABSENT" if known else "DEVICE_UNKNOWN"
+            done(Unavailable("DRAINING" if self.draining else absent, device_no=ask.device_no))
+            return
+        location = queue.location
+
+        def work(device: Device) -> None:
+            try:
+                result: Prepared | AgentError = self._prepared(principal, ask, device, location)
+            except AgentError as error:
+                result = error
+            self._answer(result, done)
+
+        queue.put(work, lambda error: self._answer(error, done))
+
+    def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        """Ask a job to stop before its next irreversible step."""
+        at_ms, sim_ms = self._office.clock.utc_ms(), self._office.clock.sim_ms()
+
+        def decide(tx: JournalTx) -> Job:
+            job = tx.job(job_id)
+            if job is None:
+                raise Refusal("JOB_UNKNOWN", job_id=job_id)
+            if job.state.ended or job.cancel_requested:
+                return job
+            tx.append(CancelRequested(job_id=job_id, principal=principal.name, at_ms=at_ms, sim_ms=sim_ms))
+            return msgspec.structs.replace(job, cancel_requested=True)
+
+        self._office.journal.transact_soon(decide, lambda result: self._answer(result, done))
+
+    def _answer(self, result: object, done: Callable[..., None]) -> None:
+        """Give an answer in the loop's thread; an error that is none of ours becomes INTERNAL."""
+        if isinstance(result, BaseException) and not isinstance(result, AgentError):
+            result = AgentError("INTERNAL", error=type(result).__name__)
+        self._office.mailbox.post(lambda: done(result))
+
+    def _accepted(self, tx: JournalTx, principal: Principal, ask: Ask, state: DeviceState) -> JobAccepted:
+        office = self._office
+        scope = pinned(ask, state)
+        token_sha256, confirmed = "", None
+        if ask.kind.irreversible:
+            if ask.token:
+                token_sha256 = hashlib.sha256(ask.token.encode()).hexdigest()
+                issued = _redeemable(tx, token_sha256, principal, ask, office.clock.utc_ms())
+                scope, confirmed = issued.scope, issued.confirmed
+            elif not office.consent.covers(principal.name, ask.kind):
+                raise Refusal("TOKEN_NEEDED", kind=ask.kind.value)
+        claims = claims_of(ask.kind, scope, state)
+        for group, month in claims:
+            holder = tx.claimed_by(scope.device_no, group, month)
+            if holder is not None:
+                raise Refusal("JOB_IN_PROGRESS", job_id=holder, group=group, period=month)
+        return JobAccepted(
+            job_id=str(ULID()),
+            kind=ask.kind,
+            scope=scope,
+            claims=claims,
+            principal=principal.name,
+            key=ask.key,
+            request_sha256=ask.request_sha256,
+            ref=ask.ref,
+            late=ask.late,
+            token_sha256=token_sha256,
+            confirmed=confirmed,
+            at_ms=office.clock.utc_ms(),
+            sim_ms=office.clock.sim_ms(),
+        )
+
+    def _prepared(self, principal: Principal, ask: Ask, device: Device, location: str) -> Prepared:
+        office = self._office
+        hello = greet(device, ask.device_no, simulation=office.simulation)
+        open_session(device, hello, office.secrets, office.latch)
+        state = read_state(device, hello)
+        scope = pinned(ask, state)
+        at = moment(scope, state, office.clock.local(), office.rules, None, late=ask.late)
+        found = foreseen(ask.kind, scope, at, state)
+        sums = totals(device, scope.types, scope.periods)
+        device.close()
+        now = office.clock.utc_ms()
+        confirmed = Confirmed(
+            types=confirmed_by(state, scope.types, sums),
+            by=principal.name,
+            how="token",
+            at_ms=now,
+        )
+        token = random_bytes.token_urlsafe(24)
+        office.journal.append(
+            TokenIssued(
+                token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+                principal=principal.name,
+                kind=ask.kind,
+                scope=scope,
+                confirmed=confirmed,
+                expires_ms=now + TOKEN_MS,
+                at_ms=now,
+                sim_ms=office.clock.sim_ms(),
+            )
+        )
+        office.mailbox.post(lambda: office.roster.took(location, state))
+        return Prepared(
+            token=token,
+            expires_ms=now + TOKEN_MS,
+            kind=ask.kind,
+            scope=scope,
+            device=view_of(location, state, now),
+            totals=sums,
+            confirmed=confirmed,
+            consequences=consequences_of(ask.kind, scope, state),
+            warnings=found,
+        )
+
+
+def _known(known: tuple[Job, str], ask: Ask) -> Accepted:
+    job, request_sha256 = known
+    if request_sha256 != ask.request_sha256:
+        raise Refusal("KEY_CONFLICT", key=ask.key, job_id=job.job_id)
+    return Accepted(job=job, known=True)
+
+
+def _fresh(ask: Ask, now_ms: int) -> None:
+    """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
+    if ask.sent_at_ms - now_ms > SKEW_MS:
+        raise Refusal("CLOCK_SKEW", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
+    if now_ms - ask.sent_at_ms > ask.ttl_ms:
+        raise Refusal("EXPIRED", age_ms=str(now_ms - ask.sent_at_ms), ttl_ms=str(ask.ttl_ms))
+
+
+def _redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:
+    """Return what the token confirms, if it confirms this request."""
+    issued = tx.token(token_sha256)
+    if issued is None:
+        raise Refusal("TOKEN_INVALID")
+    if issued.expires_ms < now_ms:
+        raise Refusal("TOKEN_EXPIRED")
+    scope = issued.scope
+    asked = (principal.name, ask.kind, ask.device_no)
+    same = asked == (issued.principal, issued.kind, scope.device_no)
+    narrower = (ask.types and set(ask.types) != set(scope.types)) or (
+        ask.periods and set(ask.periods) != set(scope.periods)
+    )
+    if not same or narrower:
+        raise Refusal("TOKEN_MISMATCH", kind=issued.kind.value, device_no=scope.device_no)
+    return issued

@@ -1,0 +1,88 @@
+"""What exactly is asked for: types and periods pinned to what the device shows. Pure."""
+
+from __future__ import annotations
+
+from taxagent.jobs.asks import Ask, DeviceView
+from taxagent.model.device import QUIRKS, DeviceState
+from taxagent.model.errors import Refusal
+from taxagent.model.job import JobKind, Scope
+from taxagent.model.period import Period, period, period_of, plus
+from taxagent.model.period_state import due_periods
+
+
+def pinned(ask: Ask, state: DeviceState) -> Scope:
+    """Return the ask's scope: all types where none is named, all that is due where no period is.
+
+    Where nothing is due, the last closed month is meant, so that "already done" can be shown and recorded.
+    Raises Refusal with TAXPAYER_WRONG, TYPE_UNKNOWN, BAD_REQUEST, PERIOD_NOT_ENDED or OLDER_PERIOD_DUE.
+    """
+    taxpayer = state.info.taxpayer_id
+    if ask.taxpayer_id and ask.taxpayer_id != taxpayer:
+        raise Refusal("TAXPAYER_WRONG", expected=ask.taxpayer_id, found=taxpayer)
+    types = _types(ask, state)
+    due = due_of(state, types)
+    last_closed = plus(period_of(state.clock.date()), -1)
+    periods = _periods(ask) or due or (last_closed,)
+    if periods[-1] > last_closed:
+        raise Refusal("PERIOD_NOT_ENDED", period=periods[-1])
+    older = [month for month in due if month < periods[-1] and month not in periods]
+    if older and ask.kind.irreversible:
+        raise Refusal("OLDER_PERIOD_DUE", periods=", ".join(older))
+    return Scope(device_no=ask.device_no, taxpayer_id=taxpayer, types=types, periods=periods)
+
+
+def due_of(state: DeviceState, types: tuple[str, ...]) -> tuple[Period, ...]:
+    """Return the closed months that are not settled for one of `types`, oldest first."""
+    quirks = QUIRKS[state.hello.kind]
+    months = {
+        month
+        for row in state.monitor
+        if row.invoice_type in types
+        for month in due_periods(state.clock, row, quirks)
+    }
+    return tuple(sorted(months))
+
+
+def claims_of(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[tuple[str, str], ...]:
+    """Return the (group, period) pairs that only one live job may have; none for a kind that only reads."""
+    if not kind.irreversible:
+        return ()
+    groups = dict.fromkeys(row.group for row in state.monitor if row.invoice_type in scope.types)
+    return tuple((group, month) for group in groups for month in scope.periods)
+
+
+def consequences_of(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[str, ...]:
+    """Return what will be done, as codes STEP:group:period, in the order of the work."""
+    steps = {
+        JobKind.REPORT: ("SEAL", "SUBMIT"),
+        JobKind.CLEAR: ("CLEAR",),
+        JobKind.SETTLE: ("SEAL", "SUBMIT", "CLEAR"),
+    }.get(kind, ())
+    pairs = claims_of(kind, scope, state)
+    return tuple(f"{step}:{group}:{month}" for step in steps for group, month in pairs)
+
+
+def _types(ask: Ask, state: DeviceState) -> tuple[str, ...]:
+    there = tuple(row.invoice_type for row in state.monitor)
+    missing = [kind for kind in ask.types if kind not in there]
+    if missing:
+        raise Refusal("TYPE_UNKNOWN", invoice_type=", ".join(missing), types=", ".join(there))
+    return tuple(kind for kind in there if kind in ask.types) if ask.types else there
+
+
+def _periods(ask: Ask) -> tuple[Period, ...]:
+    try:
+        return tuple(sorted({period(month) for month in ask.periods}))
+    except ValueError as error:
+        raise Refusal("BAD_REQUEST", field="periods", error=str(error)) from None
+
+
+def state_of(view: DeviceView | None, device_no: str) -> DeviceState:
+    """Return what is known of a device; Refusal("DEVICE_UNKNOWN") where it was never seen or never read."""
+    if view is None:
+        raise Refusal("DEVICE_UNKNOWN", device_no=device_no)
+    if view.state is None:
+        fault = view.problem.fault if view.problem is not None else "DEVICE_UNKNOWN"
+        detail = view.problem.detail if view.problem is not None else {}
+        raise Refusal(fault, **{"device_no": device_no, **detail})
+    return view.state

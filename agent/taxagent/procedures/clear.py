@@ -1,0 +1,185 @@
+"""Clear: ticket, store it, write it, reopen, verify, confirm (decision table: rows ticket to confirm).
+
+One clear settles every closed month of its group, so its steps carry the newest month of the job.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from taxagent.model.bureau import Ticket
+from taxagent.model.device import DeviceState, MonitorData
+from taxagent.model.errors import (
+    AnswerLost,
+    BureauDown,
+    BureauRefused,
+    DeviceRefused,
+    NeedsHuman,
+    Unavailable,
+)
+from taxagent.model.job import JobKind, Outcome, Step, StepId, WaitReason
+from taxagent.model.period import Period
+from taxagent.model.period_state import PeriodState, period_state
+from taxagent.procedures.backup import back_up
+from taxagent.procedures.guard import baseline, last_look
+from taxagent.procedures.session import greet, open_session, read_state
+from taxagent.procedures.work import Waiting, Work, groups_of, quirks_of
+
+_STALE = frozenset({"TICKET_STALE", "CLOCK_TICKET_MISSING"})  # a fresh pair of tickets is asked for, once
+
+
+def clear(work: Work, state: DeviceState) -> DeviceState:
+    """Clear every group of the job's scope; return the device's state afterwards."""
+    for group in groups_of(state, work.job.scope.types):
+        state = _cleared(work, state, group)
+        _confirmed(work, group)
+    return state
+
+
+def _cleared(work: Work, state: DeviceState, group: str) -> DeviceState:
+    month = work.job.scope.periods[-1]
+    apply = StepId(step=Step.APPLY, group=group, period=month)
+    row = state.of_group(group)[0]
+    if period_state(month, state.clock, row, quirks_of(state)) is PeriodState.SETTLED:
+        if not work.job.done(apply):
+            work.ledger.end(apply, note="already", deadline=row.invoicing_deadline.isoformat())
+        return _verified(work, state, group)
+    ticket = work.job.ticket_of(group) or _ticket(work, group, month)
+    back_up(work, state, month, Step.TICKET)
+    try:
+        state = _write(work, state, group, ticket)
+    except DeviceRefused as refusal:
+        if refusal.fault not in _STALE or _asked_afresh(work, group, month):
+            raise
+        fresh = _ticket(work, group, month, supersedes=ticket.ticket_no)
+        state = _write(work, state, group, fresh)
+    return _verified(work, state, group)
+
+
+def _ticket(work: Work, group: str, month: Period, supersedes: str = "") -> Ticket:
+    """Get the ticket and make it durable before anything else is done with it."""
+    step = StepId(step=Step.TICKET, group=group, period=month)
+    device_no = work.job.scope.device_no
+    work.ledger.begin(step, supersedes=supersedes)
+    try:
+        ticket = None if supersedes else work.bureau.get_ticket(device_no, group, month)
+        if ticket is None:
+            ticket = work.bureau.put_ticket(device_no, group, month, supersedes=supersedes)
+    except BureauRefused as refusal:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note=refusal.fault)
+        if refusal.fault == "NOT_DECLARED" and work.job.kind is JobKind.SETTLE:
+            raise Waiting(WaitReason.DECLARATION, refusal.problem()) from None
+        raise
+    work.ledger.ticket(group, ticket)
+    work.ledger.end(step, ticket_no=ticket.ticket_no, deadline=ticket.deadline.isoformat())
+    return ticket
+
+
+def _asked_afresh(work: Work, group: str, month: Period) -> bool:
+    run = work.job.run_of(StepId(step=Step.TICKET, group=group, period=month))
+    return run is not None and bool(run.facts.get("supersedes"))
+
+
+def _write(work: Work, state: DeviceState, group: str, ticket: Ticket) -> DeviceState:
+    if ticket.clock_ticket is not None and quirks_of(state).clock_ticket_first:
+        _write_clock(work, state, group, ticket, ticket.clock_ticket)
+    state = last_look(work, group, Step.APPLY, state)
+    row = state.of_group(group)[0]
+    deadline = row.invoicing_deadline
+    sha256 = work.device.ticket_sha256(ticket.clear_ticket, deadline)
+    step = StepId(step=Step.APPLY, group=group, period=work.job.scope.periods[-1])
+    work.ledger.begin_irreversible(
+        step,
+        baseline(work, row, sha256),
+        ticket_no=ticket.ticket_no,
+        deadline=ticket.deadline.isoformat(),
+    )
+    try:
+        work.device.apply_ticket(ticket.clear_ticket, deadline)
+    except Unavailable:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="not_sent")
+        raise
+    except DeviceRefused as refusal:
+        return _apply_refused(work, state, step, ticket, refusal)
+    work.ledger.end(step)
+    return state
+
+
+def _write_clock(work: Work, state: DeviceState, group: str, ticket: Ticket, clock_ticket: bytes) -> None:
+    step = StepId(step=Step.CLOCK_TICKET, group=group, period=work.job.scope.periods[-1])
+    run = work.job.run_of(step)
+    if run is not None and work.job.done(step) and run.facts.get("ticket_no") == ticket.ticket_no:
+        return
+    state = last_look(work, group, Step.CLOCK_TICKET, state)
+    row = state.of_group(group)[0]
+    sha256 = work.device.clock_ticket_sha256(clock_ticket)
+    work.ledger.begin_irreversible(step, baseline(work, row, sha256), ticket_no=ticket.ticket_no)
+    try:
+        work.device.apply_clock_ticket(clock_ticket)
+    except Unavailable:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="not_sent")
+        raise
+    except DeviceRefused as refusal:
+        if refusal.fault != "CLOCK_TICKET_ALREADY":
+            work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+            raise
+        work.ledger.end(step, note="already")
+        return
+    work.ledger.end(step)
+
+
+def _apply_refused(
+    work: Work, state: DeviceState, step: StepId, ticket: Ticket, refusal: DeviceRefused
+) -> DeviceState:
+    """ "Already cleared" is a success once the device shows the ticket's deadline, or a later one."""
+    if refusal.fault in {"ALREADY_CLEARED", "CAS_FAILED"}:
+        now = read_state(work.device, state.hello)
+        if now.of_group(step.group)[0].invoicing_deadline >= ticket.deadline:
+            work.ledger.end(step, note="already")
+            return now
+    work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+    raise refusal
+
+
+def _verified(work: Work, state: DeviceState, group: str) -> DeviceState:
+    """Reopen the device and hold what it shows against the ticket, never against the clock."""
+    step = StepId(step=Step.VERIFY, group=group, period=work.job.scope.periods[-1])
+    if work.job.done(step):
+        return state
+    work.ledger.begin(step)
+    work.device.close()
+    hello = greet(work.device, work.job.scope.device_no, simulation=work.simulation)
+    open_session(work.device, hello, work.secrets, work.latch)
+    now = read_state(work.device, hello)
+    ticket = work.job.ticket_of(group)
+    for row in now.of_group(group):
+        if ticket is not None and row.invoicing_deadline < ticket.deadline:
+            raise _disagrees(row, ticket.deadline)
+    work.ledger.end(step, deadline=now.of_group(group)[0].invoicing_deadline.isoformat())
+    return now
+
+
+def _disagrees(row: MonitorData, wanted: dt.date) -> NeedsHuman:
+    return NeedsHuman(
+        "STATE_DISAGREES",
+        what="the device took the ticket but shows another deadline",
+        invoice_type=row.invoice_type,
+        expected=wanted.isoformat(),
+        found=row.invoicing_deadline.isoformat(),
+    )
+
+
+def _confirmed(work: Work, group: str) -> None:
+    """Tell the bureau, best effort: the record says "not confirmed" where that did not work."""
+    month = work.job.scope.periods[-1]
+    step = StepId(step=Step.CONFIRM, group=group, period=month)
+    ticket = work.job.ticket_of(group)
+    if ticket is None or work.job.done(step):
+        return
+    work.ledger.begin(step)
+    try:
+        work.bureau.confirm(work.job.scope.device_no, group, month, ticket.ticket_no)
+    except (BureauDown, BureauRefused, AnswerLost) as error:
+        work.ledger.end(step, error.outcome, note="not_confirmed", fault=error.fault)
+        return
+    work.ledger.end(step)

@@ -1,0 +1,112 @@
+"""Report = seal + submit, month by month, oldest first (decision table: rows seal, summary, submit)."""
+
+from __future__ import annotations
+
+import hashlib
+
+from taxagent.model.bureau import Report
+from taxagent.model.device import DeviceState, SealOrder
+from taxagent.model.errors import DeviceRefused, NeedsHuman, Refusal, Unavailable
+from taxagent.model.job import Outcome, Step, StepId
+from taxagent.model.period import Period, first_day, last_day
+from taxagent.model.period_state import PeriodState, period_state
+from taxagent.procedures.backup import back_up
+from taxagent.procedures.guard import baseline, last_look
+from taxagent.procedures.session import read_state
+from taxagent.procedures.work import Work, groups_of, quirks_of
+
+
+def report(work: Work, state: DeviceState) -> DeviceState:
+    """Seal what is due in the job's scope and make sure that the bureau has each report.
+
+    Returns the device's state afterwards.
+    """
+    for month in work.job.scope.periods:
+        for group in groups_of(state, work.job.scope.types):
+            state = _sealed(work, state, group, month)
+            _submitted(work, group, month)
+    return state
+
+
+def _sealed(work: Work, state: DeviceState, group: str, month: Period) -> DeviceState:
+    step = StepId(step=Step.SEAL, group=group, period=month)
+    row = state.of_group(group)[0]
+    match period_state(month, state.clock, row, quirks_of(state)):
+        case PeriodState.OPEN:
+            raise Refusal("PERIOD_NOT_ENDED", period=month)
+        case PeriodState.REPORT_DUE:
+            back_up(work, state, month, Step.SEAL)
+            return _seal(work, state, step, month)
+        case _:
+            if not work.job.done(step):
+                work.ledger.end(step, note="already")
+            return state
+
+
+def _seal(work: Work, state: DeviceState, step: StepId, month: Period) -> DeviceState:
+    state = last_look(work, step.group, Step.SEAL, state)
+    row = state.of_group(step.group)[0]
+    order = SealOrder(
+        group=step.group,
+        period_from=first_day(month),
+        period_to=last_day(month),
+        expected_last_report=row.last_report,
+    )
+    work.ledger.begin_irreversible(step, baseline(work, row, work.device.seal_sha256(order)))
+    try:
+        work.device.seal(order)
+    except Unavailable:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="not_sent")
+        raise
+    except DeviceRefused as refusal:
+        return _seal_refused(work, state, step, refusal)
+    work.ledger.end(step)
+    return read_state(work.device, state.hello)
+
+
+def _seal_refused(work: Work, state: DeviceState, step: StepId, refusal: DeviceRefused) -> DeviceState:
+    """ "Already sealed" is a success once the device shows it; every other no ends the job."""
+    if refusal.fault not in {"ALREADY_SEALED", "CAS_FAILED"}:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+        raise refusal
+    now = read_state(work.device, state.hello)
+    quirks = quirks_of(now)
+    month = Period(step.period)
+    if period_state(month, now.clock, now.of_group(step.group)[0], quirks) is PeriodState.REPORT_DUE:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+        raise NeedsHuman(
+            "STATE_DISAGREES", what="the device refuses to seal, its dates say that it is due", period=month
+        )
+    work.ledger.end(step, note="already")
+    return now
+
+
+def _submitted(work: Work, group: str, month: Period) -> None:
+    step = StepId(step=Step.SUBMIT, group=group, period=month)
+    if work.job.done(step):
+        return
+    scope = work.job.scope
+    summary = work.device.read_summary(group, month)
+    digest = hashlib.sha256(summary).hexdigest()
+    work.ledger.begin(step, summary_sha256=digest)
+    receipt = work.bureau.get_report(scope.device_no, group, month)
+    note = "already" if receipt is not None else ""
+    if receipt is None:
+        receipt = work.bureau.put_report(
+            Report(
+                device_no=scope.device_no,
+                taxpayer_id=scope.taxpayer_id,
+                group=group,
+                period=month,
+                summary=summary,
+            )
+        )
+    if receipt.summary_sha256 != digest:
+        raise NeedsHuman(
+            "STATE_DISAGREES",
+            what="the bureau holds another report than the device",
+            device=digest[:16],
+            bureau=receipt.summary_sha256[:16],
+            period=month,
+        )
+    work.ledger.end(step, note=note, receipt_no=receipt.receipt_no)

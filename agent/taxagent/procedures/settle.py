@@ -1,0 +1,102 @@
+"""The procedure of each job kind: one function, run anew after each wait and each crash."""
+
+from __future__ import annotations
+
+from taxagent.model.bureau import DeclarationState
+from taxagent.model.device import DeviceState
+from taxagent.model.errors import Refusal
+from taxagent.model.job import JobKind, Outcome, Problem, Reading, Step, StepId, WaitReason
+from taxagent.procedures.backup import back_up
+from taxagent.procedures.clear import clear
+from taxagent.procedures.ledger import whole
+from taxagent.procedures.preflight import checked, moment_of, needed, preflight, warned
+from taxagent.procedures.reconcile import reconcile
+from taxagent.procedures.report import report
+from taxagent.procedures.session import greet, open_session, read_state
+from taxagent.procedures.work import Waiting, Work
+
+
+def run_procedure(work: Work) -> None:
+    """Do what is left of the job. Returns when all of it is done.
+
+    Raises Waiting where the job must wait, and AgentError for every other end of the run.
+    """
+    work.check_stop()
+    state = _identified(work)
+    reconcile(work, state)
+    preflight(work, state)
+    match work.job.kind:
+        case JobKind.CHECK:
+            pass
+        case JobKind.BACKUP:
+            for month in work.job.scope.periods:
+                back_up(work, state, month, Step.BACKUP)
+        case JobKind.REPORT:
+            state = report(work, state)
+        case JobKind.CLEAR:
+            declared(work)
+            state = clear(work, state)
+        case JobKind.SETTLE:
+            state = report(work, state)
+            declared(work)
+            state = clear(work, state)
+    _left(work, state)
+    work.device.close()
+
+
+def _identified(work: Work) -> DeviceState:
+    """Open the device, make sure that it is the job's, and keep its first state."""
+    step, scope = whole(Step.IDENTIFY), work.job.scope
+    hello = greet(work.device, scope.device_no, simulation=work.simulation)
+    open_session(work.device, hello, work.secrets, work.latch)
+    state = read_state(work.device, hello)
+    if state.info.taxpayer_id != scope.taxpayer_id:
+        raise Refusal("TAXPAYER_WRONG", expected=scope.taxpayer_id, found=state.info.taxpayer_id)
+    if not state.info.registered:
+        raise Refusal("DEVICE_UNREGISTERED", device_no=scope.device_no)
+    if work.job.before is None:
+        found = checked(work, state) if work.job.kind is JobKind.CHECK else _warned(work, state)
+        work.ledger.state("before", _reading(work, state, found))
+    if not work.job.done(step):
+        work.ledger.end(step, device_no=hello.device_no, firmware=hello.firmware)
+    return state
+
+
+def declared(work: Work) -> None:
+    """Make sure that the bureau has each period's return; `settle` waits for it, `clear` refuses."""
+    for month in work.job.scope.periods:
+        step = StepId(step=Step.DECLARATION, period=month)
+        if work.job.done(step):
+            continue
+        answer = work.bureau.get_declaration(work.job.scope.taxpayer_id, month)
+        if answer.state in (DeclarationState.ACCEPTED, DeclarationState.NOT_DUE):
+            work.ledger.end(step, note=answer.state.value, text=answer.text)
+            continue
+        missing = answer.state is DeclarationState.MISSING
+        fault = "NOT_DECLARED" if missing else "DECLARATION_MISMATCH"
+        if work.job.kind is not JobKind.SETTLE:
+            raise Refusal(fault, period=month, bureau_text=answer.text)
+        raise Waiting(
+            WaitReason.DECLARATION,
+            Problem(
+                fault=fault,
+                outcome=Outcome.NOT_EXECUTED,
+                detail={"period": month, "bureau_text": answer.text},
+            ),
+        )
+
+
+def _left(work: Work, state: DeviceState) -> None:
+    """Keep the last state of a job that may have changed the device."""
+    if work.job.kind.irreversible:
+        work.ledger.state("after", _reading(work, state))
+
+
+def _reading(work: Work, state: DeviceState, found: tuple[Problem, ...] = ()) -> Reading:
+    scope = work.job.scope
+    return Reading(state=state, totals=work.totals(scope.types, scope.periods), findings=found)
+
+
+def _warned(work: Work, state: DeviceState) -> tuple[Problem, ...]:
+    acts = needed(work.job.kind, work.job.scope, state)
+    return warned(acts, moment_of(work, state))

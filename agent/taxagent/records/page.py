@@ -1,0 +1,147 @@
+"""The record as a page of text, in Chinese or English. Pure: bytes of the record in, text out."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+
+import msgspec
+
+from taxagent.model.device import Statistics
+from taxagent.model.faults import Lang, text
+from taxagent.model.job import Step, StepRun
+from taxagent.model.money import yuan
+from taxagent.model.simtime import local_time
+from taxagent.model.value import from_json
+from taxagent.model.words import word
+from taxagent.records.clearing import ClearingRecord, TypeRecord
+
+
+class _Words:
+    """The page's words in one language."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang: Lang = lang
+        self.labels = _labels()[lang]
+
+    def of(self, kind: str, code: str) -> str:
+        """Return what people call a value."""
+        return word(kind, code, self.lang)
+
+
+def page(record: bytes, lang: Lang) -> str:
+    """Return the text page of a record's JSON; msgspec.ValidationError where it is no record."""
+    value = from_json(record, ClearingRecord)
+    words = _Words(lang)
+    digest = hashlib.sha256(record).hexdigest()
+    blocks = (
+        _head(value, words),
+        _end(value, words, lang),
+        _types(value, words),
+        _steps(value, words),
+        _evidence(value, words),
+        [f"{words.labels['record_hash']}  {digest}"],
+    )
+    return "\n\n".join("\n".join(lines) for block in blocks if (lines := list(block))) + "\n"
+
+
+def _head(record: ClearingRecord, words: _Words) -> Iterator[str]:
+    label = words.labels
+    yield f"=== {label['title']} {record.job_id} ==="
+    if record.simulated:
+        yield f"*** {label['simulated']} ***"
+    yield f"{label['kind']}: {words.of('job_kind', record.kind)}"
+    if record.ref:
+        yield f"{label['ref']}: {record.ref}"
+    device = f"{record.scope.device_no} ({record.device_kind} {record.firmware}) #{record.terminal_no}"
+    yield f"{label['device']}: {device}"
+    yield f"{label['taxpayer']}: {record.scope.taxpayer_id} {record.taxpayer_name}"
+    yield f"{label['period']}: {', '.join(record.scope.periods)}"
+    yield f"{label['asked']}: {record.principal}"
+    if record.confirmed is not None:
+        how = label["by_token"] if record.confirmed.how == "token" else label["by_consent"]
+        yield f"{label['confirmed']}: {record.confirmed.by}, {_time(record.confirmed.at_ms)} ({how})"
+
+
+def _end(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
+    label = words.labels
+    yield f"{label['accepted']}: {_time(record.accepted_ms)}"
+    yield f"{label['ended']}: {_time(record.ended_ms)}"
+    yield f"{label['state']}: {words.of('job_state', record.state)}"
+    yield f"{label['outcome']}: {words.of('outcome', record.outcome)}"
+    if record.problem is not None:
+        told = text(record.problem, lang)
+        yield f"{label['cause']}: {told.title} [{record.problem.fault}] {told.cause}"
+        yield f"{label['remedy']}: {told.remedy}"
+    if any(run.note == "not_confirmed" for run in record.steps):
+        yield label["not_confirmed"]
+
+
+def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:
+    if record.types:
+        yield f"{words.labels['types']}:"
+    for row in record.types:
+        yield f"  {row.invoice_type}  {_moved(row, words)}"
+        for sums in row.totals:
+            yield f"       {_totals(sums, words)}"
+
+
+def _moved(row: TypeRecord, words: _Words) -> str:
+    pairs = (
+        ("last_report", row.last_report_before, row.last_report_after),
+        ("deadline", row.invoicing_deadline_before, row.invoicing_deadline_after),
+    )
+    unchanged = words.labels["unchanged"]
+    return "; ".join(
+        f"{words.labels[name]} {before} -> {after if after not in (None, before) else unchanged}"
+        for name, before, after in pairs
+    )
+
+
+def _totals(sums: Statistics, words: _Words) -> str:
+    line = words.labels["totals_line"].format(
+        positive=sums.positive,
+        amount=yuan(sums.positive_amount),
+        tax=yuan(sums.positive_tax),
+        negative=sums.negative,
+        voided=sums.positive_voided + sums.negative_voided + sums.blank_voided,
+        closing=sums.closing,
+    )
+    return f"{sums.date_from} .. {sums.date_to}: {line}"
+
+
+def _steps(record: ClearingRecord, words: _Words) -> Iterator[str]:
+    if record.steps:
+        yield f"{words.labels['steps']}:"
+    for run in record.steps:
+        yield f"  {_time(run.begun_ms)}  {_step(run, words)}"
+
+
+def _step(run: StepRun, words: _Words) -> str:
+    about = " ".join(part for part in (run.id.group, run.id.period) if part)
+    note = words.of("declaration" if run.id.step is Step.DECLARATION else "note", run.note)
+    ending = f" ({note})" if note else ""
+    return f"{words.of('step', run.id.step)} {about}: {words.of('outcome', run.outcome)}{ending}"
+
+
+def _evidence(record: ClearingRecord, words: _Words) -> Iterator[str]:
+    for backup in record.backups:
+        yield f"{words.labels['backups']}: {backup.path}  sha256 {backup.sha256}"
+    for ticket in record.tickets:
+        yield (
+            f"{words.labels['tickets']}: {ticket.group} {ticket.ticket_no} -> {ticket.deadline}"
+            f"  sha256 {ticket.clear_ticket_sha256}"
+        )
+
+
+def _time(utc_ms: int) -> str:
+    return local_time(utc_ms).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@functools.cache
+def _labels() -> dict[Lang, dict[str, str]]:
+    source = files("taxagent.records").joinpath("words.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(source), dict[Lang, dict[str, str]])
