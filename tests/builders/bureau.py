@@ -19,7 +19,7 @@ from taxagent.simulator.bureau_server import Running, serve_bureau
 from taxagent.simulator.sealing import Summary, sealed
 
 DEVICE = "661234567890"
-TAXPAYER = "91310115MA1K35TT6U"
+TAXPAYER = "91310115MA1K35TT6F"
 OCTOBER = Period("2026-10")
 REAL_MS = 1_795_561_200_000
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import queue
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -33,10 +33,22 @@ def add_bureau(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve.add_argument("--control", default=("127.0.0.1", 0), type=_address, metavar="HOST:PORT")
     serve.add_argument("--sim-clock", default=None, type=_sim_clock, metavar="START@ORIGIN_MSxRATE")
     serve.add_argument(
-        "--taxpayer", action="append", default=[], type=_taxpayer, metavar="ID", help="default: any"
+        "--taxpayer",
+        action="extend",
+        nargs="+",
+        default=[],
+        type=_taxpayer,
+        metavar="ID",
+        help="default: any",
     )
     serve.add_argument(
-        "--quarterly", action="append", default=[], type=_taxpayer, metavar="ID", help="files each quarter"
+        "--quarterly",
+        action="extend",
+        nargs="+",
+        default=[],
+        type=_taxpayer,
+        metavar="ID",
+        help="files each quarter",
     )
     serve.set_defaults(run=run_bureau)
     file = subparsers.add_parser("file-return", help="file a VAT return at the simulated bureau")
@@ -59,9 +71,9 @@ def run_bureau(args: argparse.Namespace) -> int:
     from taxagent.simulator.bureau_register import BureauScenario  # noqa: PLC0415
     from taxagent.simulator.bureau_server import serve_bureau  # noqa: PLC0415
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # the one queue whose put is safe in a signal handler
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda number, _frame: ended.put(number))
     scenario = BureauScenario(taxpayers=tuple(args.taxpayer), quarterly=tuple(args.quarterly))
     try:
         running = serve_bureau(
@@ -73,7 +85,7 @@ def run_bureau(args: argparse.Namespace) -> int:
     with running:
         sys.stdout.write(_ready_line(running, args.control[0]))
         sys.stdout.flush()
-        ended.wait()
+        ended.get()
     return 0
 
 

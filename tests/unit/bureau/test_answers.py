@@ -259,7 +259,7 @@ def test_unknown_fields_are_ignored_and_an_unknown_state_makes_the_job_wait() ->
 
 
 def test_a_declaration_of_another_taxpayer_is_garbled() -> None:
-    facts = {"taxpayer_id": "91310115MA1K35TT60", "period": "2026-10", "state": "accepted", "text": "ok"}
+    facts = {"taxpayer_id": "91110108MA01ABCD1E", "period": "2026-10", "state": "accepted", "text": "ok"}
     clock = BureauClock()
     client = client_answered_by(lambda _: httpx.Response(200, json=facts), clock, Pauses(clock))
     with client as bureau, pytest.raises(BureauDown) as caught:

@@ -21,7 +21,7 @@ from taxagent.simulator.sealing import ClearTicket, ClockTicket, unsealed
 from tests.builders.bureau import DEVICE, OCTOBER, TAXPAYER, BureauClock, sealed_report
 
 SEPTEMBER = Period("2026-09")
-OTHER_TAXPAYER = "91110108MA01ABCD19"
+OTHER_TAXPAYER = "91110108MA01ABCD1E"
 
 
 class Bench:
