@@ -75,15 +75,15 @@ def broken_links(root: Path, page: Path) -> Iterator[str]:
 
 
 def untested_blocks(root: Path, page: Path) -> Iterator[str]:
-    """Yield a finding where `<!-- tested by FILE -->` names no test, or no console block follows it."""
+    """Yield a finding where `<!-- tested by FILE -->` names no test, or no code block follows it."""
     lines = page.read_text(encoding="utf-8").splitlines()
     for number, (line, following) in enumerate(pairwise([*lines, ""]), 1):
         mark = TESTED.match(line)
         where = f"{page.relative_to(root)}:{number}"
         if mark and not (root / mark[1]).is_file():
             yield f"{where}: no such test: {mark[1]}"
-        if mark and not following.startswith("```console"):
-            yield f"{where}: a ```console block must follow"
+        if mark and not following.startswith("```"):
+            yield f"{where}: a code block must follow"
 
 
 def different_twins(root: Path) -> Iterator[str]:

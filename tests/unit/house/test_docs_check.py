@@ -52,7 +52,7 @@ def test_a_repeated_heading_gets_a_number() -> None:
     }
 
 
-def test_a_tested_block_names_its_test_and_is_a_console_block(tmp_path: Path) -> None:
+def test_a_tested_block_names_its_test_and_is_a_code_block(tmp_path: Path) -> None:
     page(tmp_path, "tests/t.py", "")
     good = page(tmp_path, "good.md", "<!-- tested by tests/t.py -->\n```console\n$ x\n```\n")
     bad = page(
@@ -63,7 +63,7 @@ def test_a_tested_block_names_its_test_and_is_a_console_block(tmp_path: Path) ->
     assert list(check_docs.untested_blocks(tmp_path, good)) == []
     assert list(check_docs.untested_blocks(tmp_path, bad)) == [
         "bad.md:1: no such test: tests/gone.py",
-        "bad.md:4: a ```console block must follow",
+        "bad.md:4: a code block must follow",
     ]
 
 
