@@ -12,24 +12,36 @@ from typing import Any
 import msgspec
 
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.model.bureau import Ticket
+from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello
 from taxagent.model.events import (
     AgentStarted,
+    AgentStopped,
     AnyEvent,
+    BackupWritten,
+    CancelRequested,
     JobAccepted,
     JobEnded,
+    JobNeedsHuman,
     JobRunning,
+    JobUnknown,
     JobWaiting,
     PasswordLatched,
+    StateRead,
     StepBegun,
     StepEnded,
+    TicketStored,
     TokenIssued,
 )
 from taxagent.model.job import (
+    Backup,
     Baseline,
     Confirmed,
     JobKind,
     JobState,
     Outcome,
+    Problem,
+    Reading,
     Scope,
     Step,
     StepId,
@@ -37,6 +49,7 @@ from taxagent.model.job import (
     WaitReason,
 )
 from taxagent.model.period import Period
+from tests.builders.model import monitor
 
 AT_MS = 1_795_561_200_000
 DEVICE_NO = "661000000001"
@@ -129,6 +142,61 @@ def latched(device_no: str = DEVICE_NO, tries_left: int = 4) -> PasswordLatched:
     )
 
 
+def seen_state() -> Reading:
+    """What a device showed of itself."""
+    hello = Hello(
+        device_no=DEVICE_NO,
+        kind=DeviceKind.CONTROL_DISK,
+        simulated=True,
+        firmware="1.0",
+        tries_left=5,
+        session="00" * 8,
+    )
+    info = DeviceInfo(
+        device_no=DEVICE_NO,
+        taxpayer_id="91310000MA1FL00001",
+        taxpayer_name="某某商店",
+        terminal_no=0,
+        registered=True,
+        certificate_from=dt.date(2025, 1, 1),
+        certificate_to=dt.date(2030, 1, 1),
+    )
+    state = DeviceState(hello=hello, info=info, clock=dt.datetime(2026, 11, 3, 9, 30), monitor=(monitor(),))
+    return Reading(state=state, totals=())
+
+
+def problem() -> Problem:
+    return Problem(fault="STATE_DISAGREES", outcome=Outcome.UNKNOWN, detail={"what": "last_report"})
+
+
+def ticket() -> Ticket:
+    return Ticket(
+        ticket_no="T-1",
+        device_no=DEVICE_NO,
+        group="007",
+        period=Period("2026-10"),
+        deadline=dt.date(2026, 12, 15),
+        clear_ticket=b"\x01\x02",
+        clock_ticket=b"\x03",
+        issued_ms=AT_MS,
+    )
+
+
+def troubled_job(number: int) -> tuple[AnyEvent, ...]:
+    """A job that meets everything that the quiet ones do not."""
+    at: dict[str, Any] = {"at_ms": AT_MS, "job_id": job_id(number), "sim_ms": AT_MS + 1}
+    backup = Backup(period=Period("2026-10"), path="/b.zip", sha256="aa" * 32, before=Step.SEAL)
+    return (
+        accept(number),
+        StateRead(**at, when="before", reading=seen_state()),
+        BackupWritten(**at, backup=backup),
+        TicketStored(**at, group="007", ticket=ticket()),
+        JobUnknown(**at, problem=problem()),
+        JobNeedsHuman(**at, problem=problem()),
+        CancelRequested(**at, principal="shop"),
+    )
+
+
 def whole_job(number: int = 1) -> tuple[AnyEvent, ...]:
     """A job from accept to end."""
     return (
@@ -143,7 +211,7 @@ def whole_job(number: int = 1) -> tuple[AnyEvent, ...]:
 
 
 def varied() -> tuple[AnyEvent, ...]:
-    """Every projection has something to hold after these."""
+    """Every type of event; every projection has something to hold after these."""
     redeemed, open_token = token("01" * 32), token("02" * 32)
     return (
         started(),
@@ -157,6 +225,8 @@ def varied() -> tuple[AnyEvent, ...]:
         latched(tries_left=3),
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
+        *troubled_job(5),
+        AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained"),
     )
 
 

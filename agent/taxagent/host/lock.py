@@ -45,13 +45,13 @@ class InstanceLock:
 
 
 def take_lock(state_dir: Path, owner: Owner) -> InstanceLock:
-    """Make the state directory where it is missing (mode 0750) and become its one agent.
+    """Make the state directory where it is missing (mode 0700) and become its one agent.
 
     Raises InstanceRunning with what is known of the other agent, or StateDirUnwritable.
     """
     try:
-        state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        file = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o640)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
     except OSError as error:
         raise _unwritable(state_dir, error) from error
     try:

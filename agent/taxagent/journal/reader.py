@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from taxagent.journal import projections, store
 from taxagent.journal.chain import Head, genesis, walked
+from taxagent.journal.copying import copied
 from taxagent.model.errors import JournalBroken
 from taxagent.model.events import (
     AgentStarted,
@@ -174,7 +175,7 @@ class Reader:
         the copy does not verify (it is removed then).
         """
         with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
-            store.copied(db, target)
+            copied(db, target)
         try:
             with closing(Reader(target)) as copy:
                 return copy.verify()

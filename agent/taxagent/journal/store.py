@@ -14,6 +14,7 @@ import msgspec
 
 from taxagent.journal import projections
 from taxagent.journal.chain import Head, genesis
+from taxagent.journal.copying import copied, synced
 from taxagent.model.errors import JournalBroken, JournalRefused
 
 JOURNAL_NAME = "journal.db"
@@ -101,20 +102,6 @@ def rebuild(db: sqlite3.Connection) -> None:
     projections.replay(db, db.execute(_EVENT_ROWS))
 
 
-def copied(db: sqlite3.Connection, target: Path) -> None:
-    """Write a consistent copy of a live journal to `target`, durable on return.
-
-    Raises FileExistsError where `target` exists; nothing is left behind on failure.
-    """
-    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        db.execute("VACUUM INTO ?", (str(target),))
-        _synced(target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-
-
 def scratch() -> sqlite3.Connection:
     """Return an empty private journal that lives until it is closed; SQLite spills it to disk."""
     db = sqlite3.connect("", isolation_level=None)
@@ -165,9 +152,9 @@ def _create(path: Path, scripts: tuple[str, ...]) -> None:
         db.execute("COMMIT")
     finally:
         db.close()
-    _synced(unfinished)
+    synced(unfinished)
     unfinished.replace(path)
-    _synced(path.parent)
+    synced(path.parent)
 
 
 def _recognise(path: Path, newest: int) -> None:
@@ -286,16 +273,6 @@ def _projections_only(
     if action in _EVENT_DDL and ("event" in named or "meta" in named):
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
-
-
-def _synced(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle on a directory to flush
-    file = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _name(error: Exception) -> str:

@@ -106,13 +106,13 @@ def test_a_changed_row_is_found(folder: Path, statements: tuple[str, ...], bad: 
         ("UPDATE event SET device_no = NULL WHERE seq = 6", 6),
         ("UPDATE job SET state = 'done' WHERE state = 'running'", 0),
         ("UPDATE job SET body = CAST(replace(body, 'executed', 'unknown') AS BLOB)", 0),
-        ("UPDATE job SET key = 'key-other-00000001' WHERE key <> '' AND ended = 0", 0),
+        ("UPDATE job SET key = 'key-other-00000001' WHERE ended = 1", 0),
         ("DELETE FROM job WHERE ended = 1", 0),
         ("DELETE FROM claim", 0),
         ("UPDATE token SET redeemed_by = NULL", 0),
         ("UPDATE record SET body = '{}'", 0),
         ("UPDATE latch SET tries_left = 8", 0),
-        ("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", 0),  # a cut tail, projections kept
+        ("DELETE FROM event WHERE seq >= (SELECT max(seq) - 1 FROM event)", 0),  # a cut tail alone
     ],
 )
 def test_a_changed_projection_is_found_though_the_chain_holds(folder: Path, statement: str, bad: int) -> None:

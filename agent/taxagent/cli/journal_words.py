@@ -1,0 +1,125 @@
+"""A row of the journal in a line for people. Knows values and words, no file."""
+
+from __future__ import annotations
+
+from taxagent.model.events import (
+    AgentStarted,
+    AgentStopped,
+    AnyEvent,
+    BackupWritten,
+    CancelRequested,
+    JobAccepted,
+    JobEnded,
+    JobNeedsHuman,
+    JobRunning,
+    JobUnknown,
+    JobWaiting,
+    PasswordLatched,
+    StateRead,
+    StepBegun,
+    StepEnded,
+    TicketStored,
+    TokenIssued,
+)
+from taxagent.model.faults import Lang, fault
+from taxagent.model.job import Outcome, Scope, StepId
+from taxagent.model.words import word
+
+_SAY = {
+    "zh": {
+        "started": "代理启动，版本 {version}，进程 {pid}",
+        "stopped": "代理停止：{reason}",
+        "token": "给 {principal} 发出确认码：{scope}",
+        "latched": "设备 {device_no} 拒绝了密码，还剩 {tries_left} 次",
+        "accepted": "{principal} 提交 {kind}：{scope}",
+        "running": "开始执行",
+        "waiting": "{reason}：{fault}",
+        "unknown": "结果未知：{fault}",
+        "needs_human": "需要人工处理：{fault}",
+        "cancel": "{principal} 要求取消",
+        "begun": "开始 {step}",
+        "ended_step": "结束 {step}：{outcome}",
+        "backup": "备份 {period}：{path}",
+        "ticket": "收到清卡密文 {ticket_no}，新截止日 {deadline}",
+        "ended": "作业结束：{state}，{outcome}",
+        "state_read": "读取设备状态",
+    },
+    "en": {
+        "started": "agent started, version {version}, process {pid}",
+        "stopped": "agent stopped: {reason}",
+        "token": "token for {principal}: {scope}",
+        "latched": "device {device_no} refused the password, {tries_left} tries left",
+        "accepted": "{principal} submitted {kind}: {scope}",
+        "running": "running",
+        "waiting": "{reason}: {fault}",
+        "unknown": "unknown: {fault}",
+        "needs_human": "needs a person: {fault}",
+        "cancel": "{principal} asked to cancel",
+        "begun": "{step} begins",
+        "ended_step": "{step} ends: {outcome}",
+        "backup": "back-up of {period}: {path}",
+        "ticket": "clear ticket {ticket_no}, new deadline {deadline}",
+        "ended": "job ends: {state}, {outcome}",
+        "state_read": "device state read",
+    },
+}
+
+
+def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - one match, a case an event
+    """Return what `event` says, in a line for people."""
+    say = _SAY[lang]
+    match event:
+        case AgentStarted(version=version, pid=pid):
+            return say["started"].format(version=version, pid=pid)
+        case AgentStopped(reason=reason):
+            return say["stopped"].format(reason=reason)
+        case TokenIssued(principal=principal, scope=scope):
+            return say["token"].format(principal=principal, scope=_scope(scope))
+        case PasswordLatched(device_no=device_no, tries_left=tries_left):
+            return say["latched"].format(device_no=device_no, tries_left=tries_left)
+        case JobAccepted(principal=principal, kind=kind, scope=scope):
+            return say["accepted"].format(
+                principal=principal, kind=word("job_kind", kind, lang), scope=_scope(scope)
+            )
+        case JobRunning():
+            return say["running"]
+        case JobWaiting(wait=wait):
+            reason = word("wait", wait.reason, lang)
+            return say["waiting"].format(reason=reason, fault=_fault(wait.fault, lang))
+        case JobUnknown(problem=problem):
+            return say["unknown"].format(fault=_fault(problem.fault, lang))
+        case JobNeedsHuman(problem=problem):
+            return say["needs_human"].format(fault=_fault(problem.fault, lang))
+        case CancelRequested(principal=principal):
+            return say["cancel"].format(principal=principal)
+        case StepBegun(id=step):
+            return say["begun"].format(step=_step(step, lang))
+        case StepEnded(id=step, outcome=outcome, note=note):
+            ended = say["ended_step"].format(step=_step(step, lang), outcome=_outcome(outcome, lang))
+            return f"{ended} ({word('note', note, lang)})" if note else ended
+        case StateRead():
+            return say["state_read"]
+        case BackupWritten(backup=backup):
+            return say["backup"].format(period=backup.period, path=backup.path)
+        case TicketStored(ticket=ticket):
+            return say["ticket"].format(ticket_no=ticket.ticket_no, deadline=ticket.deadline)
+        case JobEnded(state=state, outcome=outcome, problem=problem):
+            ended = say["ended"].format(state=word("job_state", state, lang), outcome=_outcome(outcome, lang))
+            return f"{ended} ({_fault(problem.fault, lang)})" if problem else ended
+
+
+def _scope(scope: Scope) -> str:
+    return f"{scope.device_no} {'+'.join(scope.types)} {' '.join(scope.periods)}"
+
+
+def _step(step: StepId, lang: Lang) -> str:
+    return " ".join(filter(None, (word("step", step.step, lang), step.group, step.period)))
+
+
+def _outcome(outcome: Outcome, lang: Lang) -> str:
+    return word("outcome", outcome, lang)
+
+
+def _fault(code: str, lang: Lang) -> str:
+    entry = fault(code)
+    return f"{code} {(entry.zh if lang == 'zh' else entry.en).title}"
