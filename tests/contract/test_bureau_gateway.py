@@ -21,8 +21,8 @@ from taxagent.bureau.messages import BODY_LIMIT, Op
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.errors import AnswerLost, BureauDown, BureauRefused
 from taxagent.simulator.authority import Papers, papers_in
-from taxagent.simulator.bureau_control import Control, FileReturn, Release, Show, ShowLog
-from taxagent.simulator.bureau_faults import Fault, Point, What
+from taxagent.simulator.bureau_control import Control, FileReturn, Log, OrderFault, Release, Show
+from taxagent.simulator.bureau_faults import Act, Fault, Point
 from taxagent.simulator.bureau_server import Running
 from tests.builders.bureau import (
     DEVICE,
@@ -215,7 +215,7 @@ def test_nobody_listens(running: Running, clock: BureauClock, pauses: Pauses) ->
 def test_the_answer_is_lost_after_acceptance_and_the_same_key_gives_the_receipt(
     running: Running, client: GatewayClient
 ) -> None:
-    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, what=What.DROP, point=Point.AFTER))
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.DROP, point=Point.AFTER))
     receipt = client.put_report(sealed_report())
     assert receipt.receipt_no == "R00000001"
     assert accepted(running, Op.REPORT_PUT) == 1
@@ -223,7 +223,7 @@ def test_the_answer_is_lost_after_acceptance_and_the_same_key_gives_the_receipt(
 
 
 def test_an_answer_that_stays_lost_is_unknown_and_reading_tells(running: Running, clock: BureauClock) -> None:
-    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, what=What.DROP, point=Point.AFTER))
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.DROP, point=Point.AFTER))
     with client_of(running, clock, Pauses(clock, stops_at=1)) as client:
         with pytest.raises(AnswerLost):
             client.put_report(sealed_report())
@@ -231,7 +231,7 @@ def test_an_answer_that_stays_lost_is_unknown_and_reading_tells(running: Running
 
 
 def test_dropped_before_acceptance_is_tried_again(running: Running, client: GatewayClient) -> None:
-    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, what=What.DROP))
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.DROP))
     client.put_report(sealed_report())
     assert accepted(running, Op.REPORT_PUT) == 1
 
@@ -239,13 +239,13 @@ def test_dropped_before_acceptance_is_tried_again(running: Running, client: Gate
 def test_a_busy_bureau_is_asked_again_after_the_time_it_names(
     running: Running, client: GatewayClient, pauses: Pauses
 ) -> None:
-    running.bureau.faults.order(Fault(op=Op.STATUS, what=What.BUSY, status=429, retry_after_s=3))
+    running.bureau.faults.order(Fault(op=Op.STATUS, act=Act.BUSY, status=429, retry_after_s=3))
     client.status()
     assert pauses.taken == [3.0]
 
 
 def test_maintenance_is_the_jobs_to_wait(running: Running, client: GatewayClient, pauses: Pauses) -> None:
-    running.bureau.faults.order(Fault(op=Op.TICKET_PUT, what=What.MAINTENANCE, retry_after_s=1800))
+    running.bureau.faults.order(Fault(op=Op.TICKET_PUT, act=Act.MAINTENANCE, retry_after_s=1800))
     with pytest.raises(BureauDown) as caught:
         client.put_ticket(DEVICE, "007", OCTOBER)
     assert (caught.value.fault, caught.value.retry_after_s) == ("BUREAU_MAINTENANCE", 1800.0)
@@ -255,7 +255,7 @@ def test_maintenance_is_the_jobs_to_wait(running: Running, client: GatewayClient
 def test_the_second_call_meets_a_fault_that_is_for_the_second(
     running: Running, client: GatewayClient
 ) -> None:
-    fault = Fault(op=Op.REPORT_GET, what=What.REFUSE, code="SEAL_INVALID", text="坏的", nth=2)
+    fault = Fault(op=Op.REPORT_GET, act=Act.REFUSE, code="SEAL_INVALID", text="坏的", nth=2)
     running.bureau.faults.order(fault)
     assert client.get_report(DEVICE, "007", OCTOBER) is None
     with pytest.raises(BureauRefused) as caught:
@@ -265,7 +265,7 @@ def test_the_second_call_meets_a_fault_that_is_for_the_second(
 
 
 def test_a_login_page_instead_of_the_receipt(running: Running, client: GatewayClient) -> None:
-    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, what=What.GARBLE, point=Point.AFTER))
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.GARBLE, point=Point.AFTER))
     with pytest.raises(AnswerLost) as caught:
         client.put_report(sealed_report())
     assert caught.value.fault == "BUREAU_GARBLED"
@@ -287,7 +287,7 @@ def test_the_bureau_comes_back_with_the_same_identity_and_memory(
 
 def test_a_held_call_waits_for_its_release(running: Running, client: GatewayClient) -> None:
     with Control(running.control_port) as control, ThreadPoolExecutor(1) as pool:
-        fault = control.order(Fault(op=Op.REPORT_PUT, what=What.HOLD, point=Point.AFTER))["fault"]
+        fault = control.order(OrderFault(op=Op.REPORT_PUT, act=Act.HOLD, point=Point.AFTER))["fault"]
         call = pool.submit(client.put_report, sealed_report())
         control.wait_reached(fault)
         shown = control.order(Show())
@@ -300,8 +300,8 @@ def test_a_held_call_waits_for_its_release(running: Running, client: GatewayClie
 
 def test_a_stop_ends_what_is_held(running: Running, clock: BureauClock) -> None:
     reached = threading.Event()
-    running.bureau.faults.on_reached = lambda _fault: reached.set()
-    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, what=What.HOLD))
+    running.bureau.faults.on_reached = lambda _id, _fault: reached.set()
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.HOLD))
     with client_of(running, clock, Pauses(clock, stops_at=1)) as client, ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.put_report, sealed_report())
         assert reached.wait(10)
@@ -313,9 +313,9 @@ def test_a_stop_ends_what_is_held(running: Running, clock: BureauClock) -> None:
 def test_returns_are_filed_and_the_log_is_shown(running: Running, client: GatewayClient) -> None:
     client.status()
     with Control(running.control_port) as control:
-        filed = control.order(FileReturn(taxpayer=TAXPAYER, period="2026-10"))
+        filed = control.order(FileReturn(taxpayer_id=TAXPAYER, period="2026-10"))
         assert (filed["state"], filed["text"]) == ("accepted", "申报成功")
-        assert [call["op"] for call in control.order(ShowLog())["calls"]] == ["status"]
+        assert [call["op"] for call in control.order(Log())["calls"]] == ["status"]
     assert client.get_declaration(TAXPAYER, OCTOBER).state is DeclarationState.ACCEPTED
 
 
@@ -324,14 +324,16 @@ def test_returns_are_filed_and_the_log_is_shown(running: Running, client: Gatewa
     [
         b"not json",
         b'{"do": "dance"}',
-        b'{"do": "fault", "op": "status", "what": "maintenance", "point": "after"}',
-        b'{"do": "file", "taxpayer": "X", "period": "October"}',
+        b'{"do": "fault", "op": "status", "act": "maintenance", "point": "after"}',
+        b'{"do": "file", "taxpayer_id": "X", "period": "October"}',
     ],
 )
 def test_a_wrong_order_is_answered_not_obeyed(running: Running, line: bytes) -> None:
     with socket.create_connection(("127.0.0.1", running.control_port), timeout=10) as control:
         control.sendall(line + b"\n")
-        answer = json.loads(control.makefile("rb").readline())
+        lines = control.makefile("rb")
+        assert json.loads(lines.readline())["event"] == "hello"
+        answer = json.loads(lines.readline())
     assert answer["ok"] is False
     assert answer["error"]
 

@@ -35,7 +35,7 @@ _DAY_MS = 86_400_000
 _STATE_WORDS = {
     DeclarationState.NOT_DUE: "该属期无需申报",
     DeclarationState.MISSING: "未查询到该属期的增值税申报记录",
-    DeclarationState.MISMATCH: "申报比对不符(一窗式比对不通过)",
+    DeclarationState.MISMATCH: "申报比对不符（一窗式比对不通过）",
     DeclarationState.ACCEPTED: "申报成功",
 }
 

@@ -94,7 +94,7 @@ def run_file_return(args: argparse.Namespace) -> int:
     from taxagent.simulator.bureau_control import Control, FileReturn  # noqa: PLC0415
 
     host, port = args.control
-    order = FileReturn(taxpayer=args.taxpayer, period=args.period, state=args.state)
+    order = FileReturn(taxpayer_id=args.taxpayer, period=args.period, state=args.state)
     try:
         with Control(port, host=host) as control:
             answer = control.order(order)

@@ -1,18 +1,17 @@
-"""The remote control of the simulated bureau: one JSON object a line over loopback TCP.
+"""The remote control of the simulated bureau: one JSON object a line over loopback TCP, as the devices' is.
 
-    {"do": "fault", "op": "report.put", "what": "hold", "nth": 1, "point": "after"}
-        -> {"ok": true, "fault": 1}; the fields are those of bureau_faults.Fault
-    {"do": "release", "fault": 1}
-        -> {"ok": true, "released": 1}; without "fault" all that are held
-    {"do": "file", "taxpayer": "91...", "period": "2026-10"}
-        -> {"ok": true, ...the return}; "state": "mismatch", "missing" or "not_due", and "text", where wanted
-    {"do": "show"}
-        -> {"ok": true, "clock_ms": 0, "reports": [], "tickets": [], "returns": [], "held": []}
-    {"do": "log"}
-        -> {"ok": true, "calls": []}: every call and what became of it, oldest first
-
-A wrong order gives {"ok": false, "error": "..."}. When a call meets a fault, whoever is connected is told
-{"event": "reached", "fault": 1}; such a line may come between an order and its answer. Knows no rule.
+Each connection is first sent {"event":"hello","devices":[]} (a bureau has none) and then
+{"event":"reached","fault":ID,"op":...,"point":...,"act":...} whenever a call meets a fault. An order is one
+line {"do":NAME, "id":N, ...}, answered by {"reply":N,"ok":true,...} or {"reply":N,"ok":false,"error":TEXT};
+N is 0 without `id`. Orders:
+  fault {op, act, nth?, point?, status?, code?, text?, retry_after_s?, seconds?} -> {"fault":ID}
+      the fields are those of bureau_faults.Fault
+  release {fault?} -> {"released":N}    without `fault`, all that are held go on
+  clear_faults -> {"released":N}        forgets what has not struck yet, too
+  file {taxpayer_id, period, state?, text?} -> the return; state accepted, mismatch, missing or not_due
+  show -> clock_ms, reports, tickets, returns, held
+  log -> {"calls":[...]}                every call and what became of it, oldest first
+Knows no rule of the bureau.
 """
 
 from __future__ import annotations
@@ -22,43 +21,73 @@ import json
 import socket
 import socketserver
 import threading
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
+from msgspec import Meta
 
+from taxagent.bureau.messages import Code, Op
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.period import period
 from taxagent.model.value import Value, to_json
 from taxagent.simulator.bureau import VirtualBureau
-from taxagent.simulator.bureau_faults import Fault
+from taxagent.simulator.bureau_faults import BUSY_WORDS, HOLD_LIMIT_S, Act, Fault, Point
 
 LINE_LIMIT = 1 << 16
 
 
-class Release(Value, frozen=True, kw_only=True, tag_field="do", tag="release"):
+class Order(Value, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
+    """A command. `id` comes back in the reply."""
+
+    id: int = 0
+
+
+class OrderFault(Order, frozen=True, kw_only=True, tag="fault"):
+    """Order a fault; the fields are those of Fault."""
+
+    op: Op
+    act: Act
+    nth: Annotated[int, Meta(ge=1)] = 1
+    point: Point = Point.BEFORE
+    status: int = 0
+    code: str = Code.BUSY
+    text: str = BUSY_WORDS
+    retry_after_s: float | None = None
+    seconds: Annotated[float, Meta(ge=0, le=HOLD_LIMIT_S)] = 0.0
+
+    def fault(self) -> Fault:
+        """Return the fault that is ordered."""
+        return msgspec.convert(self, Fault, from_attributes=True)
+
+
+class Release(Order, frozen=True, kw_only=True, tag="release"):
     """Let a held call go on; all of them where `fault` is None."""
 
     fault: int | None = None
 
 
-class FileReturn(Value, frozen=True, kw_only=True, tag_field="do", tag="file"):
+class ClearFaults(Order, frozen=True, kw_only=True, tag="clear_faults"):
+    """Forget what has not struck yet, and release every hold."""
+
+
+class FileReturn(Order, frozen=True, kw_only=True, tag="file"):
     """File a return as the taxpayer would at the e-tax bureau."""
 
-    taxpayer: str
+    taxpayer_id: str
     period: str
     state: DeclarationState = DeclarationState.ACCEPTED
     text: str = ""
 
 
-class Show(Value, frozen=True, kw_only=True, tag_field="do", tag="show"):
+class Show(Order, frozen=True, kw_only=True, tag="show"):
     """Show what the bureau holds."""
 
 
-class ShowLog(Value, frozen=True, kw_only=True, tag_field="do", tag="log"):
+class Log(Order, frozen=True, kw_only=True, tag="log"):
     """Show the log of calls."""
 
 
-Order = Fault | Release | FileReturn | Show | ShowLog
+AnyOrder = OrderFault | Release | ClearFaults | FileReturn | Show | Log
 
 
 class ControlServer(socketserver.ThreadingTCPServer):
@@ -97,11 +126,19 @@ class ControlServer(socketserver.ThreadingTCPServer):
         with self._lock:
             self._listeners.discard(orders)
 
-    def _tell_reached(self, fault_id: int) -> None:
+    def _tell_reached(self, fault_id: int, fault: Fault) -> None:
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
-            listener.tell({"event": "reached", "fault": fault_id})
+            listener.tell(
+                {
+                    "event": "reached",
+                    "fault": fault_id,
+                    "op": fault.op,
+                    "point": fault.point,
+                    "act": fault.act,
+                }
+            )
 
 
 class _Orders(socketserver.StreamRequestHandler):
@@ -112,6 +149,7 @@ class _Orders(socketserver.StreamRequestHandler):
     def setup(self) -> None:
         super().setup()
         self._sending = threading.Lock()
+        self.tell({"event": "hello", "devices": []})
         self.server.listens(self)
 
     def handle(self) -> None:
@@ -136,24 +174,29 @@ class _Orders(socketserver.StreamRequestHandler):
 
     def _obeyed(self, line: bytes) -> dict[str, Any]:
         try:
-            order = msgspec.json.decode(line, type=Order)
-            return {"ok": True, **self._obey(order)}
-        except (msgspec.MsgspecError, ValueError) as error:
-            return {"ok": False, "error": str(error)}
+            order: AnyOrder = msgspec.json.decode(line, type=AnyOrder)
+        except msgspec.MsgspecError as error:
+            return {"reply": 0, "ok": False, "error": str(error)}
+        try:
+            return {"reply": order.id, "ok": True, **self._obey(order)}
+        except ValueError as error:
+            return {"reply": order.id, "ok": False, "error": str(error)}
 
-    def _obey(self, order: Order) -> dict[str, Any]:
+    def _obey(self, order: AnyOrder) -> dict[str, Any]:
         bureau = self.server.bureau
         match order:
-            case Fault():
-                return {"fault": bureau.faults.order(order)}
+            case OrderFault():
+                return {"fault": bureau.faults.order(order.fault())}
             case Release():
                 return {"released": bureau.faults.release(order.fault)}
+            case ClearFaults():
+                return {"released": bureau.faults.clear()}
             case FileReturn():
-                filed = bureau.file_return(order.taxpayer, period(order.period), order.state, order.text)
-                return _plain(filed)
+                month = period(order.period)
+                return _plain(bureau.file_return(order.taxpayer_id, month, order.state, order.text))
             case Show():
                 return _shown(bureau)
-            case ShowLog():
+            case Log():
                 return {"calls": [_plain(call) for call in bureau.calls()]}
 
 
@@ -186,13 +229,13 @@ class Control:
         self._lines = self._socket.makefile("rb")
         self._reached: list[int] = []
 
-    def order(self, order: Order) -> dict[str, Any]:
+    def order(self, order: AnyOrder) -> dict[str, Any]:
         """Give an order and return the answer. ValueError with its words where the bureau did not obey."""
         self._socket.sendall(to_json(order) + b"\n")
         while True:
             answer = self._next()
             if "event" in answer:
-                self._reached.append(answer["fault"])
+                self._note(answer)
             elif answer["ok"]:
                 return answer
             else:
@@ -201,7 +244,7 @@ class Control:
     def wait_reached(self, fault_id: int) -> None:
         """Return when a call has met the fault. Raises TimeoutError after the time-out."""
         while fault_id not in self._reached:
-            self._reached.append(self._next()["fault"])
+            self._note(self._next())
 
     def close(self) -> None:
         """Hang up."""
@@ -213,6 +256,10 @@ class Control:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event["event"] == "reached":
+            self._reached.append(event["fault"])
 
     def _next(self) -> dict[str, Any]:
         line = self._lines.readline(1 << 24)

@@ -16,6 +16,7 @@ from taxagent.bureau.messages import Code, Op
 from taxagent.model.value import Value
 from taxagent.simulator.bureau_requests import BureauSaysNo, ConnectionDropped, Reply
 
+BUSY_WORDS = "系统繁忙，请稍后再试"
 HOLD_LIMIT_S = 120.0  # a forgotten hold ends by itself: the connection is dropped
 
 
@@ -26,7 +27,7 @@ class Point(StrEnum):
     AFTER = "after"  # carried out and on disk, not answered yet
 
 
-class What(StrEnum):
+class Act(StrEnum):
     """What happens. `refuse`, `maintenance` and `busy` only before."""
 
     REFUSE = "refuse"  # with `code`, `text` and `status` (default 409)
@@ -38,19 +39,19 @@ class What(StrEnum):
     GARBLE = "garble"  # the answer is a web page
 
 
-class Fault(Value, frozen=True, kw_only=True, tag_field="do", tag="fault"):
+class Fault(Value, frozen=True, kw_only=True):
     """A fault as it is ordered.
 
     `nth` counts from the order on: before, all calls of `op`; after, those that were answered with 200.
     """
 
     op: Op
-    what: What
+    act: Act
     nth: Annotated[int, Meta(ge=1)] = 1
     point: Point = Point.BEFORE
     status: int = 0
     code: str = Code.BUSY
-    text: str = "系统繁忙,请稍后再试"
+    text: str = BUSY_WORDS
     retry_after_s: float | None = None
     seconds: Annotated[float, Meta(ge=0, le=HOLD_LIMIT_S)] = 0.0
 
@@ -64,12 +65,12 @@ class FaultScript:
         self._held: dict[int, threading.Event] = {}
         self._next_id = 1
         self._ended = threading.Event()
-        self.on_reached: Callable[[int], None] = lambda _fault_id: None
+        self.on_reached: Callable[[int, Fault], None] = lambda _id, _fault: None
 
     def order(self, fault: Fault) -> int:
         """Add a fault and return its id. ValueError where it makes no sense."""
-        if fault.point is Point.AFTER and fault.what in (What.REFUSE, What.MAINTENANCE, What.BUSY):
-            msg = f"{fault.what} says that the call was not carried out: it cannot come after"
+        if fault.point is Point.AFTER and fault.act in (Act.REFUSE, Act.MAINTENANCE, Act.BUSY):
+            msg = f"{fault.act} says that the call was not carried out: it cannot come after"
             raise ValueError(msg)
         with self._lock:
             fault_id, self._next_id = self._next_id, self._next_id + 1
@@ -85,6 +86,12 @@ class FaultScript:
             event.set()
         return len(events)
 
+    def clear(self) -> int:
+        """Forget what has not struck yet and release every hold; return how many held."""
+        with self._lock:
+            self._pending.clear()
+        return self.release()
+
     def held(self) -> tuple[int, ...]:
         """Return the ids of the faults that hold a call now."""
         with self._lock:
@@ -99,10 +106,10 @@ class FaultScript:
         """Play what is due at this point of a call; return the reply, which may be another one then."""
         for fault_id, fault in self._due(op, point):
             event = threading.Event()
-            if fault.what is What.HOLD:
+            if fault.act is Act.HOLD:
                 with self._lock:
                     self._held[fault_id] = event
-            self.on_reached(fault_id)
+            self.on_reached(fault_id, fault)
             reply = self._play(fault, event, reply)
         return reply
 
@@ -121,21 +128,21 @@ class FaultScript:
 
     def _play(self, fault: Fault, released: threading.Event, reply: Reply | None) -> Reply | None:
         wait_s = fault.retry_after_s
-        match fault.what:
-            case What.REFUSE:
+        match fault.act:
+            case Act.REFUSE:
                 raise BureauSaysNo(fault.status or 409, fault.code, fault.text, retry_after_s=wait_s)
-            case What.MAINTENANCE:
+            case Act.MAINTENANCE:
                 raise BureauSaysNo(503, Code.MAINTENANCE, "系统维护中", retry_after_s=wait_s)
-            case What.BUSY:
+            case Act.BUSY:
                 raise BureauSaysNo(fault.status or 503, fault.code, fault.text, retry_after_s=wait_s)
-            case What.DROP:
+            case Act.DROP:
                 raise ConnectionDropped
-            case What.HOLD:
+            case Act.HOLD:
                 if not released.wait(HOLD_LIMIT_S) or self._ended.is_set():
                     raise ConnectionDropped
-            case What.SLOW:
+            case Act.SLOW:
                 if self._ended.wait(fault.seconds):
                     raise ConnectionDropped
-            case What.GARBLE:
+            case Act.GARBLE:
                 return Reply(status=200, body=b"<html><body>Please log in to the network</body></html>")
         return reply

@@ -95,7 +95,7 @@ def request_of(method: str, target: str, key: str, body: bytes) -> Request:
                 key=key if op.writes else "",
                 body=body,
             )
-    raise BureauSaysNo(404, Code.BAD_REQUEST, f"没有这个接口:{method} {path}")
+    raise BureauSaysNo(404, Code.BAD_REQUEST, f"没有这个接口：{method} {path}")
 
 
 def body_of(request: Request, kind: type[B]) -> B:

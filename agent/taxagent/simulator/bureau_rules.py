@@ -35,7 +35,7 @@ def own_summary(
     try:
         summary = unsealed(body.summary, Summary)
     except SealError as error:
-        raise BureauSaysNo(422, Code.SEAL_INVALID, f"汇总密文校验不通过:{error}") from error
+        raise BureauSaysNo(422, Code.SEAL_INVALID, f"汇总密文校验不通过：{error}") from error
     told = (summary.device_no, summary.group, summary.period)
     if told != (request.device_no, request.group, request.period):
         raise BureauSaysNo(422, Code.SEAL_INVALID, f"汇总密文属于 {'/'.join(told)}")
@@ -70,7 +70,7 @@ class TicketRules:
         unreported = [month for month in months if prefix + month not in self._memory.reports]
         if unreported:
             missing = tuple(Missing(period=month, group=request.group) for month in unreported)
-            raise BureauSaysNo(409, Code.NOT_REPORTED, "未完成抄报,不能清卡", missing=missing)
+            raise BureauSaysNo(409, Code.NOT_REPORTED, "未完成抄报，不能清卡", missing=missing)
         taxpayer_id = self._memory.reports[prefix + request.period].taxpayer_id
         for month in months:
             answer = self._declared(taxpayer_id, month)
