@@ -221,6 +221,7 @@ class Agent:
             )
 
     def _ready(self) -> None:
+        self._roster.start()
         self._schedule.recover()
         self._desk.verified()
         _log.info("ready", endpoint=self._settings.file.ipc.endpoint, boot=self._boot)

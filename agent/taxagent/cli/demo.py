@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import tempfile
@@ -76,12 +77,14 @@ class Demo:
         return 0 if ok else 1
 
     def _month(self, site: Site, summary: dict[str, object]) -> None:
-        from taxagent.simulator.scenario import example
+        from taxagent.simulator.scenario import load
+        from taxagent.simulator.site import example
         from taxclient import Client
 
-        scenario = example("control_disk")
+        path = example("control_disk")
+        scenario = load(path)
         self._say(self._words.title)
-        site.start_devices([scenario.path])
+        site.start_devices([path])
         site.start_bureau([scenario.taxpayer_id])
         site.write_config()
         site.start_agent()
@@ -154,12 +157,15 @@ class Demo:
                 )
 
     def _seen(self, client: Client, device_no: str) -> m.DeviceView:
-        """Wait until the agent has identified the device."""
+        """Wait until the agent is there and has identified the device."""
+        from taxclient.protocol.errors import AgentUnavailable
+
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            for device in client.status().devices:
-                if device.device_no == device_no and device.types:
-                    return device
+            with contextlib.suppress(AgentUnavailable):
+                for device in client.status().devices:
+                    if device.device_no == device_no and device.types:
+                        return device
             time.sleep(0.05)
         raise Broken(f"device {device_no} was not identified within {_WAIT_S:.0f} s")
 

@@ -51,7 +51,10 @@ class Roster:
         self._leaving: list[DeviceQueue] = []
         self._views: dict[str, DeviceView] = {}  # by device_no
         self.seen: tuple[SeenDevice, ...] = ()
-        timers.call_later(_STALE_MS, self._renew_all)
+
+    def start(self) -> None:
+        """Renew every snapshot from time to time, where the device is free."""
+        self._timers.call_later(_STALE_MS, self._renew_all)
 
     def changed(self, seen: tuple[SeenDevice, ...]) -> None:
         """Take what is on the bus now: a queue for each new location, none for one that is gone."""

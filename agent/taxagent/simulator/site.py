@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from taxagent.host.secret_files import SecretFiles
-from taxagent.simulator.control import ask
 
 _READY_S = 15.0
+
+
+def example(kind: str) -> Path:
+    """Return the scenario file of that kind that comes with the product."""
+    return Path(str(files("taxagent.simulator"))) / "scenarios" / f"{kind}.toml"
 
 
 class SiteError(RuntimeError):
@@ -72,6 +78,56 @@ class Process:
         return code
 
 
+class Orders:
+    """A control connection to a simulator of either sort: orders are answered in order, events are kept."""
+
+    def __init__(self, address: str) -> None:
+        """Connect to HOST:PORT. Raises OSError."""
+        host, _, port = address.rpartition(":")
+        self._sock = socket.create_connection((host, int(port)), timeout=_READY_S)
+        self._lines = self._sock.makefile("rb")
+        self._events: list[dict[str, object]] = []
+
+    def order(self, order: dict[str, object]) -> dict[str, object]:
+        """Carry out an order and return the reply. Raises SiteError where it was refused."""
+        self._sock.sendall(json.dumps(order).encode() + b"\n")
+        while "ok" not in (said := self._said()):
+            self._events.append(said)
+        if not said["ok"]:
+            raise SiteError(f"{order}: {said}")
+        return said
+
+    def event(self, name: str) -> dict[str, object]:
+        """Return the next event of that name; those before it are dropped. Raises TimeoutError."""
+        while True:
+            said = self._events.pop(0) if self._events else self._said()
+            if said.get("event") == name:
+                return said
+
+    def close(self) -> None:
+        """Leave."""
+        self._lines.close()
+        self._sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _said(self) -> dict[str, object]:
+        line = self._lines.readline()
+        if not line:
+            raise SiteError("the simulator left")
+        said: dict[str, object] = json.loads(line)
+        return said
+
+
 class Site:
     """One shop: its folder, its bureau, its devices, its agent. `clock` is a simulated clock's text, or ""."""
 
@@ -117,11 +173,9 @@ class Site:
 
     def write_config(self, extra: str = "") -> Path:
         """Write the agent's configuration for what was started; `extra` is more TOML."""
-        if self.bureau is None or self.devices is None:
-            raise SiteError("start the bureau and the devices first")
+        bureau, devices = _running(self.bureau).ready, _running(self.devices).ready
         (self.folder / "run").mkdir(mode=0o750, exist_ok=True)
-        control = self.devices.ready["control"].rpartition(":")[2]
-        bureau = self.bureau.ready
+        control = devices["control"].rpartition(":")[2]
         simulation = f'[simulation]\nclock = "{self.clock}"\n' if self.clock else ""
         self.config.write_text(
             f"""[agent]
@@ -132,7 +186,7 @@ language = "zh"
 endpoint = "{self.endpoint}"
 
 [usb]
-backend = "usbip://{self.devices.ready["usbip"]}?control={control}"
+backend = "usbip://{devices["usbip"]}?control={control}"
 
 [bureau]
 url = "{bureau["url"]}"
@@ -157,19 +211,16 @@ in_use_s = 0.2
 
     def file_return(self, taxpayer_id: str, period: str) -> None:
         """File the return of a period at the simulated bureau."""
-        self.ask_bureau({"do": "file", "taxpayer_id": taxpayer_id, "period": period})
+        with self.bureau_orders() as orders:
+            orders.order({"do": "file", "taxpayer_id": taxpayer_id, "period": period})
 
-    def ask_bureau(self, command: dict[str, object]) -> dict[str, object]:
-        """Give the bureau's control connection one command and return its answer."""
-        if self.bureau is None:
-            raise SiteError("the bureau is not running")
-        return ask(self.bureau.ready["control"], command)
+    def bureau_orders(self) -> Orders:
+        """Open a control connection to the bureau."""
+        return Orders(_running(self.bureau).ready["control"])
 
-    def ask_devices(self, command: dict[str, object]) -> dict[str, object]:
-        """Give the devices' control connection one command and return its answer."""
-        if self.devices is None:
-            raise SiteError("the devices are not running")
-        return ask(self.devices.ready["control"], command)
+    def device_orders(self) -> Orders:
+        """Open a control connection to the devices."""
+        return Orders(_running(self.devices).ready["control"])
 
     def stop(self) -> None:
         """End what runs: the agent first, then what it depends on."""
@@ -180,3 +231,9 @@ in_use_s = 0.2
 
     def _sim_clock(self) -> list[str]:
         return ["--sim-clock", self.clock] if self.clock else []
+
+
+def _running(process: Process | None) -> Process:
+    if process is None:
+        raise SiteError("that process of the site is not running")
+    return process
