@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+
 from taxagent import config
 
 ROOT = Path(__file__).resolve().parents[3]
