@@ -5,7 +5,7 @@ A driver (sync.py) moves the bytes and asks the clock; it decides nothing.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +42,7 @@ class Conversation:
         self.boot = ""  # "" until the first reply
         self.restarts = 0  # how often a reply came from another boot than the one before
         self._ahead_ms = 0  # the agent's clock minus ours, where hello showed that it matters
-        self._prefix = secrets.token_hex(4)
+        self._prefix = os.urandom(4).hex()
         self._count = 0
 
     def begin(self, op: str, args: m.Args, *, now_ms: int, ttl_ms: int, key: str = "", ref: str = "") -> Call:
@@ -125,4 +125,4 @@ class Conversation:
 
 def new_key() -> str:
     """Return a fresh key for a request that makes a job. Store it before the request is sent."""
-    return secrets.token_urlsafe(24)
+    return os.urandom(20).hex()

@@ -1,0 +1,1 @@
+"""taxctl: the protocol at a terminal. Imports little, since `taxctl status` is asked often."""

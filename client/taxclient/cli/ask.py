@@ -1,0 +1,121 @@
+"""`taxctl check|backup|report|clear|settle`: prepare, show, ask, submit under a stored key, follow."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import msgspec
+
+from taxclient.cli import exits, show
+from taxclient.cli.follow import follow
+from taxclient.cli.kept import Kept, state_folder
+from taxclient.cli.screen import Screen
+from taxclient.protocol import messages as m
+from taxclient.protocol.errors import ClientError, KeyUnknown
+from taxclient.sync import Client
+
+_YES = frozenset({"yes", "y", "是", "确认"})
+_IRREVERSIBLE = frozenset({"report", "clear", "settle"})
+
+
+def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
+    """Ask for the job, or find the one that the same request made before; follow it."""
+    args = _args(options, options.device or _only_device(client))
+    if options.prepare:
+        return _prepare(client, args, screen)
+    kept = Kept(state_folder(dict(os.environ)), client.endpoint, "submit", args)
+    job = _earlier(client, kept, screen)
+    if job is None:
+        token = _confirmation(options, client, args, screen)
+        if token is None:
+            screen.note(screen.speech.say("declined"))
+            return exits.NOT_EXECUTED
+        job = _submitted(client, kept, msgspec.structs.replace(args, token=token), options)
+    screen.line(show.job_line(job, screen.speech))
+    if not options.no_wait:
+        job = follow(client, job, screen, patience_s=options.patience, limit_s=options.limit)
+        if job.ended:
+            kept.forget()
+    screen.result(m.JobResult(job=job))
+    for line in show.job_end(job, screen.speech):
+        screen.line(line)
+    return exits.of_job(job)
+
+
+def _args(options: argparse.Namespace, device_no: str) -> m.SubmitArgs:
+    return m.SubmitArgs(
+        kind=options.command,
+        device_no=device_no,
+        taxpayer_id=options.taxpayer,
+        types=tuple(options.type),
+        periods=tuple(options.period),
+        late=options.late,
+    )
+
+
+def _only_device(client: Client) -> str:
+    devices = client.devices().devices
+    if len(devices) != 1:
+        raise exits.NotSent("BAD_REQUEST", "which_device", "which_device")
+    return devices[0].device_no
+
+
+def _prepare(client: Client, args: m.SubmitArgs, screen: Screen) -> int:
+    result = client.prepare(_to_prepare(args))
+    _show(result, screen)
+    screen.line(screen.speech.say("token", result.token, show.moment(result.expires_ms)))
+    screen.result(result)
+    return exits.DONE
+
+
+def _earlier(client: Client, kept: Kept, screen: Screen) -> m.JobView | None:
+    """The job of the same request, where it was sent before and its end was not seen here."""
+    if not kept.sent:
+        return None
+    try:
+        job = client.job_by_key(kept.entry.key)
+    except KeyUnknown:
+        return None  # it never arrived: it may go again, under the same key
+    if job.ended and kept.entry.job_id:
+        kept.renew()  # it was answered then: this is a new request
+        return None
+    screen.note(screen.speech.say("found"))
+    return job
+
+
+def _confirmation(
+    options: argparse.Namespace, client: Client, args: m.SubmitArgs, screen: Screen
+) -> str | None:
+    """The token; "" where none is needed; None where the person said no."""
+    if args.kind not in _IRREVERSIBLE or options.yes:
+        return ""
+    if options.token:
+        return str(options.token)
+    if not screen.terminal:
+        raise exits.NotSent("TOKEN_NEEDED", "token_needed", "token_how")
+    result = client.prepare(_to_prepare(args))
+    _show(result, screen)
+    if screen.ask(screen.speech.say("ask")).lower() not in _YES:
+        return None
+    return result.token
+
+
+def _show(result: m.PreparedResult, screen: Screen) -> None:
+    for line in show.prepared(result, screen.speech):
+        screen.line(line)
+
+
+def _to_prepare(args: m.SubmitArgs) -> m.PrepareArgs:
+    return msgspec.convert(msgspec.to_builtins(args), m.PrepareArgs)
+
+
+def _submitted(client: Client, kept: Kept, args: m.SubmitArgs, options: argparse.Namespace) -> m.JobView:
+    try:
+        answer = client.submit(args, key=kept.entry.key, ref=options.ref, keep=kept.store)
+    except ClientError as error:
+        if error.outcome == m.Outcome.NOT_EXECUTED:
+            kept.forget()
+        raise
+    kept.accepted(answer.job.job_id)
+    return answer.job

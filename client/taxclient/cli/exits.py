@@ -1,0 +1,74 @@
+"""taxctl's exit codes (docs/protocol.md, "taxctl"). Pure."""
+
+from __future__ import annotations
+
+from taxclient.protocol.errors import AgentUnavailable, ClientError, RemoteError, Timeout
+from taxclient.protocol.messages import JobView, Outcome, Retry
+
+DONE = 0
+USAGE = 2
+NOT_EXECUTED = 10
+REFUSED = 11  # by a rule, the device or the bureau
+UNKNOWN = 20
+PARTLY = 21
+WAITING = 30  # the job goes on by itself
+NO_AGENT = 69
+NOT_ALLOWED = 77
+
+_USAGE_CODES = frozenset({"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT"})
+# Not done, and no rule, device or bureau said no: the request did not get that far.
+_NO_RULE = frozenset(
+    {
+        *("RATE_LIMITED", "EXPIRED", "CLOCK_SKEW", "DRAINING", "VERIFYING", "JOURNAL_FULL", "INTERNAL"),
+        *("DEVICE_ABSENT", "DEVICE_IN_USE", "DEVICE_UNKNOWN", "BUREAU_DOWN", "BUREAU_MAINTENANCE"),
+        *("JOB_UNKNOWN", "RECORD_UNKNOWN", "JOB_ENDED", "STATE_DIR_UNWRITABLE"),
+    }
+)
+
+
+class NotSent(ClientError):
+    """taxctl sent nothing: no confirmation, no device named, the key not stored.
+
+    `text` and `remedy` name sentences of words.TEXT.
+    """
+
+    retry = Retry.AFTER_FIX
+
+    def __init__(self, code: str, text: str, remedy: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.text = text
+        self.detail = detail
+        self.remedy = remedy
+
+
+def of_job(job: JobView) -> int:
+    """Return the code for a job as it stands."""
+    if job.state == "done":
+        return DONE
+    if job.state in ("accepted", "running", "waiting"):
+        return WAITING
+    if job.outcome == Outcome.UNKNOWN or job.state in ("unknown", "needs_human"):
+        return UNKNOWN
+    if job.outcome == Outcome.PARTLY_EXECUTED:
+        return PARTLY
+    if job.outcome == Outcome.EXECUTED:
+        return DONE
+    return REFUSED if job.state == "refused" else NOT_EXECUTED
+
+
+def of_error(error: ClientError) -> int:
+    """Return the code for a request that failed."""
+    if isinstance(error, AgentUnavailable):
+        return NO_AGENT
+    if isinstance(error, Timeout) and not error.key:
+        return NO_AGENT
+    if error.outcome in (Outcome.UNKNOWN, Outcome.PARTLY_EXECUTED):
+        return UNKNOWN if error.outcome == Outcome.UNKNOWN else PARTLY
+    if not isinstance(error, RemoteError | NotSent):
+        return NOT_EXECUTED
+    if error.code == "NOT_ALLOWED":
+        return NOT_ALLOWED
+    if error.code in _USAGE_CODES:
+        return USAGE
+    return NOT_EXECUTED if error.code in _NO_RULE else REFUSED

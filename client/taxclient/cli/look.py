@@ -1,0 +1,77 @@
+"""`taxctl status|window|job|record`: what reads, and what stops or follows a job."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+import msgspec
+
+from taxclient.cli import exits, show
+from taxclient.cli.follow import follow
+from taxclient.cli.screen import Screen
+from taxclient.protocol import messages as m
+from taxclient.sync import Client
+
+
+def status(_: argparse.Namespace, client: Client, screen: Screen) -> int:
+    """The agent and its devices."""
+    result = client.status()
+    screen.result(result)
+    return _lines(show.status(result, screen.speech), screen)
+
+
+def window(options: argparse.Namespace, client: Client, screen: Screen) -> int:
+    """A year's filing deadlines and what stands in the way."""
+    result = client.explain_window(options.year, options.device)
+    screen.result(result)
+    return _lines(show.window(result, screen.speech), screen)
+
+
+def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
+    """Job list, get, wait, cancel."""
+    if options.action == "list":
+        return _job_list(options, client, screen)
+    if options.action == "cancel":
+        found = client.cancel(options.job_id)
+        screen.line(screen.speech.say("cancelling"))
+    else:
+        found = client.job_by_key(options.key) if options.key else client.job(options.job_id)
+    if options.action == "wait":
+        found = follow(client, found, screen, patience_s=float("inf"), limit_s=options.limit)
+        screen.result(m.JobResult(job=found))
+        _lines(show.job_end(found, screen.speech), screen)
+        return exits.of_job(found)
+    screen.result(m.JobResult(job=found))
+    return _lines(show.job(found, screen.speech), screen)
+
+
+def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:
+    """Record list, get."""
+    if options.action == "list":
+        args = m.RecordListArgs(device_no=options.device, before=options.before, limit=options.number)
+        page = client.records(args)
+        screen.result(page)
+        lines = [show.record_line(row, screen.speech) for row in page.records]
+        return _lines(lines or [screen.speech.say("none")], screen)
+    found = client.record(options.job_id)
+    content = msgspec.json.decode(found.json)
+    screen.result({**msgspec.to_builtins(found), "record": content})
+    screen.line(msgspec.json.format(found.json.encode(), indent=2).decode())
+    return exits.DONE
+
+
+def _job_list(options: argparse.Namespace, client: Client, screen: Screen) -> int:
+    args = m.JobListArgs(
+        device_no=options.device, live=options.live, before=options.before, limit=options.number
+    )
+    page = client.jobs(args)
+    screen.result(page)
+    lines = [show.job_line(found, screen.speech) for found in page.jobs]
+    return _lines(lines or [screen.speech.say("none")], screen)
+
+
+def _lines(lines: Iterable[str], screen: Screen) -> int:
+    for line in lines:
+        screen.line(line)
+    return exits.DONE

@@ -1,0 +1,167 @@
+"""taxctl: options, one command, one exit code. Every error of the protocol ends here as words or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from taxclient.cli import exits
+from taxclient.cli.screen import Screen
+from taxclient.cli.words import Speech, language
+from taxclient.protocol.errors import ClientError, ProtocolError
+from taxclient.sync import DEFAULT_ENDPOINT, Client
+
+Run = Callable[[argparse.Namespace, Client, Screen], int]
+_COMMANDS = {
+    "status": "look:status",
+    "window": "look:window",
+    "job": "look:job",
+    "record": "look:record",
+    "check": "ask:run",
+    "backup": "ask:run",
+    "report": "ask:run",
+    "clear": "ask:run",
+    "settle": "ask:run",
+}
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run taxctl and return its exit code."""
+    options = parser().parse_args(argv)
+    speech = Speech(language(options.lang, dict(os.environ)))
+    screen = Screen(
+        speech,
+        json=bool(options.json),
+        out=sys.stdout.buffer,
+        err=sys.stderr.buffer,
+        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+    )
+    module, _, name = _COMMANDS[options.command].partition(":")
+    run = cast("Run", getattr(importlib.import_module(f"taxclient.cli.{module}"), name))
+    try:
+        with Client(options.endpoint, timeout_ms=options.timeout * 1000, lang=speech.lang) as client:
+            return run(options, client, screen)
+    except ClientError as error:
+        screen.error(error)
+        return exits.USAGE if _malformed(error) else exits.of_error(error)
+    except BrokenPipeError:  # who read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.DONE
+    except OSError as error:  # the key could not be stored, so nothing was sent
+        unsent = exits.NotSent("STATE_DIR_UNWRITABLE", "no_state", "state_how", str(error))
+        screen.error(unsent)
+        return exits.of_error(unsent)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _malformed(error: ClientError) -> bool:
+    """Whether our own checks found the request out of form, before anything was sent."""
+    return isinstance(error, ProtocolError) and error.outcome == "not_executed"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    shared = _shared(argparse.SUPPRESS)
+    top = argparse.ArgumentParser(
+        prog="taxctl",
+        description="Ask the tax-control device agent. 税控设备代理的命令行客户端。",
+        parents=[_shared(None)],
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[shared])
+
+    command("status", "devices, what is due, live jobs")
+    window = command("window", "filing deadlines of a year, and what stands in the way now")
+    window.add_argument("--year", type=int, default=0, help="default: this year")
+    window.add_argument("--device", default="", metavar="DEVICE_NO")
+    for name, text in (
+        ("check", "see whether the device and the bureau are ready; writes nothing"),
+        ("backup", "back up what is on the device"),
+        ("report", "seal the past months and submit them (抄报)"),
+        ("clear", "get the clear ticket and write it (清卡)"),
+        ("settle", "report, wait for the return, clear: the month's whole work"),
+    ):
+        _work_options(command(name, text))
+    _job_options(command("job", "list, show, follow or stop jobs"), shared)
+    _record_options(command("record", "clearing records"), shared)
+    return top
+
+
+def _shared(default: str | None) -> argparse.ArgumentParser:
+    """Options that may stand before or after the command; the second parser leaves unset ones alone."""
+
+    def or_suppress(value: object) -> object:
+        return value if default is None else default
+
+    made = argparse.ArgumentParser(add_help=False)
+    endpoint = os.environ.get("TAXAGENT_ENDPOINT") or DEFAULT_ENDPOINT
+    made.add_argument("--endpoint", default=or_suppress(endpoint), help="default: $TAXAGENT_ENDPOINT")
+    made.add_argument("--lang", choices=("zh", "en"), default=or_suppress(""), help="default: by $LANG")
+    made.add_argument("--json", action="store_true", default=or_suppress(""), help="one JSON object")
+    made.add_argument("--timeout", type=int, default=or_suppress(10), metavar="S", help="of each answer")
+    return made
+
+
+def _work_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "device", nargs="?", default="", metavar="DEVICE_NO", help="may be left out where there is one device"
+    )
+    add(
+        "--type",
+        action="append",
+        default=[],
+        metavar="TYPE",
+        help="invoice type, for example 007; repeatable",
+    )
+    add("--period", action="append", default=[], metavar="YYYY-MM", help="closed month; repeatable")
+    add("--taxpayer", default="", metavar="ID", help="refuse unless the device is this taxpayer's")
+    add("--ref", default="", help="your voucher number, stored with the job")
+    add("--late", action="store_true", help="outside the filing window, on a technician's responsibility")
+    add("--prepare", action="store_true", help="show what would be done and give a token; do nothing")
+    add("--token", default="", help="the token of --prepare")
+    add("--yes", action="store_true", help="do not ask: the agent's configuration holds a standing consent")
+    add("--no-wait", action="store_true", help="return when the job is accepted")
+    add("--patience", type=float, default=5.0, metavar="S", help="stay so long with a job that waits")
+    add("--limit", type=float, default=None, metavar="S", help="follow the job for at most so long")
+
+
+def _job_options(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="newest first", parents=[shared])
+    listing.add_argument("--live", action="store_true", help="only those that have not ended")
+    _page_options(listing)
+    for name, text in (("get", "show a job"), ("wait", "follow a job to its end"), ("cancel", "stop a job")):
+        action = actions.add_parser(name, help=text, parents=[shared])
+        if name == "cancel":
+            action.add_argument("job_id")
+            continue
+        which = action.add_mutually_exclusive_group(required=True)
+        which.add_argument("job_id", nargs="?", default="")
+        which.add_argument("--key", default="", help="the key that the request was sent under")
+        if name == "wait":
+            action.add_argument("--limit", type=float, default=None, metavar="S")
+
+
+def _record_options(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _page_options(actions.add_parser("list", help="newest first", parents=[shared]))
+    actions.add_parser("get", help="show a record", parents=[shared]).add_argument("job_id")
+
+
+def _page_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="", metavar="DEVICE_NO")
+    command.add_argument("--before", default="", metavar="JOB_ID", help="the page before this job")
+    command.add_argument("--number", type=int, default=50, metavar="N", help="of lines, at most 500")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Values of the protocol as lines for people. Pure: values and a language in, lines out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from taxclient.cli import words as w
+from taxclient.cli.words import Speech
+from taxclient.protocol import messages as m
+
+
+def moment(ms: int) -> str:
+    """Return a UTC time in ms as China's wall clock."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000 + 8 * 3600))
+
+
+def yuan(fen: int) -> str:
+    """Return fen as yuan with two decimals."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
+    """The agent, its devices, what else is plugged, and the live jobs."""
+    yield f"taxagent {result.version}{speech.say('simulated') if result.simulated else ''}"
+    for flag in ("verifying", "draining"):
+        if getattr(result, flag):
+            yield f"! {speech.say(flag)}"
+    if not result.devices:
+        yield speech.say("no_devices")
+    for device_view in result.devices:
+        yield from device(device_view, speech)
+    vendors = [thing for thing in result.seen if thing.recognised == "vendor"]
+    if vendors:
+        yield f"{speech.say('seen')}:"
+        yield from (f"  {thing.usb_id} {thing.name} ({thing.location})" for thing in vendors)
+    if result.live_jobs:
+        yield f"{speech.say('live_jobs')}:"
+        yield from (f"  {job_line(job, speech)}" for job in result.live_jobs)
+
+
+def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:
+    """A device and the state of its types."""
+    marks = [speech.word(w.DEVICE, view.kind), view.location or speech.say("not_plugged")]
+    if view.held_by:
+        marks.append(speech.say("held_by", view.held_by))
+    if view.stale and view.as_of_ms:
+        marks.append(f"{moment(view.as_of_ms)}, {speech.say('stale')}")
+    yield f"{view.device_no}  {', '.join(mark for mark in marks if mark)}"
+    if view.taxpayer_id:
+        yield "  " + speech.say("taxpayer", view.taxpayer_id, view.taxpayer_name, view.terminal_no)
+    if view.problem:
+        yield f"  ! {view.problem.title} [{view.problem.code}]"
+        yield "    " + speech.say("remedy", view.problem.remedy)
+    for view_of_type in view.types:
+        yield f"  {type_line(view_of_type, speech)}"
+
+
+def type_line(view: m.TypeView, speech: Speech) -> str:
+    """One invoice type in a line."""
+    due = [f"{p.period} {speech.word(w.PERIOD, p.state)}" for p in view.periods]
+    parts = [
+        speech.say("deadline", view.invoicing_deadline, view.last_report),
+        ", ".join(due) or speech.say("all_settled"),
+    ]
+    if view.pending_uploads:
+        parts.append(speech.say("pending", view.pending_uploads))
+    parts += [speech.say(flag) for flag in ("locked", "overdue") if getattr(view, flag)]
+    return f"{view.invoice_type}  {'; '.join(parts)}"
+
+
+def job_line(job: m.JobView, speech: Speech) -> str:
+    """A job in a line."""
+    kind, state = speech.word(w.KIND, job.kind), speech.word(w.STATE, job.state)
+    about = f"{job.scope.device_no} {','.join(job.scope.periods)}"
+    outcome = f" ({speech.word(w.OUTCOME, job.outcome)})" if job.ended else ""
+    return f"{job.job_id}  {moment(job.accepted_ms)}  {kind}  {about.strip()}  {state}{outcome}"
+
+
+def step_line(step: m.StepView, speech: Speech) -> str:
+    """A step in a line."""
+    about = " ".join(part for part in (step.group, step.period) if part)
+    text = f"{speech.word(w.STEP, step.step)} {about}".strip()
+    if step.ended_ms is None:
+        return f"  ... {text}"
+    note = f" ({speech.word(w.NOTE, step.note)})" if step.note else ""
+    return f"  {text}: {speech.word(w.OUTCOME, step.outcome)}{note}"
+
+
+def job(view: m.JobView, speech: Speech) -> Iterator[str]:
+    """A job with its steps and how it stands."""
+    yield job_line(view, speech)
+    for step in view.steps:
+        yield step_line(step, speech)
+    yield from job_end(view, speech)
+
+
+def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
+    """How a job stands or ended, and what to do."""
+    if view.wait:
+        yield speech.say("waits", view.wait.title, view.wait.message)
+        if view.wait.remedy:
+            yield speech.say("remedy", view.wait.remedy)
+        if view.wait.next_ms:
+            yield speech.say("retry_at", moment(view.wait.next_ms))
+    if view.problem:
+        yield f"{view.problem.title} [{view.problem.code}]"
+        yield view.problem.message
+        yield speech.say("remedy", view.problem.remedy)
+    if view.ended:
+        yield f"{speech.word(w.STATE, view.state)}: {speech.word(w.OUTCOME, view.outcome)}"
+        yield speech.say("record", view.job_id)
+    elif view.state != "needs_human":
+        yield speech.say("goes_on", view.job_id)
+
+
+def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
+    """What is to be confirmed."""
+    yield f"{speech.word(w.KIND, result.kind)}  {', '.join(result.scope.periods)}"
+    yield from device(result.device, speech)
+    for t in result.totals:
+        voided = t.positive_voided + t.negative_voided + t.blank_voided
+        yield "  " + speech.say(
+            "totals",
+            t.invoice_type,
+            t.date_from[:7],
+            t.positive,
+            yuan(t.positive_amount),
+            yuan(t.positive_tax),
+            t.negative,
+            yuan(t.negative_amount),
+            yuan(t.negative_tax),
+            voided,
+        )
+    for warning in result.warnings:
+        yield f"! {speech.say('warning')}: {warning.title}. {warning.message}"
+    yield f"{speech.say('will')}:"
+    yield from (f"  - {consequence(code, speech)}" for code in result.consequences)
+
+
+def consequence(code: str, speech: Speech) -> str:
+    """A consequence code in words: VERB:group:period or deadline."""
+    verb, _, rest = code.partition(":")
+    group, _, about = rest.partition(":")
+    if verb == "CLEAR" and not about:
+        verb = "CLEAR_LATER"
+    return speech.word(w.CONSEQUENCE, verb).format(group, about) if verb in w.CONSEQUENCE else code
+
+
+def window(result: m.WindowResult, speech: Speech) -> Iterator[str]:
+    """A year's filing deadlines, and what stands in the way now."""
+    for row in result.deadlines:
+        mark = f", {speech.say('provisional')}" if row.provisional else ""
+        yield f"{result.year}-{row.month:02d}  {row.deadline}  {speech.word(w.SOURCE, row.source)}{mark}"
+    for finding in result.findings:
+        mark = speech.say("shut" if finding.hard else "warn")
+        opens = f" {speech.say('opens', finding.opens)}" if finding.opens else ""
+        yield f"{finding.device_no}  {mark} [{finding.code}] {finding.message}{opens}"
+        if finding.remedy:
+            yield "    " + speech.say("remedy", finding.remedy)
+
+
+def record_line(row: m.RecordRow, speech: Speech) -> str:
+    """A line of the list of records."""
+    kind, outcome = speech.word(w.KIND, row.kind), speech.word(w.OUTCOME, row.outcome)
+    about = f"{row.device_no} {','.join(row.periods)}"
+    return f"{row.job_id}  {moment(row.ended_ms)}  {kind}  {about}  {outcome}"

@@ -1,0 +1,185 @@
+"""taxctl's own words, Chinese and English. What the agent says comes in words already."""
+
+from __future__ import annotations
+
+Words = dict[str, tuple[str, str]]  # code -> (Chinese, English)
+
+KIND: Words = {
+    "check": ("检查", "check"),
+    "backup": ("备份", "back-up"),
+    "report": ("抄报", "report"),
+    "clear": ("清卡", "clear"),
+    "settle": ("月结(抄报并清卡)", "settle (report and clear)"),
+}
+STATE: Words = {
+    "accepted": ("已受理", "accepted"),
+    "running": ("办理中", "running"),
+    "waiting": ("等待中", "waiting"),
+    "unknown": ("中断,正在核实", "interrupted, being verified"),
+    "needs_human": ("需要人工处理", "needs a person"),
+    "done": ("已完成", "done"),
+    "refused": ("被拒绝", "refused"),
+    "stopped": ("已停止", "stopped"),
+    "expired": ("已过期", "expired"),
+    "closed": ("已关闭", "closed"),
+}
+OUTCOME: Words = {
+    "not_executed": ("未执行", "not executed"),
+    "executed": ("已执行", "executed"),
+    "partly_executed": ("部分执行", "partly executed"),
+    "unknown": ("待核实", "unknown"),
+}
+STEP: Words = {
+    "identify": ("识别设备", "identify"),
+    "preflight": ("办理前检查", "preflight"),
+    "backup": ("备份", "back-up"),
+    "seal": ("抄税", "seal"),
+    "submit": ("上报汇总", "submit"),
+    "declaration": ("核对申报", "declaration"),
+    "ticket": ("领取清卡密文", "get the clear ticket"),
+    "clock_ticket": ("写入时钟密文", "write the clock ticket"),
+    "apply": ("写入清卡密文", "write the clear ticket"),
+    "verify": ("核对设备", "verify"),
+    "confirm": ("结果确认", "confirm"),
+    "record": ("生成记录", "record"),
+}
+NOTE: Words = {
+    "already": ("此前已完成", "was done before"),
+    "reconciled": ("中断后核实", "settled by reading"),
+    "not_confirmed": ("尚未通知税务机关", "the bureau was not told"),
+}
+PERIOD: Words = {
+    "open": ("开票中", "open"),
+    "settled": ("已完成", "settled"),
+    "report_due": ("待抄报", "to be reported"),
+    "clear_due": ("待清卡", "to be cleared"),
+}
+DEVICE: Words = {
+    "golden_disk": ("金税盘", "golden disk"),
+    "control_disk": ("税控盘", "control disk"),
+    "ukey": ("税务UKey", "tax UKey"),
+}
+SOURCE: Words = {
+    "official": ("官方通知", "official notice"),
+    "rule": ("按规则推算", "by the rule"),
+    "override": ("地方延期或人工指定", "override"),
+}
+CONSEQUENCE: Words = {
+    "SEAL": (
+        "对发票种类 {0} 抄税,所属期 {1};不可撤销",
+        "seal period {1} of invoice types {0}; this cannot be undone",
+    ),
+    "SUBMIT": ("向税务机关上报 {0} 的 {1} 汇总", "submit the summary of {0}, {1}, to the tax bureau"),
+    "CLEAR": (
+        "清卡 {0},开票截止日期变为 {1};不可撤销",
+        "clear {0}; the invoicing deadline becomes {1}; this cannot be undone",
+    ),
+    "CLEAR_LATER": (
+        "清卡 {0},新的开票截止日期由税务机关决定;不可撤销",
+        "clear {0}; the bureau sets the new invoicing deadline; this cannot be undone",
+    ),
+}
+TEXT: Words = {
+    "no_devices": ("没有配置税控设备", "no tax-control device is configured"),
+    "simulated": ("(模拟)", "(simulated)"),
+    "stale": ("数据可能已过时", "may be out of date"),
+    "not_plugged": ("未插入", "not plugged in"),
+    "held_by": ("由 {0} 占用", "held by {0}"),
+    "deadline": ("开票截止 {0},最近报税 {1}", "invoicing until {0}, last report {1}"),
+    "locked": ("已锁死", "LOCKED"),
+    "overdue": ("逾期超过 90 天", "more than 90 days overdue"),
+    "pending": ("{0} 张未上传", "{0} not uploaded"),
+    "all_settled": ("没有待办的月份", "no month is due"),
+    "live_jobs": ("进行中的任务", "live jobs"),
+    "seen": ("识别到的其他税控设备(不操作)", "other tax-control devices (named, not driven)"),
+    "verifying": ("正在核验日志,暂不接受办理", "the journal is being verified; no work is accepted yet"),
+    "draining": ("代理正在停止", "the agent is stopping"),
+    "taxpayer": ("纳税人 {0} {1},开票机 {2}", "taxpayer {0} {1}, terminal {2}"),
+    "totals": (
+        "{0} {1}: 正数 {2} 张 {3} 元,税额 {4} 元;负数 {5} 张 {6} 元,税额 {7} 元;作废 {8} 张",
+        "{0} {1}: {2} positive, {3} yuan, tax {4}; {5} negative, {6} yuan, tax {7}; {8} voided",
+    ),
+    "will": ("将要执行", "what will be done"),
+    "warning": ("提醒", "note"),
+    "ask": ("确认执行吗?输入 yes 或 是:", "Go on? Type yes: "),
+    "declined": ("没有确认,什么也没有执行。", "Not confirmed; nothing was done."),
+    "waits": ("等待: {0}。{1}", "waits: {0}. {1}"),
+    "goes_on": (
+        "任务会自动继续;查看进度: taxctl job wait {0}",
+        "The job goes on by itself; follow it with: taxctl job wait {0}",
+    ),
+    "found": (
+        "同一请求此前已提交,这是它的任务。",
+        "The same request was submitted before; this is its job.",
+    ),
+    "record": ("记录: taxctl record get {0}", "record: taxctl record get {0}"),
+    "remedy": ("怎么办: {0}", "what to do: {0}"),
+    "retry_at": ("下次尝试 {0}", "next attempt {0}"),
+    "none": ("没有", "none"),
+    "no_agent": ("没有代理在 {0} 应答", "no agent answers at {0}"),
+    "start_agent": (
+        "请确认 taxagent 正在运行(systemctl status taxagent),以及 --endpoint 是否正确。",
+        "See that taxagent is running (systemctl status taxagent) and that --endpoint is right.",
+    ),
+    "timeout": ("代理没有及时回答", "the agent did not answer in time"),
+    "ask_again": (
+        "结果尚不知道。再次运行同一命令会先查询这个请求,不会重复执行。",
+        "The result is not known. The same command asks for this request first and does nothing twice.",
+    ),
+    "try_later": ("什么也没有执行,请稍后再试。", "Nothing was done; try again later."),
+    "garbled": ("代理的回答无法理解", "the agent's answer cannot be understood"),
+    "update": (
+        "请把 taxctl 和 taxagent 更新到相互匹配的版本。",
+        "Update taxctl and taxagent to versions that match.",
+    ),
+    "no_state": ("无法保存请求的编号: {0}", "the request's key cannot be stored: {0}"),
+    "state_how": (
+        "什么也没有发出。请检查 ~/.local/state/taxctl(或 $XDG_STATE_HOME)是否可写。",
+        "Nothing was sent. See that ~/.local/state/taxctl (or $XDG_STATE_HOME) can be written.",
+    ),
+    "token_needed": ("此操作需要确认", "this needs a confirmation"),
+    "token_how": (
+        "请在终端中运行;或用 --prepare 得到的确认码(--token);配置中已授权([consent])的程序用 --yes。",
+        "Run it at a terminal; or use the token of --prepare; or --yes under a standing consent ([consent]).",
+    ),
+    "which_device": ("请指明设备编号", "name the device"),
+    "token": ("确认码 {0},有效至 {1}", "token {0}, good until {1}"),
+    "provisional": ("暂定", "provisional"),
+    "shut": ("不可办理", "shut"),
+    "warn": ("提醒", "warning"),
+    "opens": ("{0} 起可办理", "opens {0}"),
+    "cancelling": (
+        "已请求停止;会在下一个不可撤销的步骤之前停下。",
+        "Asked to stop before its next irreversible step.",
+    ),
+    "left": (
+        "代理暂时没有回答;任务已受理,代理恢复后会继续。",
+        "The agent does not answer just now; the job is accepted and goes on when it is back.",
+    ),
+}
+
+
+class Speech:
+    """Words in one language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self._column = 0 if lang == "zh" else 1
+
+    def word(self, table: Words, code: str) -> str:
+        """Return the word for a code; a code without one is shown as it is."""
+        return table[code][self._column] if code in table else code
+
+    def say(self, name: str, *facts: object) -> str:
+        """Return a sentence of TEXT with its facts."""
+        return TEXT[name][self._column].format(*facts)
+
+
+def language(choice: str, environment: dict[str, str]) -> str:
+    """Return "zh" or "en": `choice` where given, else as LC_ALL, LC_MESSAGES or LANG begin."""
+    if choice:
+        return choice
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name, ""):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"

@@ -1,0 +1,270 @@
+"""taxctl: what people and programs see, and the exit code that scripts go by."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
+from taxagent.model.job import JobState, Outcome, Problem, Step, StepId, StepRun
+from taxclient.cli.main import main
+from tests.builders.ipc import DEVICE, FakeDesk, House, house
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+
+
+def run(h: House, capsysbinary: pytest.CaptureFixture[bytes], *argv: str) -> tuple[int, dict[str, Any]]:
+    code = main(["--endpoint", h.endpoint, "--json", *argv])
+    return code, the_object(capsysbinary.readouterr().out)
+
+
+def the_object(out: bytes) -> dict[str, Any]:
+    """The one line of JSON; the loop of these tests logs to the same place."""
+    (line,) = [line for line in out.splitlines() if line.startswith(b"{")]
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def end(desk: FakeDesk, state: JobState, outcome: Outcome) -> None:
+    """Every job is at its end by the time it is looked at."""
+    original = desk.live
+
+    def live(job_id: str) -> object:
+        found = original(job_id)
+        return found and msgspec.structs.replace(found, state=state, outcome=outcome)
+
+    desk.live = live  # type: ignore[method-assign,assignment]
+
+
+def test_status_is_one_object_with_the_protocols_fields(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        code, shown = run(h, capsysbinary, "status")
+        assert code == 0
+        assert shown["devices"][0]["device_no"] == DEVICE
+
+
+def test_status_for_people_is_in_their_language(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        assert main(["status", "--endpoint", h.endpoint, "--lang", "zh"]) == 0
+        assert "税控盘" in capsysbinary.readouterr().out.decode()
+
+
+def test_no_agent_is_69(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["--endpoint", f"ipc://{tmp_path}/none", "--json", "status"]) == 69
+    error = the_object(capsysbinary.readouterr().out)["error"]
+    assert (error["code"], error["outcome"]) == ("AGENT_UNAVAILABLE", "not_executed")
+
+
+@pytest.mark.parametrize(
+    "state, outcome, code",
+    [
+        (JobState.DONE, Outcome.EXECUTED, 0),
+        (JobState.DONE, Outcome.NOT_EXECUTED, 0),
+        (JobState.REFUSED, Outcome.NOT_EXECUTED, 11),
+        (JobState.REFUSED, Outcome.PARTLY_EXECUTED, 21),
+        (JobState.STOPPED, Outcome.NOT_EXECUTED, 10),
+        (JobState.CLOSED, Outcome.UNKNOWN, 20),
+    ],
+)
+def test_a_jobs_end_is_the_exit_code(
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    state: JobState,
+    outcome: Outcome,
+    code: int,
+) -> None:
+    with house(tmp_path) as h:
+        end(h.desk, state, outcome)
+        got, shown = run(h, capsysbinary, "settle", DEVICE, "--yes")
+        assert got == code
+        assert shown["job"]["state"] == state
+
+
+@pytest.mark.parametrize(
+    "refusal, code",
+    [
+        (Refusal("TOO_EARLY_IN_DAY"), 11),
+        (Refusal("NOT_ALLOWED"), 77),
+        (Refusal("RATE_LIMITED"), 10),
+        (AnswerLost("JOURNAL_UNKNOWN"), 20),
+        (Refusal("BAD_REQUEST"), 2),
+        (DeviceAbsent("DEVICE_ABSENT"), 10),
+    ],
+)
+def test_a_refused_request_is_the_exit_code(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], refusal: Refusal, code: int
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.refusal = refusal
+        got, shown = run(h, capsysbinary, "backup", DEVICE)
+        assert (got, shown["error"]["code"]) == (code, refusal.fault)
+
+
+def test_without_a_terminal_nothing_irreversible_goes_unconfirmed(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        code, shown = run(h, capsysbinary, "settle", DEVICE)
+        assert (code, shown["error"]["code"]) == (11, "TOKEN_NEEDED")
+        assert h.desk.asked == []
+
+
+def test_a_program_prepares_and_submits_the_token(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        code, shown = run(h, capsysbinary, "settle", DEVICE, "--prepare")
+        assert (code, shown["token"]) == (0, "token-1")
+        code, _ = run(h, capsysbinary, "settle", DEVICE, "--token", "token-1", "--no-wait")
+        assert (code, h.desk.asked[0][1].token) == (30, "token-1")
+
+
+def test_the_one_device_need_not_be_named(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    with house(tmp_path) as h:
+        assert run(h, capsysbinary, "check", "--no-wait")[0] == 30
+        assert h.desk.asked[0][1].device_no == DEVICE
+        h.desk.devices = ()
+        assert run(h, capsysbinary, "check", "--no-wait")[0] == 2
+
+
+def test_a_command_that_is_run_again_finds_its_job(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        first = run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")[1]
+        h.reader.kept = dict(h.desk.jobs)
+        again = run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")[1]
+        assert again["job"]["job_id"] == first["job"]["job_id"]
+        assert len(h.desk.asked) == 1
+
+
+def test_a_job_whose_end_was_answered_is_not_found_again(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        first = run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")[1]
+        for job_id, job in list(h.desk.jobs.items()):
+            h.desk.jobs[job_id] = msgspec.structs.replace(job, state=JobState.DONE)
+        h.reader.kept = dict(h.desk.jobs)
+        again = run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")[1]
+        assert again["job"]["job_id"] != first["job"]["job_id"]
+
+
+def test_a_key_that_never_arrived_is_used_again(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.explode = True
+        assert run(h, capsysbinary, "settle", DEVICE, "--yes")[0] == 20
+        h.desk.explode = False
+        (kept,) = (tmp_path / "state/taxctl/requests").iterdir()
+        key = json.loads(kept.read_bytes())["key"]
+        run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")
+        assert [ask.key for _, ask in h.desk.asked] == [key]
+        assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_sent_where_the_key_cannot_be_stored(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tmp_path / "state").write_text("a file, no folder")
+    with house(tmp_path) as h:
+        assert run(h, capsysbinary, "settle", DEVICE, "--yes")[0] == 10
+        assert h.desk.asked == []
+
+
+def test_a_job_is_followed_step_by_step(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    with house(tmp_path) as h:
+        assert main(["--endpoint", h.endpoint, "settle", DEVICE, "--yes", "--no-wait"]) == 30
+        (job,) = h.desk.jobs.values()
+        seal = StepId(step=Step.SEAL, group="007", period="2026-10")
+        run_of = StepRun(id=seal, outcome=Outcome.EXECUTED, begun_ms=1, ended_ms=2, note="reconciled")
+        problem = Problem(fault="BUREAU_REFUSED", outcome=Outcome.NOT_EXECUTED)
+        h.desk.jobs[job.job_id] = msgspec.structs.replace(
+            job, state=JobState.REFUSED, outcome=Outcome.PARTLY_EXECUTED, steps=(run_of,), problem=problem
+        )
+        assert main(["--endpoint", h.endpoint, "job", "wait", job.job_id]) == 21
+        out = capsysbinary.readouterr().out.decode()
+        assert "seal 007 2026-10: executed (settled by reading)" in out
+        assert "BUREAU_REFUSED" in out
+
+
+def test_jobs_and_records_are_listed_and_shown(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        job_id = run(h, capsysbinary, "backup", DEVICE, "--no-wait")[1]["job"]["job_id"]
+        ended = msgspec.structs.replace(h.desk.jobs[job_id], state=JobState.DONE, record_sha256="ab")
+        h.reader.kept, h.reader.records = {job_id: ended}, {job_id: b'{"a":1}'}
+        assert run(h, capsysbinary, "job", "list")[1]["jobs"][0]["job_id"] == job_id
+        assert run(h, capsysbinary, "record", "list")[1]["records"][0]["sha256"] == "ab"
+        assert run(h, capsysbinary, "record", "get", job_id)[1]["record"] == {"a": 1}
+        assert run(h, capsysbinary, "job", "get", job_id)[1]["job"]["kind"] == "backup"
+        assert run(h, capsysbinary, "job", "cancel", job_id)[0] == 0
+        assert run(h, capsysbinary, "job", "get", "0" * 26)[0] == 10
+        assert run(h, capsysbinary, "job", "get", "no-job-id")[0] == 2
+        for argv in (["job", "list"], ["record", "list"], ["record", "get", job_id], ["job", "get", job_id]):
+            assert main(["--endpoint", h.endpoint, *argv]) == 0
+
+
+@contextmanager
+def terminal(h: House, *argv: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Taxctl with a terminal for its input and output."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "taxclient.cli.main", "--endpoint", h.endpoint, "--lang", "en", *argv]
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        yield ours, child
+        child.wait(10)
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+
+
+def read_until(terminal_fd: int, text: str) -> str:
+    seen = b""
+    while text.encode() not in seen:
+        seen += os.read(terminal_fd, 4096)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("answer, code, asked", [("yes\n", 30, 1), ("no\n", 10, 0)])
+def test_at_a_terminal_it_shows_asks_and_submits(tmp_path: Path, answer: str, code: int, asked: int) -> None:
+    with house(tmp_path) as h, terminal(h, "settle", "--no-wait") as (fd, child):
+        shown = read_until(fd, "Type yes: ")
+        assert "seal period 2026-10 of invoice types 007; this cannot be undone" in shown
+        os.write(fd, answer.encode())
+        assert child.wait(10) == code
+        assert len(h.desk.asked) == asked
+
+
+def test_status_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom taxclient.cli.main import main\ncode = main(sys.argv[1:])\n"
+        "banned = {'structlog', 'tenacity', 'asyncio', 'rich', 'httpx', 'usb', 'sqlite3', 'taxagent'}\n"
+        "print(sorted(banned & set(sys.modules)), code, file=sys.stderr)\n"
+    )
+    with house(tmp_path) as h:
+        command = [sys.executable, "-c", script, "--endpoint", h.endpoint, "status"]
+        done = subprocess.run(command, capture_output=True, timeout=20, check=True)
+        assert done.stderr.decode().strip() == "[] 0"
