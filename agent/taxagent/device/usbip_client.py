@@ -192,6 +192,8 @@ class Attachment:
         if command == _RET_UNLINK:
             with self._state:
                 unlinked = self._unlinks.pop(seqnum, None)
+                if unlinked is not None and unlinked.status is None:
+                    unlinked.abandoned = True  # here, not in the caller: the late answer may be next
             if unlinked is not None:
                 unlinked.wake()
             return

@@ -1,0 +1,91 @@
+"""The machine's own USB, by libusb: names and rivals from what Linux shows in /sys and /proc, no hot-plug.
+
+Nothing here opens a device. On other systems the files are not there, and names and rivals are unknown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+
+import usb.backend
+import usb.backend.libusb1
+import usb.core
+
+from taxagent.model.errors import AgentError
+
+SCAN_S = 1.0
+"""How often the bus is looked at, in seconds: a scan of descriptors that the kernel has cached."""
+
+_ROOT = Path("/")
+
+
+class LibusbHost:
+    """bus.Host over libusb."""
+
+    prefix = "usb"
+
+    def __init__(self, backend: usb.backend.IBackend | None = None, root: Path = _ROOT) -> None:
+        """Load libusb, unless a backend is given; `root` is where /sys and /proc are looked for."""
+        self._given = backend
+        self._root = root
+        self.backend = backend or usb.backend.libusb1.get_backend()
+
+    def refresh(self) -> None:
+        """Raise AgentError(USB_LIBRARY_MISSING) where libusb could not be loaded; else do nothing."""
+        if self.backend is None:
+            raise AgentError("USB_LIBRARY_MISSING")
+
+    def renew(self) -> None:
+        """Start libusb afresh: a context in which opens failed may keep failing."""
+        self.backend = self._given or usb.backend.libusb1.get_backend()
+
+    def product(self, device: usb.core.Device, *, ours: bool) -> tuple[str, str]:
+        """Return manufacturer and product as the kernel read them at arrival, "" where unreadable."""
+        folder = self._root / "sys/bus/usb/devices" / _port_path(device)
+        return _text(folder / "manufacturer"), _text(folder / "product")
+
+    def holder(self, device: usb.core.Device) -> str:
+        """Return who has the device: programs with its node open, else the kernel's driver, else ""."""
+        node = f"/dev/bus/usb/{device.bus:03d}/{device.address:03d}"
+        programs = ", ".join(self._programs_with(node))
+        if programs:
+            return programs
+        interface = self._root / "sys/bus/usb/devices" / f"{_port_path(device)}:1.0" / "driver"
+        try:
+            driver = interface.readlink().name
+        except OSError:
+            return ""
+        return "" if driver == "usbfs" else f"kernel driver {driver}"
+
+    def watch(self, changed: Callable[[], None], stop: Event) -> None:
+        """Call `changed` once a second until `stop` is set."""
+        while not stop.wait(SCAN_S):
+            changed()
+
+    def wake(self) -> None:
+        """Nothing here blocks longer than `stop.wait`."""
+
+    def _programs_with(self, node: str) -> Iterator[str]:
+        for folder in (self._root / "proc").glob("[0-9]*"):
+            if folder.name == str(os.getpid()):
+                continue
+            try:
+                links = [str(link.readlink()) for link in (folder / "fd").iterdir()]
+            except OSError:  # another user's process, or one that has just ended
+                continue
+            if node in links:
+                yield f"{_text(folder / 'comm') or 'a program'} (pid {folder.name})"
+
+
+def _port_path(device: usb.core.Device) -> str:
+    return f"{device.bus}-{'.'.join(str(port) for port in device.port_numbers or ())}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
