@@ -25,6 +25,7 @@ from taxagent.model.value import Value
 
 READ_MS = 60_000  # the field's watchdogs: 60 s for reading state ...
 WRITE_MS = 120_000  # ... and 120 s for report and clear, which write flash memory and sign
+CLOSE_MS = 15_000  # a courtesy: a device that does not react must not keep its thread for a minute more
 FETCH_MS = 5_000  # a block of at most 4 KiB that lies ready: seconds are plenty
 _FETCHES = 2  # a FETCH is pure; a second one rules out a passing fault
 _RESERVE_MS = _FETCHES * FETCH_MS  # of each budget, so that a lost answer can still be asked for
@@ -51,6 +52,7 @@ class Call(Value, frozen=True, kw_only=True):
     body: bytes
     writes: bool = False
     resend: bool = True
+    budget_ms: int = READ_MS  # for all of it, recovery included
 
 
 class _NotExecuted(Exception):
@@ -76,7 +78,7 @@ class Exchange:
 
         Raises DeviceRefused (or PasswordRefused), DeviceAbsent or DeviceInUse (not executed), AnswerLost.
         """
-        deadline = self._monotonic() + (WRITE_MS if call.writes else READ_MS) / 1000
+        deadline = self._monotonic() + call.budget_ms / 1000
         for _ in range(2 if call.resend else 1):
             left_ms = int((deadline - self._monotonic()) * 1000) - _RESERVE_MS
             if left_ms <= 0:

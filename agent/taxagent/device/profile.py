@@ -25,7 +25,7 @@ from taxagent.device.commands import (
     TypeChoice,
     WriteQuery,
 )
-from taxagent.device.exchange import Call, Exchange
+from taxagent.device.exchange import CLOSE_MS, READ_MS, WRITE_MS, Call, Exchange
 from taxagent.device.tlv import WireError
 from taxagent.device.transport import Transport
 from taxagent.device.wire import NO_SESSION
@@ -45,7 +45,7 @@ from taxagent.model.invoice import Invoice
 from taxagent.model.job import Effect
 from taxagent.model.period import Period
 
-_SPENDS_A_TRY = frozenset({Command.OPEN, Command.CHANGE_PASSWORD})
+_NEVER_RESENT = frozenset({Command.OPEN, Command.CHANGE_PASSWORD, Command.CLOSE})  # two spend a try
 _NOTHING = Nothing()
 
 
@@ -162,9 +162,12 @@ class ProfileDevice:
             raise AnswerLost("DEVICE_GARBLED", what=f"{spec.command.name}: {error}") from error
 
     def _call(self, spec: Spec[P, R], params: P) -> Call:
+        writes = commands.effect(spec.command, self._kind) is Effect.IRREVERSIBLE
+        budget_ms = WRITE_MS if writes else READ_MS
         return Call(
             command=spec.command,
             body=spec.body(params),
-            writes=commands.effect(spec.command, self._kind) is Effect.IRREVERSIBLE,
-            resend=spec.command not in _SPENDS_A_TRY,
+            writes=writes,
+            resend=spec.command not in _NEVER_RESENT,
+            budget_ms=CLOSE_MS if spec.command is Command.CLOSE else budget_ms,
         )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 MAX_LENGTH = 0xFFFF  # of one value; longer ones have no place in a frame
 _LONG_FORM = 0x80
-_CONSTRUCTED = 0x20
 _MORE_TAG = 0x1F
 _MORE_BYTES = 0x80
 
@@ -18,11 +17,6 @@ class WireError(ValueError):
 
 class TlvError(WireError):
     """A broken tag, length or value."""
-
-
-def constructed(tag: int) -> bool:
-    """Return whether values of `tag` consist of TLVs."""
-    return bool((tag >> 8 if tag > 0xFF else tag) & _CONSTRUCTED)
 
 
 def tlv(tag: int, value: bytes) -> bytes:

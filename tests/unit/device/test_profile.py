@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from taxagent.device import commands, refusals
+from taxagent.device import commands, driver, refusals
 from taxagent.device.commands import (
     ClockReading,
     Command,
@@ -83,6 +85,14 @@ WRITE = WriteRecord(
 def test_the_driver_is_a_device_of_the_ports() -> None:
     device: Device = opened(FakeDevice({}))
     assert device is not None
+
+
+def test_the_driver_names_the_buses_that_it_knows_and_loads_no_usb_library_before_it_is_asked() -> None:
+    with pytest.raises(ValueError, match="usbip://HOST:PORT"):
+        driver("serial:/dev/ttyUSB0")
+    loaded = "import sys, taxagent.device.profile; print('usb' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_hello_tells_who_the_device_is_and_the_next_command_uses_its_session() -> None:

@@ -187,7 +187,8 @@ def test_reads_and_writes_keep_to_the_fields_watchdogs() -> None:
     fake.timeouts.clear()
     device.info()
     device.seal(OCTOBER)
-    assert fake.timeouts == [50_000, 5_000, 110_000, 5_000]
+    device.close()
+    assert fake.timeouts == [50_000, 5_000, 110_000, 5_000, 5_000, 5_000]
     assert (exchange.READ_MS, exchange.WRITE_MS) == (60_000, 120_000)
 
 

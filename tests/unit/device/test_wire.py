@@ -187,6 +187,23 @@ def test_a_list_inside_a_value_is_checked_as_strictly() -> None:
         layout.decode(tlv(0xDF57, b"\x09"))
 
 
+@pytest.mark.parametrize(
+    ("command", "body", "error"),
+    [
+        (Command.READ_SUMMARY, "df3003303037df6203202613", r"month.*202613 is no month"),
+        (Command.READ_SUMMARY, "df3003303037df62022026", r"month.*3 are wanted"),
+    ],
+)
+def test_a_value_out_of_form_is_named(command: Command, body: str, error: str) -> None:
+    with pytest.raises(TlvError, match=error):
+        decode_params(command, bytes.fromhex(body))
+
+
+def test_a_session_of_seven_bytes_is_none() -> None:
+    with pytest.raises(TlvError, match=r"session.*8 are wanted"):
+        SPECS[Command.HELLO].result.decode(tlv(0xDF25, bytes(7)))
+
+
 @pytest.mark.parametrize("row", rows("descriptors.json"), ids=lambda row: row["descriptor"])
 def test_the_interface_descriptor(row: dict[str, Any]) -> None:
     kind = DeviceKind(row["kind"]) if row["kind"] else None
