@@ -82,15 +82,15 @@ def scenario(**changes: Any) -> Scenario:
     return Scenario(**(fields | changes))
 
 
-def virtual_device(folder: Path, clock: StillClock | None = None, **changes: Any) -> VirtualDevice:
+def virtual_device(folder: Path, base: StillClock | None = None, **changes: Any) -> VirtualDevice:
     """Return a device over the state in `folder`, not opened."""
     described = scenario(**changes)
-    return VirtualDevice(described, DeviceStore(folder, described.device_no), clock or StillClock())
+    return VirtualDevice(described, DeviceStore(folder, described.device_no), base or StillClock())
 
 
-def opened(folder: Path, clock: StillClock | None = None, **changes: Any) -> VirtualDevice:
+def opened(folder: Path, base: StillClock | None = None, **changes: Any) -> VirtualDevice:
     """Return a device that was let in with the password."""
-    device = virtual_device(folder, clock, **changes)
+    device = virtual_device(folder, base, **changes)
     device.hello()
     device.open(device.memory.password)
     return device

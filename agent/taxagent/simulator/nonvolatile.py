@@ -117,7 +117,7 @@ class Nonvolatile:
 
     def _complete_log(self) -> None:
         """Log what a crash between the memory and the log left out."""
-        logged = {line.write.write_no for line in self._store.logged()}
+        logged = {line.write.write_no for line in self._store.mended_log()}
         for record in reversed(self._memory.writes):
             if record.write_no not in logged:
                 self._log(record, "", "" if record.accepted else "unknown")

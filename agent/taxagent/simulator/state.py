@@ -120,8 +120,11 @@ class DeviceStore:
         if new:
             self._sync_directory()
 
-    def logged(self) -> tuple[LoggedWrite, ...]:
-        """Return the write log, oldest first."""
+    def mended_log(self) -> tuple[LoggedWrite, ...]:
+        """Return the write log, oldest first, after cutting off a last line that a crash left unfinished."""
+        if self.log_path.exists():
+            whole = self.log_path.read_bytes().rpartition(b"\n")
+            os.truncate(self.log_path, len(whole[0] + whole[1]))
         return read_log(self.log_path)
 
     def forget(self) -> None:
