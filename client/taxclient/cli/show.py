@@ -156,7 +156,7 @@ def window(result: m.WindowResult, speech: Speech) -> Iterator[str]:
     for finding in result.findings:
         mark = speech.say("shut" if finding.hard else "warn")
         opens = f" {speech.say('opens', finding.opens)}" if finding.opens else ""
-        yield f"{finding.device_no}  {mark} [{finding.code}] {finding.message}{opens}"
+        yield f"{finding.device_no}  {mark} [{finding.code}] {finding.title}{opens}"
         if finding.remedy:
             yield "    " + speech.say("remedy", finding.remedy)
 

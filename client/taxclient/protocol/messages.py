@@ -512,14 +512,17 @@ class DeadlineView(Message, frozen=True, kw_only=True):
 
 
 class FindingView(Message, frozen=True, kw_only=True):
-    """A window that is shut, or a soft one that warns, for one device."""
+    """A window that is shut for one device: a hard one forbids, a soft one only warns."""
 
     device_no: str
-    code: str
+    rule: str  # which window
+    acts: tuple[str, ...]  # report | clear: for which work it counts
     hard: bool
+    code: str  # of the fault catalogue
+    title: str
     message: str
     remedy: str
-    opens: str  # ISO 8601 local time or date; "" where it is not known
+    opens: str  # ISO 8601 wall clock of Asia/Shanghai; "" where waiting alone does not help
     detail: dict[str, str] = {}
 
 
