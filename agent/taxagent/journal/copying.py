@@ -16,6 +16,7 @@ def copied(db: sqlite3.Connection, target: Path) -> None:
     try:
         db.execute("VACUUM INTO ?", (str(target),))
         synced(target)
+        synced(target.parent)
     except BaseException:
         target.unlink(missing_ok=True)
         raise

@@ -89,9 +89,10 @@ def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
         case JobAccepted():
             _insert_job(db, event, _job(plan))
         case _:
-            _update_job(db, _job(plan))
+            after = _job(plan)
+            _update_job(db, after)
             if isinstance(event, JobEnded):
-                _end_job(db, event)
+                _end_job(db, event, after.scope.device_no)
 
 
 def job(db: sqlite3.Connection, job_id: str) -> Job | None:
@@ -232,8 +233,8 @@ def _update_job(db: sqlite3.Connection, after: Job) -> None:
     )
 
 
-def _end_job(db: sqlite3.Connection, event: JobEnded) -> None:
-    db.execute("DELETE FROM claim WHERE job_id = ?", (event.job_id,))
+def _end_job(db: sqlite3.Connection, event: JobEnded, device_no: str) -> None:
+    db.execute("DELETE FROM claim WHERE device_no = ? AND job_id = ?", (device_no, event.job_id))
     db.execute("INSERT INTO record (job_id, body) VALUES (?, ?)", (event.job_id, bytes(event.record)))
 
 

@@ -202,9 +202,10 @@ def _read_only(path: Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     try:
         return _connected(f"{uri}?mode=ro")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         wal = path.with_name(path.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
+        unread = wal.is_file() and wal.stat().st_size  # the newest rows: never read past them
+        if unread or not _name(error).startswith("SQLITE_CANTOPEN"):
             raise
         return _connected(f"{uri}?mode=ro&immutable=1")  # a read-only medium: no place for locks
 

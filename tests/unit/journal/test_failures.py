@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from taxagent.journal import JOURNAL_NAME, JournalWriter, store
-from taxagent.journal.writer import RESERVE_BYTES
+from taxagent.journal.writer import CHECKPOINT_ROWS, RESERVE_BYTES
 from taxagent.model.errors import JournalFull, JournalUnknown
+from taxagent.model.events import AnyEvent
 from taxagent.model.job import Outcome
 from taxagent.ports import JournalTx
 from tests.builders import journal as build
@@ -137,6 +140,71 @@ def test_a_foreign_program_that_holds_the_lock_delays_and_then_refuses_but_never
         shell.execute("ROLLBACK")
         shell.close()
         assert writer.append(build.accept(2)) == 2
+
+
+class FailingRollback(sqlite3.Connection):
+    """A disk that fails so badly that nothing can be undone."""
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if sql.startswith("INSERT INTO event") or sql == "ROLLBACK":
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)  # type: ignore[arg-type]
+
+
+def test_a_rollback_that_fails_was_not_executed_and_ends_the_writing(tmp_path: Path) -> None:
+    def connect(path: Path) -> sqlite3.Connection:
+        return store.opened(path, factory=FailingRollback)
+
+    heard = build.Heard()
+    with build.journal(tmp_path, heard, connect=connect) as writer:
+        with pytest.raises(JournalFull) as refused:
+            writer.append(build.accept(1))
+        assert refused.value.problem().outcome is Outcome.NOT_EXECUTED
+        with pytest.raises(JournalUnknown):
+            writer.append(build.accept(1))
+    assert [type(error) for error in heard.fatal] == [JournalUnknown]
+    with build.reading(tmp_path) as reader:
+        assert reader.verify().rows == 0
+
+
+class FailingCheckpoint(sqlite3.Connection):
+    """The log can be written, the main file cannot."""
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("factory", [sqlite3.Connection, FailingCheckpoint])
+def test_a_checkpoint_comes_between_batches_and_its_failure_loses_nothing(
+    tmp_path: Path, factory: type[sqlite3.Connection]
+) -> None:
+    heard = build.Heard()
+    connect = partial(store.opened, factory=factory)
+    with build.journal(tmp_path, heard, connect=connect) as writer:
+        for first in range(1, CHECKPOINT_ROWS * 2, 100):
+            writer.append(*(build.accept(number) for number in range(first, first + 100)))
+    assert heard.fatal == []
+    with build.reading(tmp_path) as reader:
+        assert reader.verify().rows == CHECKPOINT_ROWS * 2
+
+
+def test_a_bug_in_the_sink_is_told_and_the_results_are_handed_out_all_the_same(tmp_path: Path) -> None:
+    def bug(rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        raise ZeroDivisionError
+
+    def worse(error: Exception) -> None:
+        told.append(error)
+        raise LookupError
+
+    told: list[Exception] = []
+    writer = JournalWriter(tmp_path / JOURNAL_NAME, sink=bug, on_fatal=worse)
+    writer.start()
+    assert writer.append(build.accept(1)) == 1
+    assert writer.append(build.accept(2)) == 2
+    writer.close()
+    assert [type(error) for error in told] == [ZeroDivisionError, ZeroDivisionError]
 
 
 LIMITED = """

@@ -107,6 +107,26 @@ def test_a_reading_connection_cannot_write(tmp_path: Path) -> None:
         db.execute("DELETE FROM latch")
 
 
+def test_a_closed_journal_is_read_where_no_lock_can_be_kept(tmp_path: Path) -> None:
+    """A read-only medium; here the place of SQLite's log is taken, which stops root as well."""
+    with build.journal(tmp_path) as writer:
+        writer.append(*build.varied())
+    (tmp_path / f"{JOURNAL_NAME}-wal").mkdir()
+    with build.reading(tmp_path) as reader:
+        assert reader.verify().rows == len(build.varied())
+
+
+def test_a_log_that_was_left_behind_is_read_without_shared_memory(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer:
+        writer.append(build.started())
+        for name in (JOURNAL_NAME, f"{JOURNAL_NAME}-wal"):
+            (tmp_path / "copy").mkdir(exist_ok=True)
+            (tmp_path / "copy" / name).write_bytes((tmp_path / name).read_bytes())
+    (tmp_path / "copy" / f"{JOURNAL_NAME}-shm").mkdir()
+    with build.reading(tmp_path / "copy") as reader:
+        assert reader.verify().rows == 1
+
+
 def test_a_check_tells_its_progress(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:

@@ -36,7 +36,7 @@ CREATE TABLE job (
     request_sha256 TEXT NOT NULL,
     accepted_ms    INTEGER NOT NULL,
     body           BLOB NOT NULL
-) WITHOUT ROWID;
+);
 CREATE UNIQUE INDEX job_key ON job (principal, key) WHERE key <> '';
 CREATE INDEX job_live ON job (job_id) WHERE ended = 0;
 CREATE INDEX job_device ON job (device_no, job_id);
@@ -49,7 +49,6 @@ CREATE TABLE claim (
     job_id    TEXT NOT NULL,
     PRIMARY KEY (device_no, grp, period)
 ) WITHOUT ROWID;
-CREATE INDEX claim_job ON claim (job_id);
 
 -- body = the TokenIssued event; redeemed_by = the job that it started.
 CREATE TABLE token (
