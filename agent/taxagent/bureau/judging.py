@@ -7,6 +7,7 @@ out; any other answer to a write leaves it unknown.
 from __future__ import annotations
 
 import email.utils
+import math
 
 import msgspec
 
@@ -39,7 +40,7 @@ def error_of(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentEr
         return _without_body(call, raw, retry_after_s)
     detail = _detail(answer)
     if raw.status in (429, 503):
-        return BureauDown(_NOT_NOW.get(answer.code, "BUREAU_BUSY"), retry_after_s=retry_after_s, **detail)
+        return _not_now(_NOT_NOW.get(answer.code, "BUREAU_BUSY"), retry_after_s, detail)
     if 400 <= raw.status < 500:
         fault = "BUREAU_AUTH" if raw.status == 401 else _OWN_FAULT.get(answer.code, "BUREAU_REFUSED")
         return BureauRefused(fault, **detail)
@@ -70,12 +71,19 @@ def _without_body(call: Call, raw: RawAnswer, retry_after_s: float | None) -> Ag
     """Return the error for an answer that some box between us and the gateway may have made."""
     what = f"{call.op}: status {raw.status} without the gateway's error body"
     if raw.status == 429:  # whoever says it: it is said instead of carrying out
-        return BureauDown("BUREAU_BUSY", retry_after_s=retry_after_s, what=what)
+        return _not_now("BUREAU_BUSY", retry_after_s, {"what": what})
     if 400 <= raw.status < 500:  # not carried out, by the meaning of 4xx; the address or a proxy is wrong
         return BureauDown("BUREAU_GARBLED", what=what)
     if raw.status >= 500:
         return AnswerLost("ANSWER_LOST", what=what)
     return garbled(call, what)
+
+
+def _not_now(fault: str, retry_after_s: float | None, detail: dict[str, str]) -> BureauDown:
+    error = BureauDown(fault, retry_after_s=retry_after_s, **detail)
+    if retry_after_s is not None:
+        error.detail["retry_after_s"] = str(math.ceil(retry_after_s))  # for the catalogue's words
+    return error
 
 
 def _error_answer(raw: RawAnswer) -> ErrorAnswer | None:

@@ -110,6 +110,7 @@ def test_not_now_is_certainly_not_executed_and_says_when_to_come_back(
     error = outcome_of(says(status, code, retry_after_s=90), call)
     assert isinstance(error, BureauDown)
     assert (error.fault, error.retry_after_s) == (fault, 90.0)
+    assert error.detail["retry_after_s"] == "90"
 
 
 def test_too_many_requests_is_not_executed_whoever_says_it() -> None:

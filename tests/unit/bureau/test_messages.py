@@ -21,11 +21,6 @@ def test_a_key_is_the_sha256_of_five_lines() -> None:
     )
 
 
-def test_a_key_of_the_specification_stays_what_it_is() -> None:
-    key = idempotency_key(Op.REPORT_PUT, DEVICE, "007", OCTOBER, b"sealed summary")
-    assert key == "ca1fad9c39176677840c02f93c8427c39a59b47991c6a3b3e7acc68aefcf94db"
-
-
 def test_other_facts_give_another_key() -> None:
     keys = {
         idempotency_key(Op.TICKET_PUT, DEVICE, "007", OCTOBER, b""),
