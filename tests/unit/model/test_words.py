@@ -8,7 +8,7 @@ import pytest
 
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.device import DeviceKind
-from taxagent.model.faults import Who
+from taxagent.model.faults import Retry, Who
 from taxagent.model.filing import Source
 from taxagent.model.invoice import InvoiceMark
 from taxagent.model.job import JobKind, JobState, Outcome, Step, WaitReason
@@ -29,6 +29,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "source": Source,
     "window": WindowRule,
     "who": Who,
+    "retry": Retry,
 }
 
 
