@@ -17,9 +17,10 @@ import httpx
 import pytest
 
 from taxagent.bureau.client import GatewayClient
-from taxagent.bureau.messages import BODY_LIMIT, Op
+from taxagent.bureau.messages import BODY_LIMIT, Op, ReportBody, idempotency_key
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.errors import AnswerLost, BureauDown, BureauRefused
+from taxagent.model.value import to_json
 from taxagent.simulator.authority import Papers, papers_in
 from taxagent.simulator.bureau_control import Control, FileReturn, Log, OrderFault, Release, Show
 from taxagent.simulator.bureau_faults import Act, Fault, Point
@@ -296,6 +297,23 @@ def test_a_held_call_waits_for_its_release(running: Running, client: GatewayClie
         assert not call.done()
         assert control.order(Release(fault=fault))["released"] == 1
         assert call.result(timeout=10).receipt_no == "R00000001"
+
+
+@pytest.mark.parametrize("point", list(Point))
+def test_a_client_that_dies_while_its_write_is_held_finds_it_done(
+    running: Running, client: GatewayClient, raw: http.client.HTTPSConnection, point: Point
+) -> None:
+    report = sealed_report()
+    body = to_json(ReportBody(taxpayer_id=TAXPAYER, summary=report.summary))
+    key = idempotency_key(Op.REPORT_PUT, DEVICE, "007", OCTOBER, report.summary)
+    with Control(running.control_port) as control:
+        fault = control.order(OrderFault(op=Op.REPORT_PUT, act=Act.HOLD, point=point))["fault"]
+        raw.request("PUT", f"/v1/reports/{DEVICE}/007/2026-10", body, {"Idempotency-Key": key})
+        control.wait_reached(fault)
+        raw.close()
+        control.order(Release())
+    assert client.put_report(report).receipt_no == "R00000001"
+    assert accepted(running, Op.REPORT_PUT) == 1
 
 
 def test_a_stop_ends_what_is_held(running: Running, clock: BureauClock) -> None:

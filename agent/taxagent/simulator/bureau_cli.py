@@ -77,7 +77,11 @@ def run_bureau(args: argparse.Namespace) -> int:
     scenario = BureauScenario(taxpayers=tuple(args.taxpayer), quarterly=tuple(args.quarterly))
     try:
         running = serve_bureau(
-            args.dir, HostClock(args.sim_clock), scenario=scenario, listen=args.listen, control=args.control
+            args.dir.absolute(),
+            HostClock(args.sim_clock),
+            scenario=scenario,
+            listen=args.listen,
+            control=args.control,
         )
     except OSError as error:
         sys.stderr.write(f"taxagent: the bureau cannot start: {error}\n")

@@ -21,17 +21,15 @@ import json
 import socket
 import socketserver
 import threading
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import msgspec
-from msgspec import Meta
 
-from taxagent.bureau.messages import Code, Op
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.period import period
 from taxagent.model.value import Value, to_json
 from taxagent.simulator.bureau import VirtualBureau
-from taxagent.simulator.bureau_faults import BUSY_WORDS, HOLD_LIMIT_S, Act, Fault, Point
+from taxagent.simulator.bureau_faults import Fault
 
 LINE_LIMIT = 1 << 16
 
@@ -42,22 +40,10 @@ class Order(Value, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fie
     id: int = 0
 
 
-class OrderFault(Order, frozen=True, kw_only=True, tag="fault"):
-    """Order a fault; the fields are those of Fault."""
+class OrderFault(Fault, frozen=True, kw_only=True, tag_field="do", tag="fault", forbid_unknown_fields=True):
+    """Order a fault."""
 
-    op: Op
-    act: Act
-    nth: Annotated[int, Meta(ge=1)] = 1
-    point: Point = Point.BEFORE
-    status: int = 0
-    code: str = Code.BUSY
-    text: str = BUSY_WORDS
-    retry_after_s: float | None = None
-    seconds: Annotated[float, Meta(ge=0, le=HOLD_LIMIT_S)] = 0.0
-
-    def fault(self) -> Fault:
-        """Return the fault that is ordered."""
-        return msgspec.convert(self, Fault, from_attributes=True)
+    id: int = 0
 
 
 class Release(Order, frozen=True, kw_only=True, tag="release"):
@@ -186,7 +172,7 @@ class _Orders(socketserver.StreamRequestHandler):
         bureau = self.server.bureau
         match order:
             case OrderFault():
-                return {"fault": bureau.faults.order(order.fault())}
+                return {"fault": bureau.faults.order(order)}
             case Release():
                 return {"released": bureau.faults.release(order.fault)}
             case ClearFaults():
