@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from taxagent.bureau.client import GatewayClient, GatewaySettings
+from taxagent.bureau.messages import Op
 from taxagent.model.bureau import Report
 from taxagent.model.period import Period
 from taxagent.model.simtime import local_time, simulated_time
@@ -22,6 +24,15 @@ DEVICE = "661234567890"
 TAXPAYER = "91310115MA1K35TT6F"
 OCTOBER = Period("2026-10")
 REAL_MS = 1_795_561_200_000
+
+
+def real_ms() -> int:
+    """TLS compares certificates with real time."""
+    return time.time_ns() // 1_000_000
+
+
+def accepted(running: Running, op: Op) -> int:
+    return sum(call.op == op and call.result == "accepted" for call in running.bureau.calls())
 
 
 class BureauClock:
