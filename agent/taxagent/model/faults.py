@@ -76,7 +76,11 @@ class Fault(Value, frozen=True, kw_only=True):
 
 
 UNKNOWN = "UNKNOWN_FAULT"
-_SAME_AS_WHAT = ("error", "reason", "cause", "device_text", "bureau_text")
+_SAME_AS = {  # facts that stand in for another one where that is missing
+    "what": ("error", "reason", "cause", "problem", "device_text"),
+    "path": ("file",),
+    "field": ("key",),
+}
 _OPTIONAL = re.compile(r"\[\[|\]\]|\[((?:[^\[\]]|\[\[|\]\])*)\]")
 _FACT = re.compile(r"\{(\w+)\}")
 
@@ -95,12 +99,14 @@ def fault(code: str) -> Fault:
 def text(problem: Problem, lang: Lang) -> FaultText:
     """Return the words for `problem`, its facts filled in; a fact that is missing leaves its piece out.
 
-    Besides the problem's detail the templates may use {fault} and {device_code}. Never raises.
+    Besides the problem's detail the templates may use {fault} and {device_code}; a cause that was given under
+    another name (error, reason, ...) stands in for {what}. Never raises.
     """
     entry = fault(problem.fault)
     words = entry.zh if lang == "zh" else entry.en
     facts = {"fault": problem.fault, "device_code": problem.device_code, **problem.detail}
-    facts.setdefault("what", next((facts[name] for name in _SAME_AS_WHAT if name in facts), ""))
+    for name, others in _SAME_AS.items():
+        facts.setdefault(name, next((facts[other] for other in others if other in facts), ""))
     return FaultText(
         title=filled(words.title, facts),
         cause=filled(words.cause, facts),
