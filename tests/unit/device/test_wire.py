@@ -11,12 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxagent.device import recognition, refusals, wire
-from taxagent.device.commands import SPECS, Command, decode_params
+from taxagent.device.commands import (
+    SPECS,
+    Command,
+    decode_params,
+    payload_sha256,
+    remembered_sha256,
+)
 from taxagent.device.layout import FIELDS, LISTED, Layout
 from taxagent.device.recognition import ProfileDescriptor
 from taxagent.device.tlv import TlvError, WireError, tlv
 from taxagent.device.wire import Answer, Execute, Fetch, Request, Sense
 from taxagent.model.device import DeviceKind
+from taxagent.model.faults import codes
 from taxagent.model.invoice import Invoice
 from taxagent.model.value import Value
 
@@ -241,6 +248,15 @@ def test_a_descriptor_of_the_next_major_version_is_not_ours_and_a_longer_one_is(
 
 def test_every_command_has_a_vector() -> None:
     assert {row["command"] for row in rows("commands.json")} == {command.name for command in Command}
+
+
+def test_every_refusal_is_in_the_catalogue_of_faults() -> None:
+    assert {row.fault for row in refusals.REFUSALS} <= set(codes())
+
+
+def test_a_device_remembers_the_payloads_of_its_writes_but_not_of_passwords() -> None:
+    assert remembered_sha256(Command.SEAL, b"body") == payload_sha256(b"body")
+    assert set(remembered_sha256(Command.CHANGE_PASSWORD, b"body")) == {"0"}
 
 
 def test_requests_and_results_are_values() -> None:
