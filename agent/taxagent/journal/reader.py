@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from taxagent.journal import projections, store
+from taxagent.journal import migration, projections, store, stored
 from taxagent.journal.chain import Head, genesis, walked
 from taxagent.journal.copying import copied
 from taxagent.model.errors import JournalBroken
@@ -61,7 +61,7 @@ class Reader:
     def journal_id(self) -> str:
         """Return the journal's random identity, 32 hex digits."""
         with self._lock, store.refusing(self._path):
-            return store.journal_id(self._db)
+            return stored.journal_id(self._db)
 
     def job(self, job_id: str) -> Job | None:
         """Return the job, or None."""
@@ -115,7 +115,7 @@ class Reader:
     def head(self) -> Head:
         """Return the end of the chain as it is stored, unchecked."""
         with self._lock, store.refusing(self._path):
-            return store.head(self._db)
+            return stored.head(self._db)
 
     def verify(self, progress: Progress = lambda _done, _all: None) -> Verified:
         """Check the file's structure and walk the whole chain, in constant memory.
@@ -128,8 +128,8 @@ class Reader:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise JournalBroken(f"the file is damaged: {found}")
-            identity = store.journal_id(db)
-            end = store.head(db).seq
+            identity = stored.journal_id(db)
+            end = stored.head(db).seq
             head, since = genesis(identity), _SMALLEST  # a row before the first would be one too many
             while chunk := db.execute(
                 "SELECT seq, body, hash FROM event WHERE seq >= ? ORDER BY seq LIMIT ?",
@@ -146,13 +146,13 @@ class Reader:
         Raises JournalBroken where the row is gone (the tail was cut) or differs (the journal was re-made).
         """
         if anchor.seq == 0:
-            stored = genesis(self.journal_id()).hash
+            found = genesis(self.journal_id()).hash
         else:
             row = self._one(tuple, "SELECT hash FROM event WHERE seq = ?", anchor.seq)
             if row is None:
                 raise JournalBroken("the anchored row is missing: the tail was cut", seq=anchor.seq)
-            stored = row[0]
-        if stored != anchor.hash:
+            found = row[0]
+        if found != anchor.hash:
             raise JournalBroken("the anchored row is another one", seq=anchor.seq)
 
     def verify_projections(self, progress: Progress = lambda _done, _all: None) -> None:
@@ -162,10 +162,9 @@ class Reader:
         """
         with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
             db.execute("BEGIN")  # one snapshot for both sides
-            end = store.head(db).seq
-            with closing(store.scratch()) as made:
-                rows = db.execute("SELECT seq, job_id, device_no, body FROM event ORDER BY seq")
-                projections.replay(made, rows, lambda seq: progress(seq, end))
+            end = stored.head(db).seq
+            with closing(migration.scratch()) as made:
+                projections.replay(made, db.execute(stored.FILED_ROWS), lambda seq: progress(seq, end))
                 projections.compare(db, made)
 
     def snapshot(self, target: Path) -> Verified:

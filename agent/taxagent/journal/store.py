@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from taxagent.journal import projections
-from taxagent.journal.chain import Head, genesis
-from taxagent.journal.copying import copied, synced
-from taxagent.model.errors import JournalBroken, JournalRefused
+from taxagent.journal.copying import synced
+from taxagent.journal.migration import migrated, migrations, statements
+from taxagent.model.errors import JournalFull, JournalRefused
 
 JOURNAL_NAME = "journal.db"
 APPLICATION_ID = 0x54434A31  # "TCJ1", in the file's header (bytes 68 to 71)
 BUSY_TIMEOUT_S = 5.0  # only a foreign program (a sqlite3 shell) can hold our locks for so long
 
-_EVENT_ROWS = "SELECT seq, job_id, device_no, body FROM event ORDER BY seq"
-
-
-def migrations() -> tuple[str, ...]:
-    """Return the schema's scripts in order; their count is the schema's number."""
-    folder = resources.files("taxagent.journal") / "schema"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return tuple((folder / name).read_text(encoding="utf-8") for name in names)
+_RESTORE = "keep the file, put the newest snapshot in its place, and report the damage"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EROFS})
 
 
 def opened(
@@ -40,29 +33,19 @@ def opened(
     """Return the writer's connection; the file is made or migrated where needed.
 
     The connection may be handed to one other thread. Raises JournalRefused, with the file untouched, where it
-    is not our journal, is of a newer schema, or cannot be read.
+    is not our journal, is of a newer schema, or cannot be read; JournalFull where the disk takes no new file.
     """
     scripts = migrations() if scripts is None else scripts
     with refusing(path):
-        if not path.exists():
-            _create(path, scripts)
-        _recognise(path, len(scripts))
-        db = sqlite3.connect(
-            path,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=factory,
-        )
         try:
-            _in_wal_mode(db, path)
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it between batches
-            _migrate(db, path, scripts)
-        except BaseException:
-            db.close()
-            raise
-        return db
+            if not path.exists():
+                _create(path, scripts)
+            _recognise(path, len(scripts))
+            return _ready(_writable(path, factory), path, scripts)
+        except OSError as error:
+            fault = "JOURNAL_FULL" if error.errno in _NO_SPACE else "JOURNAL_UNWRITABLE"
+            what = error.strerror or str(error)
+            raise JournalFull(fault, path=str(path), what=what, reason=what) from error
 
 
 def opened_to_read(path: Path) -> sqlite3.Connection:
@@ -82,61 +65,56 @@ def opened_to_read(path: Path) -> sqlite3.Connection:
         return _read_only(path)
 
 
-def journal_id(db: sqlite3.Connection) -> str:
-    """Return the journal's random identity, 32 hex digits."""
-    row = db.execute("SELECT value FROM meta WHERE name = 'journal_id'").fetchone()
-    if row is None:
-        raise JournalBroken("the journal has lost its identity")
-    return str(row[0])
-
-
-def head(db: sqlite3.Connection) -> Head:
-    """Return the end of the chain as it is stored."""
-    row = db.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-    return Head(seq=row[0], hash=row[1]) if row else genesis(journal_id(db))
-
-
-def rebuild(db: sqlite3.Connection) -> None:
-    """Make all projections again from the events. Call it inside a transaction."""
-    projections.emptied(db)
-    projections.replay(db, db.execute(_EVENT_ROWS))
-
-
-def scratch() -> sqlite3.Connection:
-    """Return an empty private journal that lives until it is closed; SQLite spills it to disk."""
-    db = sqlite3.connect("", isolation_level=None)
-    for script in migrations():
-        for statement in statements(script):
-            db.execute(statement)
-    return db
-
-
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turn what a damaged file makes SQLite and our decoders say into JournalRefused."""
+    """Turn what SQLite and our decoders say of a file into JournalRefused.
+
+    reason is "broken" for damage, "unreadable" for what lies outside of the file (disk, permissions, locks).
+    """
     try:
         yield
     except (sqlite3.Error, UnicodeError, msgspec.DecodeError) as error:
+        damaged = not isinstance(error, sqlite3.OperationalError)
         raise _refused(
             path,
-            reason="unreadable",
+            reason="broken" if damaged else "unreadable",
             what=f"{_name(error)}: {error}",
-            remedy="keep the file, restore the newest snapshot beside it, and report the damage",
+            remedy=_RESTORE if damaged else "check the disk, its free space and the file's permissions",
         ) from error
 
 
-def statements(script: str) -> Iterator[str]:
-    """Yield the statements of an SQL script, triggers whole."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def _writable(path: Path, factory: type[sqlite3.Connection]) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+
+
+def _ready(db: sqlite3.Connection, path: Path, scripts: tuple[str, ...]) -> sqlite3.Connection:
+    try:
+        _in_wal_mode(db, path)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it between batches
+        migrated(db, path, scripts)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _create(path: Path, scripts: tuple[str, ...]) -> None:
     """Make the journal under another name and rename it: it is there whole or not at all."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists():  # SQLite would play it into the new file
+        raise _refused(
+            path,
+            reason="headless",
+            what=f"it is gone, its newest rows stand in {log.name}",
+            remedy="put the journal back beside its log, or move the log away as well",
+        )
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -229,51 +207,6 @@ def _in_wal_mode(db: sqlite3.Connection, path: Path) -> None:
             what="SQLite cannot share memory on this file system",
             remedy="put the state directory on a local disk",
         )
-
-
-def _migrate(db: sqlite3.Connection, path: Path, scripts: tuple[str, ...]) -> None:
-    found: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if found == len(scripts):
-        return
-    before = head(db)
-    copy = path.with_name(f"{path.name}.schema-{found}.seq-{before.seq}")
-    copy.unlink(missing_ok=True)  # of a migration of this same state that did not end
-    copied(db, copy)
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        db.set_authorizer(_projections_only)
-        try:
-            for script in scripts[found:]:
-                for statement in statements(script):
-                    db.execute(statement)
-        finally:
-            db.set_authorizer(None)
-        rebuild(db)
-        if head(db) != before:
-            raise JournalBroken("a migration moved the end of the chain")
-        db.execute(f"PRAGMA user_version = {len(scripts)}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-_EVENT_DDL = frozenset({sqlite3.SQLITE_DROP_TABLE, sqlite3.SQLITE_DROP_TRIGGER, sqlite3.SQLITE_ALTER_TABLE})
-_ROW_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
-
-
-def _projections_only(
-    action: int, first: str | None, second: str | None, _db: str | None, _by: str | None
-) -> int:
-    """SQLite's authorizer during a migration: the event rows and their triggers are out of reach."""
-    named = {first, second}
-    if action in _ROW_WRITES and first in ("event", "meta"):
-        return sqlite3.SQLITE_DENY
-    if action in _EVENT_DDL and ("event" in named or "meta" in named):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
 
 
 def _name(error: Exception) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from taxagent.journal import store
+from taxagent.journal import store, stored
 from taxagent.journal.transaction import Transaction
 from taxagent.model.errors import Interrupted, JournalFull, JournalUnknown
 from taxagent.model.events import AnyEvent
@@ -54,7 +54,7 @@ class JournalWriter:
         self._on_fatal = on_fatal
         self._free_bytes = free_bytes
         self._db = connect(path)
-        self._head = store.head(self._db)
+        self._head = stored.head(self._db)
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._gate = threading.Lock()  # nothing is queued behind the end
         self._closed = False

@@ -171,7 +171,8 @@ class JournalUnknown(JournalError):
 class JournalRefused(JournalError):
     """The journal cannot be used: missing, not ours, of a newer schema, unreadable or broken.
 
-    detail: reason ("missing", "foreign", "newer", "unreadable", "no_wal" or "broken"), what, path and remedy.
+    detail: reason ("missing", "headless", "foreign", "newer", "unreadable", "no_wal", "broken"), what, path
+    and remedy.
     """
 
 

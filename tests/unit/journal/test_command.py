@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -118,6 +120,29 @@ def test_a_snapshot_is_verified_and_never_overwrites(
 def test_a_snapshot_of_a_damaged_journal_is_not_kept(folder: Path) -> None:
     damaged(folder)
     assert main(["journal", "snapshot", "--state", str(folder), str(folder / "copy.db")]) == 1
+    assert not (folder / "copy.db").exists()
+
+
+NO_ROOM = """
+import resource, sys
+from taxagent.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960))
+sys.exit(main(["journal", "snapshot", "--state", sys.argv[1], sys.argv[1] + "/copy.db", "--json"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_snapshot_that_finds_no_room_does_not_blame_the_journal(folder: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, str(folder)],
+        cwd=build.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert run.returncode == 11
+    assert json.loads(run.stdout)["error"]["code"] == "SNAPSHOT_FAILED"
     assert not (folder / "copy.db").exists()
 
 

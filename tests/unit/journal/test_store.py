@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from taxagent.journal import JOURNAL_NAME, Reader, projections, store
-from taxagent.model.errors import JournalRefused
+from taxagent.journal import JOURNAL_NAME, Reader, migration, projections, store, stored
+from taxagent.model.errors import JournalFull, JournalRefused
 from tests.builders import journal as build
 
 SECOND = """
@@ -55,7 +55,7 @@ def test_rebuilt_projections_equal_the_live_ones(tmp_path: Path) -> None:
         assert all(live.values()), "every projection has rows to compare"
         projections.emptied(db)
         assert dump(db) != live
-        store.rebuild(db)
+        stored.rebuild(db)
         assert dump(db) == live
 
 
@@ -63,7 +63,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     path = filled(tmp_path)
     header = path.read_bytes()[:100]
     assert header[68:72] == b"TCJ1"
-    assert int.from_bytes(header[60:64], "big") == len(store.migrations())
+    assert int.from_bytes(header[60:64], "big") == len(migration.migrations())
     assert path.stat().st_mode & 0o077 == 0
 
 
@@ -84,7 +84,7 @@ def test_a_migration_copies_the_file_first_and_keeps_every_event(tmp_path: Path)
     path = filled(tmp_path)
     with closing(store.opened(path)) as db:
         before = dump(db)
-    with closing(store.opened(path, scripts=(*store.migrations(), SECOND))) as db:
+    with closing(store.opened(path, scripts=(*migration.migrations(), SECOND))) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == 2
         after = dump(db)
         assert after["event"] == before["event"]
@@ -118,7 +118,7 @@ def test_a_migration_cannot_touch_the_events_and_leaves_all_as_it_was(tmp_path: 
         before = dump(db)
     bad = f"DELETE FROM latch;\n{statement}"  # noqa: S608 - the list above
     with pytest.raises(JournalRefused):
-        store.opened(path, scripts=(*store.migrations(), bad))
+        store.opened(path, scripts=(*migration.migrations(), bad))
     with closing(store.opened(path)) as db:
         assert dump(db) == before
 
@@ -168,6 +168,32 @@ def test_reading_where_there_is_no_journal_makes_none(tmp_path: Path) -> None:
     with pytest.raises(JournalRefused, match="missing"):
         Reader(tmp_path / JOURNAL_NAME)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_without_its_journal_is_never_played_into_a_new_one(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer:
+        writer.append(build.started())
+        log = (tmp_path / f"{JOURNAL_NAME}-wal").read_bytes()
+    (tmp_path / JOURNAL_NAME).unlink()
+    (tmp_path / f"{JOURNAL_NAME}-wal").write_bytes(log)
+    with pytest.raises(JournalRefused, match="headless"):
+        store.opened(tmp_path / JOURNAL_NAME)
+    assert not (tmp_path / JOURNAL_NAME).exists()
+
+
+def test_a_migration_that_cannot_copy_first_does_not_begin(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    bytes_before = path.read_bytes()
+    (tmp_path / f"{JOURNAL_NAME}.schema-1.seq-{len(build.varied())}").mkdir()
+    with pytest.raises(JournalFull) as refused:
+        store.opened(path, scripts=(*migration.migrations(), SECOND))
+    assert refused.value.fault == "JOURNAL_UNWRITABLE"
+    assert path.read_bytes() == bytes_before
+
+
+def test_a_journal_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    with pytest.raises(JournalFull, match="JOURNAL_UNWRITABLE"):
+        store.opened(tmp_path / "missing" / JOURNAL_NAME)
 
 
 def test_a_damaged_header_is_refused_with_a_remedy(tmp_path: Path) -> None:
