@@ -117,7 +117,8 @@ class Act:
     data: bytes = b""
     status: int = 0
     residue: int = 0
-    tag: int | None = None
+    tag_off_by: int = 0
+    cut: int = 0
 
 
 def take() -> Act:
@@ -130,9 +131,9 @@ def give(data: bytes) -> Act:
     return Act("give", data)
 
 
-def csw(status: int = 0, *, residue: int = 0, tag: int | None = None) -> Act:
-    """Answer a bulk-in transfer with a CSW, of the last CBW's tag unless another is given."""
-    return Act("csw", status=status, residue=residue, tag=tag)
+def csw(status: int = 0, *, residue: int = 0, tag_off_by: int = 0, cut: int = 0) -> Act:
+    """Answer a bulk-in transfer with a CSW of the last CBW's tag; without its last `cut` bytes."""
+    return Act("csw", status=status, residue=residue, tag_off_by=tag_off_by, cut=cut)
 
 
 def stall() -> Act:
@@ -207,7 +208,7 @@ class ScriptedDevice:
     bcdDevice: int = 0x0100  # noqa: N815  (the package's name)
     num_interfaces: int = 1
     imports: int = 0
-    _tag: int = 0
+    tags: list[int] = field(default_factory=list)
     _held: dict[int, tuple[Act, Urb]] = field(default_factory=dict)
 
     def interface_triples(self) -> list[tuple[int, int, int]]:
@@ -249,7 +250,7 @@ class ScriptedDevice:
         if urb.direction == IN:
             self.log.append(f"in {urb.length}")
         elif urb.buffer[:4] == b"USBC" and len(urb.buffer) == 31:
-            self._tag = int.from_bytes(urb.buffer[4:8], "little")
+            self.tags.append(int.from_bytes(urb.buffer[4:8], "little"))
             self.log.append(f"cbw {urb.buffer[15]:02x}")
         else:
             self.log.append(f"out {urb.length}")
@@ -258,8 +259,9 @@ class ScriptedDevice:
         if act.kind in {"silence", "late", "deaf", "just_in_time"}:
             self._held[urb.seqnum] = (act, urb)
         elif act.kind == "csw":
-            tag = self._tag if act.tag is None else act.tag
-            self._answer(sock, urb, encode_csw(Csw(tag=tag, residue=act.residue, status=act.status)))
+            tag = (self.tags[-1] + act.tag_off_by) & 0xFFFFFFFF
+            status = encode_csw(Csw(tag=tag, residue=act.residue, status=act.status))
+            self._answer(sock, urb, status[: 13 - act.cut])
         elif act.kind == "take":
             self._answer(sock, urb, urb.buffer)
         else:

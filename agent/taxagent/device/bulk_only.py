@@ -14,6 +14,7 @@ other end is "may have".
 from __future__ import annotations
 
 import errno
+import secrets
 import struct
 from collections.abc import Callable
 from typing import NoReturn
@@ -37,6 +38,7 @@ _SENSE_SIZE = 18
 _REQUEST_SENSE = bytes((0x03, 0, 0, 0, _SENSE_SIZE, 0))
 _RECOVERY_MS = 2000  # for each request of a reset recovery, and to look whether the device still answers
 _CHUNK = 16 * 1024  # of a read or write; some devices break when asked for more
+_AFTER_STALL_MS = 2000  # a device that stalled has made up its mind: its CSW must be there
 _EMPTY_READS = 2  # how many empty reads before the CSW are overlooked
 _GONE = frozenset({errno.ENODEV, errno.ESHUTDOWN})
 
@@ -79,7 +81,7 @@ class BulkOnly:
         self._device = device
         self._monotonic = monotonic
         self._interface = interface
-        self._tag = 0
+        self._tag = secrets.randbits(32)  # a status left over from an earlier process must not fit
         self._dirty = False  # the device is somewhere inside a command: recover before the next one
         self._gone = False
         self._in, self._out, self._packet = self._endpoints()
@@ -115,7 +117,7 @@ class BulkOnly:
             self.recover()
         self._received = bytearray()
         self._deadline = self._monotonic() + timeout_ms / 1000
-        self._tag = self._tag % 0xFFFFFFFF + 1
+        self._tag = (self._tag + 1) & 0xFFFFFFFF
         length = len(data_out) or data_in
         self._send_cbw(encode_cbw(self._tag, length, cdb, data_in=data_in > 0), data_follows=bool(data_out))
         csw = None
@@ -217,6 +219,7 @@ class BulkOnly:
             self._device.clear_halt(endpoint)
         except usb.core.USBError as error:
             self._fail("clearing a halt", error, executed=True)
+        self._deadline = min(self._deadline, self._monotonic() + _AFTER_STALL_MS / 1000)
 
     def _fail(self, phase: str, error: usb.core.USBError, *, executed: bool) -> NoReturn:
         self._dirty = True

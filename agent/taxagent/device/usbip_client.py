@@ -23,6 +23,8 @@ _UNLINK = struct.Struct(">5I I 24x")  # basic header; the seqnum to unlink
 _REPLY = struct.Struct(">5I ii 20x")  # basic header; status, actual length (RET_SUBMIT)
 
 _UNLINK_WAIT_S = 1.0
+_CLOSE_WAIT_S = 1.0
+_DRAIN = 64 * 1024
 _SEND_S = 5  # a server that takes nothing for so long is gone
 
 
@@ -112,10 +114,20 @@ class Attachment:
         return result if isinstance(result, int) else 0
 
     def close(self) -> None:
-        """Give the device back; every waiting transfer raises Gone."""
+        """Give the device back; every waiting transfer raises Gone.
+
+        Returns once the server has let go of it (it then closes its side), so that the next import is not
+        refused as busy; a server that does not is left after a bounded wait.
+        """
         self._end()
-        if threading.current_thread() is not self._reader:
-            self._reader.join(_UNLINK_WAIT_S)
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+        if threading.current_thread() is self._reader:
+            return
+        self._reader.join(_CLOSE_WAIT_S)
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._reader.join(_CLOSE_WAIT_S)
 
     # ---- the caller's thread
 
@@ -161,9 +173,12 @@ class Attachment:
                 self._sock.sendall(message)
         except OSError as error:
             self._end()  # half a message may be out: the stream is of no use any more
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
             raise Gone(f"sending failed: {error}", submitted=True) from error
 
     def _end(self) -> None:
+        """Let nothing more be submitted, and wake all who wait."""
         with self._state:
             if self._closed:
                 return
@@ -174,18 +189,21 @@ class Attachment:
         for transfer in waiting:
             transfer.lost = True
             transfer.wake()
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
 
     # ---- the reader's thread
 
     def _read(self) -> None:
-        try:
-            while True:
-                self._take(receive(self._sock, _HEADER_SIZE))
-        except (OSError, Gone):
-            self._end()
+        with self._sock:
+            try:
+                while not self._closed:
+                    self._take(receive(self._sock, _HEADER_SIZE))
+            except (OSError, Gone):
+                if not self._closed:  # the server's doing
+                    self._end()
+                    return
+            with contextlib.suppress(OSError):
+                while self._sock.recv(_DRAIN):  # until the server has let go, too
+                    pass
 
     def _take(self, header: bytes) -> None:
         command, seqnum, _devid, _direction, _endpoint, status, actual = _REPLY.unpack(header)

@@ -101,10 +101,20 @@ def test_a_command_with_data_out_sends_it() -> None:
 
 
 def test_each_command_has_its_own_tag() -> None:
-    disk, device = transport(take(), csw(tag=1), take(), csw(tag=2))
+    disk, device = transport(take(), csw(), take(), csw())
     disk.command(VENDOR, timeout_ms=1000)
     disk.command(VENDOR, timeout_ms=1000)
-    assert device.script == []
+    assert len(set(device.tags)) == 2
+
+
+def test_the_tags_of_a_new_process_are_not_those_of_the_last() -> None:
+    """A status that a killed process left in the device must not pass for the answer to a new command."""
+    tags = []
+    for _ in range(2):
+        disk, device = transport(take(), csw())
+        disk.command(VENDOR, timeout_ms=1000)
+        tags += device.tags
+    assert tags[0] != tags[1]
 
 
 def test_no_read_or_write_asks_for_more_than_16_kib() -> None:
@@ -203,8 +213,8 @@ def test_a_refusal_whose_sense_is_lost_may_have_been_executed() -> None:
 @pytest.mark.parametrize(
     "status",
     [
-        pytest.param([csw(tag=77)], id="wrong tag"),
-        pytest.param([give(b"USBS\x01\x00\x00\x00\x00\x00\x00\x00")], id="short"),
+        pytest.param([csw(tag_off_by=1)], id="wrong tag"),
+        pytest.param([csw(cut=1)], id="short"),
         pytest.param([give(b"USBX" + bytes(9))], id="wrong signature"),
         pytest.param([give(b"")] * 3, id="nothing but empty reads"),
         pytest.param([stall(), stall()], id="stalls twice"),
@@ -328,6 +338,24 @@ def test_no_transfer_is_ever_without_a_time_limit() -> None:
         VENDOR, data_out=bytes(9), timeout_ms=1000
     )
     assert limits == [1000, 1, 1]
+
+
+def test_after_a_stall_the_csw_is_awaited_for_two_seconds_at_most() -> None:
+    limits: list[int] = []
+
+    class Watched(Trickle):
+        def write(self, endpoint: int, data: bytes, timeout: int) -> int:
+            return int(self._device.write(endpoint, data, timeout))
+
+        def read(self, endpoint: int, size: int, timeout: int) -> object:
+            limits.append(timeout)
+            return self._device.read(endpoint, size, timeout)
+
+    device = ScriptedDevice([take(), stall(), csw(residue=100)])
+    BulkOnly(Watched(opened(device.connect()), []), monotonic=Ticking()).command(
+        VENDOR, data_in=100, timeout_ms=60_000
+    )
+    assert limits == [60_000, 2000]
 
 
 # ---- the device vanishes

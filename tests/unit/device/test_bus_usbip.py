@@ -201,12 +201,14 @@ def test_a_watch_of_a_server_that_is_not_there_stops_at_once() -> None:
 def test_without_a_control_port_the_list_is_asked_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taxagent.device.usbip_host.SCAN_S", 0.02)
     simulator = Simulator()
-    with served_over_tcp(simulator.serve) as (_, port):
-        with watching(UsbSource(f"usbip://127.0.0.1:{port}")) as told:
-            simulator.devices = [ScriptedDevice(extra=PROFILE)]
-            assert told.next() == ["usbip:1-1#1"]
-            simulator.devices = []
-            assert told.next() == []
+    with (
+        served_over_tcp(simulator.serve) as (_, port),
+        watching(UsbSource(f"usbip://127.0.0.1:{port}")) as told,
+    ):
+        simulator.devices = [ScriptedDevice(extra=PROFILE)]
+        assert told.next() == ["usbip:1-1#1"]
+        simulator.devices = []
+        assert told.next() == []
 
 
 def test_a_hold_configures_and_gives_the_device_back() -> None:

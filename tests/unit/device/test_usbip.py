@@ -397,3 +397,25 @@ def test_other_machines_need_to_be_allowed() -> None:
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"usbip|range"):
         usbip_address(text)
+
+
+def test_closing_waits_until_the_server_has_let_go() -> None:
+    """Else the import that follows would be refused as busy by a server that gives a device to one host."""
+    let_go = threading.Event()
+
+    def serve(sock: socket.socket) -> None:
+        assert sock.recv(1) == b""  # the client's end
+        let_go.set()
+
+    device = after_import(serve)
+    device.close()
+    assert let_go.is_set()
+
+
+def test_closing_leaves_a_server_that_does_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taxagent.device.usbip_client._CLOSE_WAIT_S", 0.05)
+    stubborn = threading.Event()
+    device = after_import(lambda sock: stubborn.wait(5))
+    device.close()
+    stubborn.set()
+    assert device.gone
