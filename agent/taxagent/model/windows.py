@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable
 from enum import StrEnum
 from importlib.resources import files
+from typing import Literal
 
 import msgspec
 
@@ -51,6 +52,23 @@ class WindowRule(StrEnum):
     OFF_PEAK = "off_peak"
 
 
+class Rules(Value, frozen=True, kw_only=True):
+    """What the configuration says about the filing window."""
+
+    overrides: dict[Period, dt.date] = {}  # by the month in which is filed
+    report_until_hour: int = 24  # of the filing window's last day
+
+
+class Window(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row of windows.toml."""
+
+    hard: bool  # outside it nothing is done; a soft one only warns
+    clock: Literal["device", "host"]  # whose time decides
+    acts: tuple[Act, ...]
+    late: bool  # a technician may take it upon himself
+    fault: str
+
+
 class Moment(Value, frozen=True, kw_only=True):
     """All that the windows depend on."""
 
@@ -75,6 +93,11 @@ class Finding(Value, frozen=True, kw_only=True):
     facts: dict[str, str] = {}
     opens_at: dt.datetime | None = None  # None: open, or not a matter of time
     closes_at: dt.datetime | None = None  # None: not a matter of time, or unknown
+
+
+def window(rule: WindowRule) -> Window:
+    """Return what windows.toml says of a window."""
+    return _table()[rule]
 
 
 def findings(act: Act, at: Moment) -> tuple[Finding, ...]:
@@ -103,14 +126,6 @@ def opens_at(found: tuple[Finding, ...]) -> dt.datetime | None:
     moments = [finding.opens_at for finding in blocking(found)]
     times = [moment for moment in moments if moment is not None]
     return max(times) if times and len(times) == len(moments) else None
-
-
-class _Row(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    hard: bool
-    clock: str
-    acts: tuple[Act, ...]
-    late: bool
-    fault: str
 
 
 def _period_ended(at: Moment) -> Finding:
@@ -266,6 +281,6 @@ def _text(moment: dt.datetime) -> str:
 
 
 @functools.cache
-def _table() -> dict[WindowRule, _Row]:
+def _table() -> dict[WindowRule, Window]:
     source = files("taxagent.model").joinpath("windows.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(source), dict[WindowRule, _Row])
+    return msgspec.convert(tomllib.loads(source), dict[WindowRule, Window])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import taxagent
+from taxagent.device import refusals
 from taxagent.model import errors
 from taxagent.model.faults import UNKNOWN, Fault, codes, facts_of, fault, filled, text
 from taxagent.model.job import Outcome, Problem
@@ -100,6 +101,12 @@ def test_a_code_of_another_version_survives_with_generic_words() -> None:
     assert fault(UNKNOWN).known
     assert "MOON_IN_THE_WAY" in text(stranger, "en").title
     assert "09d1ff" in text(stranger, "zh").cause
+
+
+def test_every_refusal_of_the_device_profile_is_in_the_catalogue() -> None:
+    refused = [row for row in vars(refusals).values() if isinstance(row, refusals.Refused)]
+    assert refused
+    assert {row.fault for row in refused} <= set(codes())
 
 
 def test_every_code_that_the_agent_raises_is_in_the_catalogue() -> None:

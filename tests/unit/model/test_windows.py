@@ -22,6 +22,7 @@ from taxagent.model.windows import (
     findings,
     opens_at,
     warnings,
+    window,
 )
 from taxagent.model.words import kinds
 from tests.builders.model import monitor
@@ -114,3 +115,12 @@ def test_a_host_in_another_time_zone_is_the_same_moment() -> None:
         filing=here.filing,
     )
     assert findings(Act.REPORT, here) == findings(Act.REPORT, there)
+
+
+def test_maintenance_peaks_and_clocks_go_by_the_host_all_else_by_the_device() -> None:
+    by_host = {rule for rule in WindowRule if window(rule).clock == "host"}
+    assert by_host == {WindowRule.CLOCKS_AGREE, WindowRule.BUREAU_OPEN, WindowRule.OFF_PEAK}
+
+
+def test_only_the_filing_window_can_be_taken_upon_oneself() -> None:
+    assert [rule for rule in WindowRule if window(rule).late] == [WindowRule.FILING_WINDOW]
