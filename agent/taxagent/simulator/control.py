@@ -13,8 +13,8 @@ line {"reply":N,"ok":true,...} or {"reply":N,"ok":false,"error":TEXT}; N is 0 wi
   show   quit
 `device` is a device number or a busid. A fault strikes once: at the `nth` visit (from the order on) of the
 command to the point "before" (nothing is done yet), "after" (done and durable, the status of EXECUTE still to
-come) or "answer" (the host fetches the answer). `act` is hold, lose, mute, stall, phase_error, unplug or, only
-before, refuse with a `code` of the profile's table. A held command goes on at `release`; a host that resets
+come), "answer" (the host fetches the answer). `act` is hold, lose, mute, stall, phase_error, unplug or (only
+before) refuse with a `code` of the profile's table. A held command goes on at `release`; a host that resets
 the device or leaves drops it, undone if it was held before.
 A subscriber that does not read for 2 seconds is cut off.
 """
