@@ -22,6 +22,8 @@ def migrations() -> tuple[str, ...]:
 def scratch() -> sqlite3.Connection:
     """Return an empty private journal that lives until it is closed; SQLite spills it to disk."""
     db = sqlite3.connect("", isolation_level=None)
+    db.execute("PRAGMA journal_mode = OFF")
+    db.execute("BEGIN")  # never committed: one transaction took 3.4 s for 290,000 rows, many took 4.7
     for script in migrations():
         for statement in statements(script):
             db.execute(statement)
