@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from taxagent.device.bulk_only import BulkOnly, Csw, decode_csw, encode_cbw, encode_csw
 from taxagent.device.transport import CommandFailed, TransportError
 from tests.builders.usb import (
+    BULK_IN,
     Act,
     ScriptedDevice,
     Ticking,
@@ -435,3 +436,13 @@ def test_a_failed_reset_recovery_is_not_executed_and_tried_again_next_time() -> 
     stubborn.broken = False
     disk.command(VENDOR, timeout_ms=1000)
     assert scripted.log == ["cbw e2", "in 13", *RESET, "cbw e2", "in 13"]
+
+
+def test_an_interface_without_both_bulk_pipes_is_no_mass_storage() -> None:
+    class OneWay(Trickle):
+        def get_active_configuration(self) -> object:
+            configuration = self._device.get_active_configuration()
+            return {(0, 0): [one for one in configuration[(0, 0)] if one.bEndpointAddress == BULK_IN]}
+
+    with pytest.raises(TransportError, match="two bulk endpoints"):
+        BulkOnly(OneWay(opened(ScriptedDevice().connect()), []), monotonic=Ticking())

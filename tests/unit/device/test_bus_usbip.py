@@ -40,8 +40,9 @@ class Simulator:
 
     def control(self, sock: socket.socket) -> None:
         self.sockets.append(sock)
+        with contextlib.suppress(OSError):  # the watch may have ended already
+            tell(sock, "hello", devices=[device.busid for device in self.devices])
         self.controls.put(sock)
-        tell(sock, "hello", devices=[device.busid for device in self.devices])
 
 
 def tell(sock: socket.socket, event: str, **more: object) -> None:

@@ -366,6 +366,56 @@ def test_nothing_is_plugged_where_the_server_is_gone() -> None:
     assert usb.core.find(backend=backend) is None
 
 
+def test_a_device_that_another_host_has_is_busy_and_read_once_it_is_free() -> None:
+    class Shared(ScriptedDevice):
+        taken = True
+
+        def serve(self, sock: socket.socket) -> None:
+            with sock:
+                if sock.recv(8, socket.MSG_PEEK)[2:4] == b"\x80\x03" and self.taken:
+                    sock.recv(40, socket.MSG_WAITALL)
+                    sock.sendall(struct.pack(">HHI", 0x0111, 0x0003, 2))
+                else:
+                    super().serve(sock)
+
+    shared = Shared()
+    backend = UsbipBackend(shared.connect())
+    backend.refresh()
+    device = usb.core.find(backend=backend)
+    with pytest.raises(usb.core.USBError) as failed:
+        usb.util.claim_interface(device, 0)
+    assert failed.value.errno == errno.EBUSY
+    with pytest.raises(usb.core.USBError):
+        device.configurations()
+    shared.taken = False
+    backend.refresh()
+    assert len(usb.core.find(backend=backend).configurations()) == 1
+
+
+def test_a_device_with_broken_descriptors_is_listed_without_a_configuration() -> None:
+    backend = UsbipBackend(ScriptedDevice(extra=b"\x00\x24").connect())
+    backend.refresh()
+    with pytest.raises(usb.core.USBError):
+        usb.core.find(backend=backend).configurations()
+
+
+def test_a_device_that_left_the_table_is_not_opened() -> None:
+    backend = UsbipBackend(ScriptedDevice().connect())
+    backend.refresh()
+    device = usb.core.find(backend=backend)
+    backend.forget()
+    with pytest.raises(usb.core.USBError) as failed:
+        usb.util.claim_interface(device, 0)
+    assert failed.value.errno == errno.ENODEV
+
+
+def test_a_reset_and_an_alternate_setting_are_control_requests() -> None:
+    device = opened(ScriptedDevice().connect())
+    device.set_interface_altsetting(0, 0)
+    device.reset()
+    assert device.get_active_configuration().bConfigurationValue == 1
+
+
 # ---- its address
 
 
