@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taxagent.model.errors import AgentError
@@ -36,6 +36,7 @@ def test_another_seed_makes_others() -> None:
     assert InvoiceBook(other).issued(*EVER, NOON) != InvoiceBook(type_007()).issued(*EVER, NOON)
 
 
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32),
     per_month=st.integers(1, 30),
