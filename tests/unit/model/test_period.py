@@ -74,6 +74,7 @@ def test_without_a_rate_it_runs_as_time_does() -> None:
         "2026-11-03T09:30:00@0x1",
         "@0x1",
         "2026-11-03T09:30:00+08:00@-1x1",
+        "yesterday@1x1",
         "x@1x1",
     ],
 )
