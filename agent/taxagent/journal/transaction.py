@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from taxagent.journal import projections
 from taxagent.journal.chain import Head, linked
@@ -14,8 +15,10 @@ from taxagent.model.job import Job
 class Transaction:
     """The open transaction of one batch; the writer marks and undoes units in it."""
 
-    def __init__(self, db: sqlite3.Connection, head: Head) -> None:
+    def __init__(self, db: sqlite3.Connection, head: Head, room: Callable[[], None]) -> None:
         self._db = db
+        self._room = room
+        self._has_room = False
         self.head = head
         self.rows: list[tuple[int, AnyEvent]] = []
         self.broken: sqlite3.Error | None = None  # the batch cannot go on, whoever swallowed the error
@@ -24,8 +27,11 @@ class Transaction:
     def append(self, event: AnyEvent) -> int:
         """Add a row and its projections; return its seq. Nothing is changed where it raises.
 
-        Raises ClaimTaken, KeyTaken, TokenSpent, or Refusal (JOB_UNKNOWN, JOB_ENDED).
+        Raises ClaimTaken, KeyTaken, TokenSpent, Refusal (JOB_UNKNOWN, JOB_ENDED), or what `room` raises.
         """
+        if not self._has_room:
+            self._room()
+            self._has_room = True
         try:
             plan = projections.planned(self._db, event)
             body = encode_event(event)

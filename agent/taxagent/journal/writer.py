@@ -146,9 +146,8 @@ class JournalWriter:
         return batch, False
 
     def _commit(self, batch: list[Unit]) -> None:
-        tx = Transaction(self._db, self._head)
+        tx = Transaction(self._db, self._head, self._room)
         try:
-            self._reserved()
             self._db.execute("BEGIN IMMEDIATE")
             answers = [(done, self._isolated(tx, work)) for work, done in batch]
         except Exception as error:  # noqa: BLE001 - whatever it is, no COMMIT was asked
@@ -167,25 +166,29 @@ class JournalWriter:
     def _isolated(self, tx: Transaction, work: Callable[[JournalTx], object]) -> object:
         """Run one unit; what it raises undoes its rows alone and is its answer."""
         head, rows = tx.head, len(tx.rows)
+        answer: object = None
+        failure: BaseException | None = None
         self._db.execute("SAVEPOINT unit")
         try:
-            answer: object = work(tx)
+            answer = work(tx)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, in its own thread
-            answer = error
+            failure = error
         if tx.broken is not None:
             raise tx.broken
         if tx.spoiled is not None:
-            answer, tx.spoiled = tx.spoiled, None
-        if isinstance(answer, BaseException):
+            failure, tx.spoiled = tx.spoiled, None
+        if failure is not None:
+            answer = failure
             self._db.execute("ROLLBACK TO unit")
             tx.head = head
             del tx.rows[rows:]
         self._db.execute("RELEASE unit")
         return answer
 
-    def _reserved(self) -> None:
+    def _room(self) -> None:
+        """Asked before a batch's first row; units that only read go on when the disk is full."""
         if self._free_bytes(self._path.parent) < RESERVE_BYTES:
-            raise _Reserve
+            raise self._full("reserve")
 
     def _undone(self, batch: list[Unit], error: Exception) -> None:
         """Roll back; no COMMIT was asked, so nothing of the batch can be durable."""
@@ -194,7 +197,7 @@ class JournalWriter:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error as worse:
             self._failed = _name(worse)
-        self._answered([(done, self._full(error)) for _, done in batch])
+        self._answered([(done, self._full(_name(error))) for _, done in batch])
         if self._failed is not None:
             self._told(self._unknown())
 
@@ -206,8 +209,7 @@ class JournalWriter:
     def _unknown(self) -> JournalUnknown:
         return JournalUnknown("JOURNAL_UNKNOWN", path=str(self._path), what=self._failed or "")
 
-    def _full(self, error: Exception) -> JournalFull:
-        name = "reserve" if isinstance(error, _Reserve) else _name(error)
+    def _full(self, name: str) -> JournalFull:
         fault = "JOURNAL_FULL" if name in _DISK else "JOURNAL_UNWRITABLE"
         return JournalFull(fault, path=str(self._path), what=name, reason=name)
 
@@ -246,10 +248,6 @@ class JournalWriter:
             return  # the next start reads the WAL
         finally:
             self._db.close()
-
-
-class _Reserve(Exception):
-    """Less than RESERVE_BYTES are free."""
 
 
 def _name(error: Exception) -> str:

@@ -119,6 +119,7 @@ def test_the_last_free_space_is_spared_so_that_a_full_disk_shows_before_the_comm
         with pytest.raises(JournalFull) as full:
             writer.append(build.accept(2))
         assert (full.value.fault, full.value.detail["reason"]) == ("JOURNAL_FULL", "reserve")
+        assert writer.transact(lambda tx: tx.job(build.job_id(1))), "a known job is told all the same"
         assert writer.append(build.accept(2)) == 2
 
 
