@@ -84,18 +84,23 @@ class Attachment:
             raise
         self._devid = self.device.busnum << 16 | self.device.devnum
         self._seqnum = 0
-        self._state = threading.Lock()  # guards the three below
+        self._state = threading.Lock()  # guards the four below
         self._transfers: dict[int, _Transfer] = {}
         self._unlinks: dict[int, _Transfer] = {}
         self._closed = False
+        self._given_back = False
         self._sending = threading.Lock()
         self._reader = threading.Thread(target=self._read, name=f"usbip-{busid}", daemon=True)
         self._reader.start()
 
     @property
     def gone(self) -> bool:
-        """True once the connection has ended; nothing can be sent any more."""
-        return self._closed
+        """True once the connection has ended by itself: the device was pulled or the server left.
+
+        Giving the device back with `close` is not being gone: whoever looks at the bus meanwhile must still
+        find it there.
+        """
+        return self._closed and not self._given_back
 
     def read(self, endpoint: int, length: int, timeout_ms: int, setup: bytes = bytes(8)) -> bytes:
         """Read at most `length` bytes from endpoint number `endpoint` (0 with `setup`).
@@ -119,6 +124,8 @@ class Attachment:
         Returns once the server has let go of it (it then closes its side), so that the next import is not
         refused as busy; a server that does not is left after a bounded wait.
         """
+        with self._state:
+            self._given_back = self._given_back or not self._closed
         self._end()
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)

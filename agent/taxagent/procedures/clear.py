@@ -25,6 +25,7 @@ from taxagent.procedures.guard import baseline, last_look
 from taxagent.procedures.session import greet, open_session, read_state
 from taxagent.procedures.work import Waiting, Work, groups_of, quirks_of
 
+_NOT_FILED = frozenset({"NOT_DECLARED", "DECLARATION_MISMATCH"})
 _STALE = frozenset({"TICKET_STALE", "CLOCK_TICKET_MISSING"})  # a fresh pair of tickets is asked for, once
 
 
@@ -67,7 +68,7 @@ def _ticket(work: Work, group: str, month: Period, supersedes: str = "") -> Tick
             ticket = work.bureau.put_ticket(device_no, group, month, supersedes=supersedes)
     except BureauRefused as refusal:
         work.ledger.end(step, Outcome.NOT_EXECUTED, note=refusal.fault)
-        if refusal.fault == "NOT_DECLARED" and work.job.kind is JobKind.SETTLE:
+        if refusal.fault in _NOT_FILED and work.job.kind is JobKind.SETTLE:
             raise Waiting(WaitReason.DECLARATION, refusal.problem()) from None
         raise
     work.ledger.ticket(group, ticket)

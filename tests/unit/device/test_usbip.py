@@ -245,6 +245,16 @@ def test_closing_from_another_thread_wakes_the_waiter() -> None:
 # ---- the backend: what pyusb sees
 
 
+def test_giving_the_device_back_is_not_being_gone() -> None:
+    device, _ = attached(give(b"x"))
+    device.close()
+    assert not device.gone
+    cut_off, _ = attached(unplug())
+    with pytest.raises(Gone):
+        cut_off.read(1, 64, 2000)
+    assert cut_off.gone
+
+
 def test_pyusb_finds_the_device_with_its_descriptors() -> None:
     device = opened(ScriptedDevice(extra=CANDIDATE, busid="1-1.4").connect())
     assert (device.idVendor, device.idProduct) == (0x1209, 0x7C01)

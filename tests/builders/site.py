@@ -1,0 +1,115 @@
+"""A running site for tests: bureau, devices and agent as processes, with the example scenario."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from taxagent.simulator.scenario import Scenario, load
+from taxagent.simulator.site import Site, example
+from taxclient import Client
+from taxclient.protocol import messages as m
+from taxclient.protocol.errors import ClientError
+
+SCENARIO: Scenario = load(example("control_disk"))
+DEVICE, TAXPAYER, PERIOD = SCENARIO.device_no, SCENARIO.taxpayer_id, "2026-10"
+START = "2026-11-03T11:30:00+08:00"
+PATIENCE_S = 20.0
+
+
+@contextmanager
+def site(start: str = START, config: str = "", *, scenario: Path | None = None) -> Iterator[Site]:
+    """Yield a site whose bureau and devices run and whose configuration is written; the agent is not started.
+
+    Its folder has a short path: an ipc endpoint must fit into 107 bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="tca-") as folder:
+        clock = f"{start}@{time.time_ns() // 1_000_000}x1"
+        with Site(Path(folder), clock=clock) as shop:
+            shop.start_bureau([TAXPAYER])
+            shop.start_devices([scenario or example("control_disk")])
+            shop.write_config(config)
+            yield shop
+
+
+@contextmanager
+def client(shop: Site) -> Iterator[Client]:
+    """Yield a client of the site's agent, once the agent answers."""
+    with Client(shop.endpoint, lang="en") as one:
+        until(lambda: _answers(one), "the agent answers")
+        yield one
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until a condition holds, at most 20 s; the conditions here are questions to another process."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > deadline:
+            msg = f"not within {PATIENCE_S:.0f} s: {what}"
+            raise AssertionError(msg)
+        time.sleep(0.02)
+
+
+def identified(one: Client) -> m.DeviceView:
+    """Return the device's view once the agent has read the device."""
+    until(lambda: any(view.types for view in one.status().devices), "the device is identified")
+    return next(view for view in one.status().devices if view.types)
+
+
+def prepared(one: Client, kind: str = "settle") -> str:
+    """Return the token of a prepare, once the device is identified."""
+    identified(one)
+    return one.prepare(m.PrepareArgs(kind=kind, device_no=DEVICE)).token
+
+
+def submitted(one: Client, token: str, key: str = "", kind: str = "settle") -> m.JobView:
+    """Submit a confirmed job; return it as accepted."""
+    return one.submit(m.SubmitArgs(kind=kind, device_no=DEVICE, token=token), key=key).job
+
+
+def settle(one: Client) -> m.JobView:
+    """Prepare, confirm and submit a settle job; return it as accepted."""
+    return submitted(one, prepared(one))
+
+
+def ended(one: Client, job_id: str) -> m.JobView:
+    """Return the job once it has ended, or once it wants a person."""
+    deadline = time.monotonic() + PATIENCE_S
+    job = one.job(job_id)
+    while not job.ended and job.state != "needs_human":
+        if time.monotonic() > deadline:
+            msg = f"{job.kind} is still {job.state}: {job.wait or job.problem}"
+            raise AssertionError(msg)
+        job = one.wait(job_id, rev=job.rev, timeout_ms=2_000).job
+    return job
+
+
+def waits(one: Client, job_id: str, reason: str) -> m.JobView:
+    """Return the job once it waits for `reason`."""
+
+    def so() -> bool:
+        job = one.job(job_id)
+        assert not job.ended, f"{job.state} {job.problem}"
+        return job.wait is not None and job.wait.reason == reason
+
+    until(so, f"{job_id} waits for {reason}")
+    return one.job(job_id)
+
+
+def writes(shop: Site) -> list[tuple[str, bool]]:
+    """Return the device's own log of writes: (kind, accepted), oldest first."""
+    with shop.device_orders() as orders:
+        log = orders.order({"do": "log", "device": DEVICE})
+    rows = log["writes"]
+    assert isinstance(rows, list)
+    return [(row["write"]["kind"], row["write"]["accepted"]) for row in rows]
+
+
+def _answers(one: Client) -> bool:
+    with suppress(ClientError):
+        one.hello()
+        return True
+    return False
