@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from taxagent import __version__
-from taxagent.cli.screen import default_lang, exit_code, print_fault
+from taxagent.cli.screen import default_lang, exit_code, print_fault, speaking
 from taxagent.model.errors import AgentError, AnswerLost, Refusal
 from taxagent.model.faults import Lang
 
@@ -73,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     lang, words = _without_lang(list(sys.argv[1:] if argv is None else argv))
     json = "--json" in words
     try:
-        return _run(words, lang)
+        with speaking(lang):
+            return _run(words, lang)
     except AgentError as error:
         print_fault(error, lang, json=json)
         return exit_code(error)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import msgspec
 
@@ -14,8 +16,24 @@ from taxagent.model.faults import Lang, fault, text
 from taxagent.model.job import Outcome
 
 
+_SPOKEN: ContextVar[Lang | None] = ContextVar("_SPOKEN", default=None)
+
+
+@contextmanager
+def speaking(lang: Lang) -> Iterator[None]:
+    """Let `default_lang` be this one meanwhile: what --lang asked for, so that help speaks it as well."""
+    token = _SPOKEN.set(lang)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
+
+
 def default_lang() -> Lang:
-    """Return the language that the environment asks for (LC_ALL, LC_MESSAGES, LANG), else English."""
+    """Return the language of --lang, else of the environment (LC_ALL, LC_MESSAGES, LANG), else English."""
+    spoken = _SPOKEN.get()
+    if spoken is not None:
+        return spoken
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(name)
         if value:

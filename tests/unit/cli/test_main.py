@@ -212,3 +212,12 @@ def test_a_reader_that_goes_away_hears_no_complaint() -> None:
         process.stdout.close()
         _, err = process.communicate(timeout=30)
     assert err == b""
+
+
+@pytest.mark.parametrize(("lang", "word"), [("zh", "地方延期"), ("en", "postponed")])
+def test_the_help_of_a_command_is_in_the_language_asked_for(
+    lang: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["window", "--help", "--lang", lang])
+    assert word in capsys.readouterr().out
