@@ -15,7 +15,6 @@ from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.faults import Lang, fault, text
 from taxagent.model.job import Outcome
 
-
 _SPOKEN: ContextVar[Lang | None] = ContextVar("_SPOKEN", default=None)
 
 
