@@ -1,4 +1,4 @@
-"""A device, as it describes itself (domain: parts 1 to 3). Knows no wire format and no transport."""
+"""A device, as it describes itself. Knows no wire format and no transport."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DeviceKind(StrEnum):
 
 
 class Quirks(Value, frozen=True, kw_only=True):
-    """What differs between kinds (domain part 3), as data."""
+    """What differs between kinds, as data."""
 
     last_report_inclusive: bool  # last_report is the last day of the reported period
     clock_ticket_first: bool  # a clock ticket is written before the clear ticket
