@@ -7,6 +7,7 @@ All names that are meant for use are here; other modules may change without noti
 """
 
 from taxclient.conversation import new_key
+from taxclient.events import EventStream
 from taxclient.protocol.errors import (
     AgentUnavailable,
     ClientError,
@@ -58,6 +59,7 @@ __all__ = [
     "DeviceView",
     "DevicesResult",
     "ErrorBody",
+    "EventStream",
     "EventView",
     "EventsResult",
     "FrameError",

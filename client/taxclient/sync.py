@@ -13,6 +13,7 @@ from typing import Self, TypeVar, cast
 import zmq
 
 from taxclient.conversation import Call, Conversation, new_key
+from taxclient.events import EventStream
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 from taxclient.protocol.errors import Closed, RemoteError
@@ -157,6 +158,13 @@ class Client:
     def events_since(self, since: int, limit: int = 200) -> m.EventsResult:
         """Return the journal's events after `since`, oldest first."""
         return self._read("events.since", m.EventsArgs(since=since, limit=limit), m.EventsResult)
+
+    def events(self, since: int | None = None) -> EventStream:
+        """Return the events after `since` (None: from now on), as they happen, without gaps.
+
+        Close it (or use `with`) before the client; ask this client nothing in another thread meanwhile.
+        """
+        return EventStream(self, self.context, since)
 
     # ---- the wire
 

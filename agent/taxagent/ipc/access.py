@@ -104,8 +104,8 @@ class Access:
         """Return who the peer is by the table, or None where it has no role. May block on a name service."""
         login = self._accounts.name_of(peer.uid)
         number = str(peer.uid)
-        name = login if login in self._table.users else f"uid:{peer.uid}"
-        roles = [self._table.users[key] for key in (login, number) if key in self._table.users]
+        name = login if login and login in self._table.users else f"uid:{peer.uid}"
+        roles = [self._table.users[key] for key in (login, number) if key and key in self._table.users]
         if peer.uid in (0, self._own):
             roles.append(Role.ADMIN)
         if not roles and self._table.groups:

@@ -21,6 +21,7 @@ from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Explain, Operations
+from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body
 from taxagent.ipc.waits import Waits
@@ -82,8 +83,9 @@ class Loop:
         self._waits = Waits(self._timers, desk.live)
         self._reads = Errands("ipc-reader", mailbox)
         self._names = Errands("ipc-names", mailbox)
+        self._signals = SignalBell(mailbox)
         keys = KeysInFlight()
-        self._operations = Operations(
+        self.operations = Operations(
             desk=desk,
             reader=reader,
             errands=self._reads,
@@ -94,7 +96,7 @@ class Loop:
         )
         self._admission = Admission(
             access=access,
-            operations=self._operations,
+            operations=self.operations,
             keys=keys,
             reader=reader,
             clock=clock,
@@ -131,8 +133,8 @@ class Loop:
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
-        self._reads.start()
-        self._names.start()
+        for part in (self._reads, self._names, self._signals):
+            part.start()
         try:
             self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
             while not self._stopping:
@@ -146,8 +148,8 @@ class Loop:
 
     def close(self) -> None:
         """Close the sockets and end the threads; `run` does it, and may be called again."""
-        self._reads.stop()
-        self._names.stop()
+        for part in (self._signals, self._reads, self._names):
+            part.stop()
         self._channel.close()
         self._router.close(linger=0)
 
@@ -245,7 +247,7 @@ class Loop:
             role=call.who.role,
             seq=self._seq,
             events=events_endpoint(self._settings.endpoint),
-            ops=tuple(self._operations.table),
+            ops=tuple(self.operations.table),
             limits={
                 "request_bytes": wire.REQUEST_BYTES,
                 "reply_bytes": wire.REPLY_BYTES,

@@ -76,7 +76,7 @@ class Explainer:
         )
 
     def _device_now(self, state: DeviceState, as_of_ms: int) -> dt.datetime:
-        """The device's clock as it must be by now: as read, plus what passed. In simulation it is the host's."""
+        """The device's clock by now: as read, plus what passed since; in simulation it is the host's."""
         if self._clock.sim_ms() is not None:
             return self._clock.local().replace(tzinfo=None)
         return state.clock + dt.timedelta(milliseconds=self._clock.utc_ms() - as_of_ms)
