@@ -1,0 +1,52 @@
+"""The vectors that a third party builds from: both ends agree with them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from taxagent.ipc.calls import request_sha256
+from taxclient.protocol import messages as m
+from taxclient.protocol import wire
+from taxclient.protocol.errors import FrameError
+from tests.builders.vectors import case, rows
+
+FILE = "protocol/messages.toml"
+
+
+@pytest.mark.parametrize("row", rows(FILE, "request"), ids=case)
+def test_a_request_is_decoded_and_valid(row: dict[str, Any]) -> None:
+    plain = wire.decoded(bytes.fromhex(row["hex"]))
+    assert plain == json.loads(row["json"])
+    request = msgspec.convert(plain, m.Request)
+    msgspec.convert(request.args, m.OPS[request.op].args)
+
+
+@pytest.mark.parametrize("row", rows(FILE, "reply"), ids=case)
+def test_a_reply_is_decoded_and_valid(row: dict[str, Any]) -> None:
+    data, plain = bytes.fromhex(row["hex"]), json.loads(row["json"])
+    assert wire.decoded(data, wire.REPLY) == plain
+    reply = msgspec.msgpack.decode(data, type=m.Reply)
+    if reply.error is None:
+        result = msgspec.msgpack.decode(reply.result, type=m.OPS[row["op"]].result)
+        known = json.loads(msgspec.json.encode(result))
+        assert {name: plain["result"][name] for name in known} == known
+    else:
+        assert msgspec.to_builtins(reply.error) == plain["error"]
+
+
+@pytest.mark.parametrize("row", rows(FILE, "refused"), ids=case)
+def test_what_must_be_refused_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(FrameError) as caught:
+        wire.decoded(bytes.fromhex(row["hex"]))
+    assert caught.value.code == row["code"]
+
+
+@pytest.mark.parametrize("row", rows(FILE, "identity"), ids=case)
+def test_the_identity_of_a_request_is_that_of_its_canonical_form(row: dict[str, Any]) -> None:
+    args = msgspec.convert(json.loads(row["args"]), m.OPS[row["op"]].args)
+    assert request_sha256(row["op"], args) == row["sha256"]
+    assert json.loads(row["canonical"])["op"] == row["op"]
