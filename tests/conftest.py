@@ -41,7 +41,7 @@ sys.addaudithook(_only_loopback)
 def _a_child_loads_what_it_needs_alone(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a test asks what a command loads ("..._loads_no..."), its child runs without coverage's imports."""
+    """Where a test asks what a command loads ("..._loads_no..."), its child has no coverage in it."""
     if "_loads_no" in request.node.name:
         monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
