@@ -240,9 +240,9 @@ def _change(device: VirtualDevice, order: m.SetClock | m.SetPassword | m.Upload)
         if isinstance(order, m.SetClock):
             device.kept.set_clock(order.set)
         elif isinstance(order, m.SetPassword):
-            device.set_password(order.set)
+            device.kept.set_password(order.set)
         else:
-            device.upload_all()
+            device.kept.upload_all()
 
 
 def _shown(port: Port) -> m.Shown:

@@ -29,8 +29,9 @@ from taxagent.model.invoice import Invoice
 from taxagent.model.period import Period, period_of
 from taxagent.ports import Clock
 from taxagent.simulator import rules
+from taxagent.simulator.bookcase import Bookcase, as_it_stands
 from taxagent.simulator.books import InvoiceBook
-from taxagent.simulator.denial import Denied, password_wrong
+from taxagent.simulator.denial import Denied
 from taxagent.simulator.monitor import monitor_data, month_so_far, offline_state
 from taxagent.simulator.nonvolatile import Nonvolatile, Sent
 from taxagent.simulator.scenario import Scenario, TypeScenario
@@ -38,6 +39,7 @@ from taxagent.simulator.sealing import Summary, sealed
 from taxagent.simulator.state import DeviceStore, GroupMemory, KeptSummary, Memory, with_summary
 
 PASSWORD_BYTES = 32
+NOT_HASHED = "00" * 32  # a hash of two short secrets can be reversed
 
 
 class VirtualDevice:
@@ -52,7 +54,7 @@ class VirtualDevice:
         self.lock = threading.Lock()
         self.kept = Nonvolatile(scenario, store, clock)
         self._types = {kind.invoice_type: kind for kind in scenario.types}
-        self._books = {name: InvoiceBook(kind) for name, kind in self._types.items()}
+        self._books = Bookcase(scenario)
         self._session = ""
         self._opened = False
 
@@ -89,7 +91,7 @@ class VirtualDevice:
         """Let the session in. A wrong password costs a try, on disk before the answer."""
         self._opened = False
         _well_formed(password)
-        self._check_password(password)
+        self.kept.check_password(password)
         self._opened = True
 
     def close(self) -> None:
@@ -132,7 +134,7 @@ class VirtualDevice:
             book.issued(*month_so_far(now), now),
             self._pending(invoice_type, now),
             now,
-            capacity_left=self._room(now),
+            capacity_left=self._books.room(now),
         )
 
     def offline(self, invoice_type: str) -> OfflineState:
@@ -167,8 +169,8 @@ class VirtualDevice:
         """Return the invoice, or None where it is not on the device."""
         self._need_registered()
         now = self.now()
-        found = (book.find(code, number, now) for book in self._books.values())
-        return next((self._as_it_stands(invoice) for invoice in found if invoice), None)
+        found = self._books.find(code, number, now)
+        return self._as_it_stands(found) if found else None
 
     def read_summary(self, group: str, month: Period) -> bytes:
         """Return the sealed summary of one of the last 12 sealed periods. Changes nothing."""
@@ -185,10 +187,12 @@ class VirtualDevice:
         return self.memory.writes
 
     def self_test(self) -> None:
-        """Raises Denied where the device is broken."""
+        """Raises Denied where the device is broken or full."""
         self._need_open()
         if self.scenario.broken:
             raise Denied(refusals.HARDWARE)
+        if not self._books.room(self.now()):
+            raise Denied(refusals.MEMORY_FULL)
 
     # --- writes: each is remembered and logged before it is answered, refused or not ---
 
@@ -233,29 +237,22 @@ class VirtualDevice:
 
         def change() -> Memory:
             _well_formed(new)
-            self._check_password(old)
+            self.kept.check_password(old)
             return msgspec.structs.replace(self.memory, password=new)
 
-        return self.kept.write(WriteKind.CHANGE_PASSWORD, sent, "", change)
+        unhashed = msgspec.structs.replace(sent, payload_sha256=NOT_HASHED)
+        return self.kept.write(WriteKind.CHANGE_PASSWORD, unhashed, "", change)
 
-    def refuse(self, kind: WriteKind, why: Refused, sent: Sent) -> None:
-        """Refuse a write for a fault script, as if a rule had said no."""
+    def refuse(self, kind: WriteKind | None, why: Refused, sent: Sent) -> None:
+        """Refuse a command for a fault script, as if a rule had said no; a write is remembered as refused."""
+        denied = Denied(why, tries_left=self.memory.tries_left)
 
         def change() -> Memory:
-            raise Denied(why)
+            raise denied
 
-        self.kept.write(kind, sent, "", change)
-
-    # --- what the world does to it ---
-
-    def set_password(self, password: str) -> None:
-        """Change the password behind the owner's back; all tries are there again."""
-        tries = self.scenario.tries
-        self.kept.keep(msgspec.structs.replace(self.memory, password=password, tries_left=tries))
-
-    def upload_all(self) -> None:
-        """Count every invoice issued so far as uploaded."""
-        self.kept.keep(msgspec.structs.replace(self.memory, uploaded_until=self.now()))
+        if kind is not None:
+            self.kept.write(kind, sent, "", change)
+        raise denied
 
     # --- inside ---
 
@@ -272,7 +269,7 @@ class VirtualDevice:
         self._need_registered()
         if invoice_type not in self._types:
             raise Denied(refusals.TYPE_UNKNOWN)
-        return self._types[invoice_type], self._books[invoice_type]
+        return self._types[invoice_type], self._books.of(invoice_type)
 
     def _group(self, name: str) -> GroupMemory:
         group = self.memory.group(name)
@@ -280,35 +277,15 @@ class VirtualDevice:
             raise Denied(refusals.GROUP_UNKNOWN)
         return group
 
-    def _check_password(self, password: str) -> None:
-        memory = self.memory
-        if memory.tries_left == 0:
-            raise password_wrong(0)
-        if not secrets.compare_digest(password.encode(), memory.password.encode()):
-            left = memory.tries_left - 1
-            self.kept.keep(msgspec.structs.replace(memory, tries_left=left))
-            raise password_wrong(left)
-        if memory.tries_left != self.scenario.tries:
-            self.kept.keep(msgspec.structs.replace(memory, tries_left=self.scenario.tries))
-
     def _pending(self, group: str, now: dt.datetime) -> Sequence[Invoice]:
-        book = self._books.get(group)
-        waiting = book.pending(now) if book else ()
-        return [invoice for invoice in waiting if not self._as_it_stands(invoice).uploaded]
+        return self._books.pending(group, now, self.memory.uploaded_until)
 
     def _as_it_stands(self, invoice: Invoice) -> Invoice:
-        until = self.memory.uploaded_until
-        if not invoice.uploaded and until and invoice.issued_at <= until:
-            return msgspec.structs.replace(invoice, uploaded=True)
-        return invoice
-
-    def _room(self, now: dt.datetime) -> int:
-        issued = sum(len(book.all_until(now)) for book in self._books.values())
-        return max(0, self.scenario.capacity - issued)
+        return as_it_stands(invoice, self.memory.uploaded_until)
 
     def _summary(self, order: SealOrder, now: dt.datetime) -> KeptSummary:
         month = period_of(order.period_to)
-        statistics = self._books[order.group].statistics(order.period_from, order.period_to, now)
+        statistics = self._books.of(order.group).statistics(order.period_from, order.period_to, now)
         summary = Summary(
             device_no=self.scenario.device_no,
             taxpayer_id=self.scenario.taxpayer_id,

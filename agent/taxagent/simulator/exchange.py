@@ -130,13 +130,8 @@ class Exchange:
             sequence=request.sequence,
         )
         if forced is not None:
-            self._refuse(command, forced, sent)
+            self._device.refuse(WRITES.get(command), forced, sent)
         return c.encode_result(command, self._result(command, params, sent))
-
-    def _refuse(self, command: Command, why: Refused, sent: Sent) -> None:
-        if command in WRITES:
-            self._device.refuse(WRITES[command], why, sent)
-        raise Denied(why)
 
     def _result(self, command: Command, params: Any, sent: Sent) -> Value:  # noqa: ANN401  (by command)
         if command is Command.HELLO:
@@ -145,6 +140,7 @@ class Exchange:
             return hello
         if command is Command.CLOSE:
             self._device.close()
+            self._session = b""
             return c.Nothing()
         if command is Command.LAST_ERROR:
             return self._last_error
@@ -176,6 +172,10 @@ def _monitor(device: VirtualDevice, params: c.TypeChoice) -> c.MonitorList:
 
 
 def _invoices(device: VirtualDevice, params: c.InvoiceQuery) -> c.InvoicePage:
+    by_number = (params.code is not None, params.number is not None)
+    by_days = (params.invoice_type is not None, params.date_from is not None, params.date_to is not None)
+    if any(by_number) and any((*by_days, params.cursor is not None)):
+        raise Denied(refusals.BAD_BODY)
     if params.code is not None and params.number is not None:
         found = device.find_invoice(params.code, params.number)
         return c.InvoicePage(invoices=(found,) if found else ())
@@ -190,6 +190,12 @@ def _invoices(device: VirtualDevice, params: c.InvoiceQuery) -> c.InvoicePage:
     )
     cursor = None if follows is None else follows.to_bytes(_CURSOR_BYTES, "big")
     return c.InvoicePage(invoices=page, cursor=cursor)
+
+
+def _last_writes(device: VirtualDevice, params: c.WriteQuery) -> c.WriteList:
+    if not 1 <= params.at_most <= c.REMEMBERED_WRITES:
+        raise Denied(refusals.BAD_BODY)
+    return c.WriteList(writes=device.last_writes()[: params.at_most])
 
 
 def _tested(device: VirtualDevice, _params: c.Nothing) -> c.Nothing:
@@ -217,7 +223,7 @@ _READ: dict[Command, Callable[[VirtualDevice, Any], Value]] = {
     ),
     Command.INVOICES: _invoices,
     Command.READ_SUMMARY: lambda device, of: c.SealedSummary(summary=device.read_summary(of.group, of.month)),
-    Command.LAST_WRITE: lambda device, of: c.WriteList(writes=device.last_writes()[: of.at_most]),
+    Command.LAST_WRITE: _last_writes,
     Command.SELF_TEST: _tested,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from taxagent.device.commands import REMEMBERED_WRITES
 from taxagent.model.device import WriteKind, WriteRecord
 from taxagent.model.value import Value
 from taxagent.ports import Clock
-from taxagent.simulator.denial import Denied
+from taxagent.simulator.denial import Denied, password_wrong
 from taxagent.simulator.scenario import Scenario, invalid
 from taxagent.simulator.state import DeviceStore, GroupMemory, LoggedWrite, Memory
 
@@ -37,6 +38,7 @@ class Nonvolatile:
         """
         self._store = store
         self._base = base
+        self._tries = scenario.tries
         self._memory = store.load() or _born(scenario, base)
         if self._memory.scenario_sha256 != scenario.sha256():
             problem = f"the state of device {scenario.device_no} is another scenario's; --reset begins anew"

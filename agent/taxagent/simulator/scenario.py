@@ -140,27 +140,6 @@ class Scenario(Section, frozen=True, kw_only=True):
         return self.latency_ms.get(command, self.latency_ms.get("default", 0))
 
 
-class Example(Value, frozen=True, kw_only=True):
-    """One of the scenarios that come with the simulator."""
-
-    path: Path
-    device_no: str
-    taxpayer_id: str
-    password: str
-
-
-def example(name: str) -> Example:
-    """Return the scenario of that name, such as "control_disk". Raises AgentError SCENARIO_INVALID."""
-    path = Path(__file__).parent / "scenarios" / f"{name}.toml"
-    scenario = load(path)
-    return Example(
-        path=path,
-        device_no=scenario.device_no,
-        taxpayer_id=scenario.taxpayer_id,
-        password=scenario.password,
-    )
-
-
 def invalid(source: str, key: str, problem: str) -> AgentError:
     """Return the error for a value that a scenario must not hold."""
     return AgentError("SCENARIO_INVALID", path=source, key=key, what=problem)

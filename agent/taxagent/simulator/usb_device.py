@@ -6,11 +6,10 @@ The standard mass-storage commands are `usbip`'s. Knows no USB/IP connection and
 from __future__ import annotations
 
 import queue
-import struct
 import threading
 from collections.abc import Callable
 
-from usbip.classes.device.msc import CBW_SIGNATURE, CSW_SIGNATURE, MSC, OP_REQUEST_SENSE
+from usbip.classes.device.msc import MSC, OP_REQUEST_SENSE
 from usbip.core import SPEED_HIGH, Setup, Stall
 from usbip.device import Endpoint, USBDevice
 
@@ -18,17 +17,13 @@ from taxagent.device import recognition, refusals
 from taxagent.device.refusals import REFUSALS
 from taxagent.device.tlv import WireError
 from taxagent.device.wire import Execute, Fetch, parse_cdb
-from taxagent.model.value import Value
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.exchange import Exchange, name_of
 from taxagent.simulator.faults import Act, Fault, FaultScript, Point, Turn
+from taxagent.simulator.wrappers import FAILED, PASSED, PHASE_ERROR, Wrapper, read_wrapper
 
-_CBW = struct.Struct("<4s4sIBBB16s")
-_CSW = struct.Struct("<4s4sIB")
-_IN = 0x80
 _RESET = 0xFF  # Bulk-Only Mass Storage Reset
-PASSED, FAILED, PHASE_ERROR = 0, 1, 2
 MUTE_ACTS = frozenset({Act.LOSE, Act.MUTE, Act.STALL, Act.PHASE_ERROR, Act.UNPLUG})
 
 
@@ -46,15 +41,6 @@ class ReadOnlyDisk:
     def write(self, lba: int, count: int, data: bytes) -> None:
         """Never called: the medium is write-protected."""
         raise NotImplementedError
-
-
-class Wrapper(Value, frozen=True, kw_only=True):
-    """A command block wrapper: `length` bytes are promised to move, to the host where `data_in`."""
-
-    tag: bytes
-    length: int
-    data_in: bool
-    cdb: bytes
 
 
 class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
@@ -144,22 +130,19 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
     # --- command block wrappers ---
 
     def _accept(self, data: bytes) -> bool:
-        if len(data) != _CBW.size or data[:4] != CBW_SIGNATURE:
+        wrapper = read_wrapper(data)
+        if wrapper is None:
             return False
-        _, tag, length, flags, lun, size, block = _CBW.unpack(data)
-        if not 1 <= size & 0x1F <= len(block):
-            return False
-        wrapper = Wrapper(tag=tag, length=length, data_in=bool(flags & _IN), cdb=block[: size & 0x1F])
         if wrapper.cdb[0] != OP_REQUEST_SENSE:
             self._sense = b""
         command: Execute | Fetch | None = None
         try:
             command = parse_cdb(wrapper.cdb)
-            if command is None or lun:
+            if command is None or wrapper.lun:
                 self._handle_cbw(data)  # usbip's standard commands
                 return True
         except WireError:
-            pass
+            pass  # the data phase comes first, then the refusal
         self._begin(wrapper, command)
         return True
 
@@ -198,8 +181,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
 
     def _request_sense(self, unit: object) -> bytes:
         if self._sense:
-            sense, self._sense = self._sense, b""
-            return sense
+            return self._sense
         plain: bytes = super()._request_sense(unit)
         return plain
 
@@ -284,7 +266,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
                 self.in_ep.write(data)
             elif wrapper.length and wrapper.data_in:
                 self.in_ep.stall()
-            self.in_ep.write(_CSW.pack(CSW_SIGNATURE, wrapper.tag, wrapper.length - moved, status))
+            self.in_ep.write(wrapper.status(status, moved=moved))
 
 
 def usb_device(interface: TaxInterface, device_no: str) -> USBDevice:

@@ -112,6 +112,7 @@ def test_the_password_can_be_changed_with_the_old_one(tmp_path: Path) -> None:
         (WriteKind.CHANGE_PASSWORD, True),
         (WriteKind.CHANGE_PASSWORD, False),
     ]
+    assert {w.payload_sha256 for w in device.last_writes()} == {"00" * 32}  # secrets are not hashed
 
 
 def test_a_device_that_the_bureau_never_issued_tells_who_it_is_and_no_more(tmp_path: Path) -> None:
@@ -179,7 +180,8 @@ def test_a_clock_with_a_start_runs_on_from_there_after_a_restart(tmp_path: Path)
     assert opened(tmp_path, clock, clock=ClockScenario(start=begun)).clock() == begun + dt.timedelta(days=2)
 
 
-def test_a_broken_device_says_so_in_its_self_test(tmp_path: Path) -> None:
+def test_a_broken_or_full_device_says_so_in_its_self_test(tmp_path: Path) -> None:
+    assert why(opened(tmp_path / "full", capacity=40).self_test) is refusals.MEMORY_FULL
     opened(tmp_path / "sound").self_test()
     assert why(opened(tmp_path / "broken", broken=True).self_test) is refusals.HARDWARE
 
@@ -247,7 +249,7 @@ def test_a_month_is_not_sealed_over_invoices_that_are_not_uploaded(tmp_path: Pat
     kind = type_007(generate=Generated(seed=1, months=("2026-10",), per_month=9, pending=2))
     device = opened(tmp_path, types=(kind,))
     assert why(lambda: device.seal(seal_of(), sent())) is refusals.UPLOAD_PENDING
-    device.upload_all()
+    device.kept.upload_all()
     device.seal(seal_of(), sent(2))
 
 

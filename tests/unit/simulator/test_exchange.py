@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,33 @@ def test_a_device_that_lost_power_knows_its_session_no_more(tmp_path: Path) -> N
     host.exchange.power_lost()
     assert why(host, host.request(Command.INFO)) is refusals.SESSION_UNKNOWN
     assert why_no_answer(host) is refusals.SESSION_UNKNOWN
+
+
+def test_close_ends_the_session_and_its_own_answer_can_still_be_fetched(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.enter()
+    host.execute(host.request(Command.CLOSE))
+    assert host.fetch().body == b""
+    assert why(host, host.request(Command.INFO)) is refusals.SESSION_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("command", "params"),
+    [
+        (Command.LAST_WRITE, c.WriteQuery(at_most=0)),
+        (Command.LAST_WRITE, c.WriteQuery(at_most=9)),
+        (Command.INVOICES, c.InvoiceQuery()),
+        (Command.INVOICES, c.InvoiceQuery(code="3700221320")),
+        (Command.INVOICES, c.InvoiceQuery(code="3700221320", number="00000001", cursor=b"1")),
+        (Command.INVOICES, c.InvoiceQuery(invoice_type="007", date_from=dt.date(2026, 10, 1))),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(
+    tmp_path: Path, command: Command, params: Value
+) -> None:
+    host = Host(tmp_path)
+    host.enter()
+    assert why(host, host.request(command, params)) is refusals.BAD_BODY
 
 
 @pytest.mark.parametrize("command", [Command.SEAL, Command.INFO])

@@ -11,9 +11,10 @@ from taxagent.model.errors import AgentError
 from taxagent.model.taxpayer import taxpayer_id
 from taxagent.simulator import scenario as s
 from taxagent.simulator.books import InvoiceBook
-from taxagent.simulator.scenario import COMMANDS, example, load, scenario_of
+from taxagent.simulator.scenario import COMMANDS, load, scenario_of
+from taxagent.simulator.site import example
 
-TEXT = example("control_disk").path.read_text(encoding="utf-8")
+TEXT = example("control_disk").read_text(encoding="utf-8")
 
 
 def refused(text: str) -> dict[str, str]:

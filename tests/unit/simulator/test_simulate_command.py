@@ -17,10 +17,12 @@ from taxagent.model.device import SealOrder
 from taxagent.model.simtime import simulated_time
 from taxagent.simulator import control_messages as m
 from taxagent.simulator.control_client import ControlClient
-from taxagent.simulator.scenario import example
+from taxagent.simulator.scenario import load
+from taxagent.simulator.site import example
 from tests.builders.scenario import seal_of
 
-EXAMPLE = example("control_disk")
+EXAMPLE_FILE = example("control_disk")
+EXAMPLE = load(EXAMPLE_FILE)
 CLOCK = "2026-11-03T09:30:00+08:00@1795561200000x0"
 
 
@@ -60,7 +62,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def run(*more: str) -> Simulator:
         state = ["--state", str(tmp_path / "devices"), "--sim-clock", CLOCK]
-        started.append(Simulator([str(EXAMPLE.path), *state, *more]))
+        started.append(Simulator([str(EXAMPLE_FILE), *state, *more]))
         return started[-1]
 
     yield run
@@ -125,13 +127,13 @@ def test_orders_can_be_given_from_the_command_line(
 
 @pytest.mark.parametrize("option", ["--listen", "--control"])
 def test_other_machines_are_kept_out(option: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["simulate", "device", str(EXAMPLE.path), option, "0.0.0.0:0"]) == 2
+    assert main(["simulate", "device", str(EXAMPLE_FILE), option, "0.0.0.0:0"]) == 2
     assert "--remote" in capsys.readouterr().err
 
 
 def test_a_wrong_scenario_ends_it_with_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(EXAMPLE.path.read_text(encoding="utf-8").replace("tries = 5", "tries = 99"), "utf-8")
+    wrong.write_text(EXAMPLE_FILE.read_text(encoding="utf-8").replace("tries = 5", "tries = 99"), "utf-8")
     assert main(["simulate", "device", str(wrong)]) == 2
     said = capsys.readouterr().err
     assert "SCENARIO_INVALID" in said

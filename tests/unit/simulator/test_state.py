@@ -86,6 +86,6 @@ def test_memory_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_password_that_the_world_changed_holds_after_a_restart(tmp_path: Path) -> None:
-    virtual_device(tmp_path).set_password("11111111")
+    virtual_device(tmp_path).kept.set_password("11111111")
     again = virtual_device(tmp_path, StillClock())
     assert (again.memory.password, scenario().password) == ("11111111", PASSWORD)

@@ -121,6 +121,11 @@ def test_a_refused_fetch_stalls_its_data_and_tells_why(driver: MSCDriver) -> Non
     assert sense.device_code == refusals.SESSION_UNKNOWN.code
 
 
+def test_sense_of_a_refusal_stays_until_the_next_command(driver: MSCDriver) -> None:
+    driver.command_in(fetch_cdb(b"12345678", 9, 0), BLOCK)
+    assert sense_of(driver) == sense_of(driver) == (0xB, 0x80, 0x04)
+
+
 def test_sense_is_forgotten_with_the_next_command(driver: MSCDriver) -> None:
     driver.command_in(fetch_cdb(b"12345678", 9, 0), BLOCK)
     driver.inquiry()
