@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import platform
@@ -308,14 +309,8 @@ class Agent:
 
     def _end(self) -> None:
         if self._fatal is None:
-            self._journal.append(
-                AgentStopped(
-                    boot=self._boot,
-                    reason="drained",
-                    at_ms=self._clock.utc_ms(),
-                    sim_ms=self._clock.sim_ms(),
-                )
-            )
+            with contextlib.suppress(JournalError):  # the end is what matters; its row is a courtesy
+                self._goodbye()
         self._office_thread.shutdown(wait=True, cancel_futures=True)
         self._journal.close()
         self._reader.close()
@@ -323,6 +318,16 @@ class Agent:
         self._mailbox.close()
         self._lock.release()
         _log.info("stopped", boot=self._boot)
+
+    def _goodbye(self) -> None:
+        self._journal.append(
+            AgentStopped(
+                boot=self._boot,
+                reason="drained",
+                at_ms=self._clock.utc_ms(),
+                sim_ms=self._clock.sim_ms(),
+            )
+        )
 
 
 class _LateTimers:

@@ -46,9 +46,7 @@ class JobState(StrEnum):
         return self in _ENDED
 
 
-_ENDED = frozenset(
-    {JobState.DONE, JobState.REFUSED, JobState.STOPPED, JobState.EXPIRED, JobState.CLOSED}
-)
+_ENDED = frozenset({JobState.DONE, JobState.REFUSED, JobState.STOPPED, JobState.EXPIRED, JobState.CLOSED})
 
 
 class WaitReason(StrEnum):
@@ -164,6 +162,9 @@ class StepId(Value, frozen=True, kw_only=True):
     group: str = ""
     period: str = ""
 
+    def __str__(self) -> str:
+        return ".".join(part for part in (self.step.value, self.group, self.period) if part)
+
 
 class StepRun(Value, frozen=True, kw_only=True):
     """What the journal knows of a step."""
@@ -175,6 +176,13 @@ class StepRun(Value, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     note: str = ""  # "already", "reconciled", ... (a code, put into words by the reader)
     facts: dict[str, str] = {}
+
+    @property
+    def wrote(self) -> bool:
+        """True for an irreversible step that this job did itself (not found done already)."""
+        return (
+            self.id.step in IRREVERSIBLE_STEPS and self.outcome is Outcome.EXECUTED and self.note != "already"
+        )
 
 
 class StoredTicket(Value, frozen=True, kw_only=True):
@@ -243,7 +251,5 @@ class Job(Value, frozen=True, kw_only=True):
     def open_steps(self) -> tuple[StepRun, ...]:
         """The irreversible steps that were begun and of which nothing more is known."""
         return tuple(
-            run
-            for run in self.steps
-            if run.outcome is Outcome.UNKNOWN and run.id.step in IRREVERSIBLE_STEPS
+            run for run in self.steps if run.outcome is Outcome.UNKNOWN and run.id.step in IRREVERSIBLE_STEPS
         )

@@ -152,9 +152,10 @@ class Site:
     ) -> None:
         self.stop()
 
-    def start_bureau(self, taxpayers: Sequence[str]) -> Process:
-        """Start the bureau; it knows these taxpayers."""
-        arguments = ["simulate", "bureau", "--dir", str(self.folder / "bureau"), *self._sim_clock()]
+    def start_bureau(self, taxpayers: Sequence[str], listen: str = "127.0.0.1:0") -> Process:
+        """Start the bureau; it knows these taxpayers, and what it held when it last ran."""
+        folder = str(self.folder / "bureau")
+        arguments = ["simulate", "bureau", "--dir", folder, "--listen", listen, *self._sim_clock()]
         for taxpayer in taxpayers:
             arguments += ["--taxpayer", taxpayer]
         self.bureau = Process("bureau", arguments, self.folder, speaks=True)
