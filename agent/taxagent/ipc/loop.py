@@ -5,8 +5,7 @@ It answers from memory, hands writes to the desk and disk reads to a thread, and
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import structlog
 import zmq
@@ -194,11 +193,14 @@ class Loop:
         if timeout != self._timeout:
             self._router.setsockopt(zmq.RCVTIMEO, timeout)
             self._timeout = timeout
-        frames: Sequence[zmq.Frame] = ()
-        with contextlib.suppress(zmq.Again):
-            frames = self._router.recv_multipart(copy=False)
-        if frames and not self._mailbox.owns(frames[0].bytes):
-            self._receive(frames[0], [frame.bytes for frame in frames[1 : wire.FRAMES + 3]])
+        try:
+            first = self._router.recv(copy=False)  # a Frame: it knows the peer's credentials
+            body = self._router.recv_multipart() if first.more else []
+        except zmq.Again:
+            pass  # a timer is due
+        else:
+            if not self._mailbox.owns(first.bytes):
+                self._receive(first, body)
         for item in (*self._mailbox.take(), *self._timers.due()):
             self._safely(item)
         self._channel.drain()
@@ -228,7 +230,9 @@ class Loop:
 
     def _send(self, head: list[bytes], reply: bytes) -> None:
         try:
-            self._router.send_multipart([*head, *wire.joined(reply)], zmq.NOBLOCK)
+            for frame in (*head, wire.MAGIC):
+                self._router.send(frame, zmq.NOBLOCK | zmq.SNDMORE)
+            self._router.send(reply, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             # The peer left, or does not read. What was done stays in the journal; it can ask again.
             if head[0] not in self._mute and len(self._mute) < 1024:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import msgspec
 
 from taxclient.cli import exits, show
-from taxclient.cli.follow import follow
 from taxclient.cli.screen import Screen
 from taxclient.protocol import messages as m
 from taxclient.sync import Client
@@ -38,6 +37,8 @@ def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     else:
         found = client.job_by_key(options.key) if options.key else client.job(options.job_id)
     if options.action == "wait":
+        from taxclient.cli.follow import follow
+
         found = follow(client, found, screen, patience_s=float("inf"), limit_s=options.limit)
         screen.result(m.JobResult(job=found))
         _lines(show.job_end(found, screen.speech), screen)

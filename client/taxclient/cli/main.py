@@ -72,11 +72,12 @@ def parser() -> argparse.ArgumentParser:
         prog="taxctl",
         description="Ask the tax-control device agent. 税控设备代理的命令行客户端。",
         parents=[_shared(None)],
+        formatter_class=_lines_of_100,
     )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="taxctl")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=[shared])
+        return _command(commands, name, text, shared)
 
     command("status", "devices, what is due, live jobs")
     window = command("window", "filing deadlines of a year, and what stands in the way now")
@@ -95,13 +96,29 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    shared: argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=text, description=text, parents=[shared], formatter_class=_lines_of_100
+    )
+
+
+def _lines_of_100(prog: str) -> argparse.HelpFormatter:
+    """Ask no terminal for its width: each option that is added would, and loads shutil for it (5 ms)."""
+    return argparse.HelpFormatter(prog, width=100)
+
+
 def _shared(default: str | None) -> argparse.ArgumentParser:
     """Options that may stand before or after the command; the second parser leaves unset ones alone."""
 
     def or_suppress(value: object) -> object:
         return value if default is None else default
 
-    made = argparse.ArgumentParser(add_help=False)
+    made = argparse.ArgumentParser(add_help=False, formatter_class=_lines_of_100)
     endpoint = os.environ.get("TAXAGENT_ENDPOINT") or DEFAULT_ENDPOINT
     made.add_argument("--endpoint", default=or_suppress(endpoint), help="default: $TAXAGENT_ENDPOINT")
     made.add_argument("--lang", choices=("zh", "en"), default=or_suppress(""), help="default: by $LANG")
@@ -135,26 +152,24 @@ def _work_options(command: argparse.ArgumentParser) -> None:
 
 
 def _job_options(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="newest first", parents=[shared])
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION", prog="taxctl job")
+    listing = _command(actions, "list", "newest first", shared)
     listing.add_argument("--live", action="store_true", help="only those that have not ended")
     _page_options(listing)
-    for name, text in (("get", "show a job"), ("wait", "follow a job to its end"), ("cancel", "stop a job")):
-        action = actions.add_parser(name, help=text, parents=[shared])
-        if name == "cancel":
-            action.add_argument("job_id")
-            continue
+    for name, text in (("get", "show a job"), ("wait", "follow a job to its end")):
+        action = _command(actions, name, text, shared)
         which = action.add_mutually_exclusive_group(required=True)
         which.add_argument("job_id", nargs="?", default="")
         which.add_argument("--key", default="", help="the key that the request was sent under")
         if name == "wait":
             action.add_argument("--limit", type=float, default=None, metavar="S")
+    _command(actions, "cancel", "stop a job", shared).add_argument("job_id")
 
 
 def _record_options(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _page_options(actions.add_parser("list", help="newest first", parents=[shared]))
-    actions.add_parser("get", help="show a record", parents=[shared]).add_argument("job_id")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION", prog="taxctl record")
+    _page_options(_command(actions, "list", "newest first", shared))
+    _command(actions, "get", "show a record", shared).add_argument("job_id")
 
 
 def _page_options(command: argparse.ArgumentParser) -> None:
