@@ -70,6 +70,26 @@ class Nonvolatile:
         offset_ms = (local - _local(self._base)) // _MS
         self.keep(msgspec.structs.replace(self._memory, clock_offset_ms=offset_ms))
 
+    def check_password(self, password: str) -> None:
+        """Raise Denied for a wrong password, which costs a try; a right one brings all tries back."""
+        memory = self._memory
+        if memory.tries_left == 0:
+            raise password_wrong(0)
+        if not secrets.compare_digest(password.encode(), memory.password.encode()):
+            left = memory.tries_left - 1
+            self.keep(msgspec.structs.replace(memory, tries_left=left))
+            raise password_wrong(left)
+        if memory.tries_left != self._tries:
+            self.keep(msgspec.structs.replace(memory, tries_left=self._tries))
+
+    def set_password(self, password: str) -> None:
+        """Change the password behind the owner's back; all tries are there again."""
+        self.keep(msgspec.structs.replace(self._memory, password=password, tries_left=self._tries))
+
+    def upload_all(self) -> None:
+        """Count every invoice issued so far as uploaded."""
+        self.keep(msgspec.structs.replace(self._memory, uploaded_until=self.now()))
+
     def write(self, kind: WriteKind, sent: Sent, group: str, change: Callable[[], Memory]) -> WriteRecord:
         """Do `change`, remember it and its record, log it. A refusal is remembered likewise, then raised."""
         refusal = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 
 from usbip.classes.device.msc import MSC, OP_REQUEST_SENSE
@@ -189,7 +190,11 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
 
     def _run(self) -> None:
         while (job := self._work.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception:  # noqa: BLE001  (the border of the thread)
+                self._mute = True  # whether it was done is not known here, so nothing is said
+                traceback.print_exc()
 
     def _execute(self, turn: Turn, wrapper: Wrapper, command: Execute, frame: bytes) -> None:
         denied: Denied | None = None
