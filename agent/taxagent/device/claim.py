@@ -1,4 +1,7 @@
-"""Taking a USB device for a while and giving it back as it was found, kernel driver included.
+"""Taking a USB device for a while and giving it back to the kernel, whose driver may take it again.
+
+The kernel is asked to take it back after every hold, also where no driver was found on it: an agent that was
+killed in the middle left the device without one, and the next hold mends that without having to remember.
 
 Must not know what is said to the device, nor which backend carries it.
 """
@@ -41,15 +44,16 @@ def claimed(
     `settling` says whether the device arrived so recently that udev may still be setting its permissions:
     only then a denial is tried again. `holder` names who has it, or "". Raises DeviceAbsent or DeviceInUse.
     """
-    detached: bool | None = None
+    taken = False
     try:
         try:
-            detached = _patient(settling, pause)(_take, device)
+            _patient(settling, pause)(_take, device)
+            taken = True
         except usb.core.USBError as error:
             raise _refusal(error, location, holder) from error
         yield
     finally:
-        _give_back(device, reattach=bool(detached))
+        _give_back(device, reattach=taken)
 
 
 def _patient(settling: Callable[[], bool], pause: Callable[[float], None]) -> tenacity.Retrying:
@@ -65,8 +69,8 @@ def _patient(settling: Callable[[], bool], pause: Callable[[float], None]) -> te
     )
 
 
-def _take(device: usb.core.Device) -> bool:
-    """Claim the interface; return whether the kernel's driver had to leave it."""
+def _take(device: usb.core.Device) -> None:
+    """Claim the interface; where that fails the kernel's driver is put back."""
     detached = _detach(device)
     try:
         _configure(device)
@@ -75,7 +79,6 @@ def _take(device: usb.core.Device) -> bool:
         if detached:
             _attach(device)
         raise
-    return detached
 
 
 def _detach(device: usb.core.Device) -> bool:

@@ -110,11 +110,12 @@ def test_a_hold_takes_the_device_from_the_kernel_and_gives_it_back() -> None:
     assert device.kernel_driver
 
 
-def test_without_a_kernel_driver_none_is_attached_afterwards() -> None:
+def test_a_device_left_without_its_kernel_driver_gets_it_back_at_the_next_hold() -> None:
+    """A killed agent could not give it back; the kernel's driver takes the device again after this hold."""
     device = FakeDevice(kernel_driver=False)
     with Bus(device).source.hold(LOCATION):
         pass
-    assert device.log == ["open", "claim", "release", "close"]
+    assert device.log == ["open", "claim", "release", "attach", "close"]
 
 
 def test_the_device_is_given_back_when_the_work_raises() -> None:
