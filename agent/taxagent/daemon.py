@@ -38,11 +38,13 @@ from taxagent.model.errors import Interrupted, JournalError
 from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, JobUnknown
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.period import Period
+from taxagent.model.usb import SeenDevice
 from taxagent.model.windows import Rules
 from taxagent.ports import DeviceSource, Watch
 from taxagent.procedures.preflight import window_end_ms
 from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
+from taxagent.records.page import page
 
 _log = structlog.get_logger("taxagent")
 _LIVE_JOBS = 100_000
@@ -170,6 +172,7 @@ class Agent:
             reader=self._reader,
             clock=self._clock,
             explain=Explainer(rules, self._clock),
+            page=page,
         )
 
     def _owner(self) -> Owner:
@@ -255,8 +258,14 @@ class Agent:
 
     def _bus_changed(self) -> None:
         """In the watch's thread: look at the bus there, tell the loop what is on it."""
-        seen = self._source.seen()
-        self._mailbox.post(lambda: self._roster.changed(seen))
+        seen, trouble = self._source.seen(), self._source.trouble()
+        self._mailbox.post(lambda: self._bus_is(seen, trouble))
+
+    def _bus_is(self, seen: tuple[SeenDevice, ...], trouble: Problem | None) -> None:
+        if trouble is not None and trouble != self._roster.trouble:
+            _log.warning("bus_unreadable", fault=trouble.fault, **trouble.detail)
+        self._roster.trouble = trouble
+        self._roster.changed(seen)
 
     def _identified(self, device_no: str) -> None:
         self._loop.device_changed(device_no)

@@ -19,7 +19,7 @@ from taxagent.model.device import (
 )
 from taxagent.model.events import AnyEvent, AnyJobEvent, TokenIssued
 from taxagent.model.invoice import Invoice
-from taxagent.model.job import Job
+from taxagent.model.job import Job, Problem
 from taxagent.model.period import Period
 from taxagent.model.usb import SeenDevice
 
@@ -108,6 +108,9 @@ class DeviceSource(Protocol):
 
     def seen(self) -> tuple[SeenDevice, ...]:
         """Return what is plugged, from descriptors alone; never opens a device."""
+
+    def trouble(self) -> Problem | None:
+        """Return why nothing can be seen (no USB library, no server), or None where all is well."""
 
     def watch(self, on_change: Callable[[], None]) -> Watch:
         """Call `on_change` (from another thread) whenever `seen()` may have changed."""

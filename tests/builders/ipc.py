@@ -217,6 +217,7 @@ class House:
             reader=self.reader,
             clock=self.clock,
             explain=explain,
+            page=lambda record, lang: f"{lang} {len(record)}",
         )
         self.thread = threading.Thread(target=self.loop.run)
 

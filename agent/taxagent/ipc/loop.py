@@ -19,7 +19,7 @@ from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
-from taxagent.ipc.operations import Explain, Operations
+from taxagent.ipc.operations import Explain, Operations, Page
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body
@@ -53,7 +53,7 @@ class LoopSettings(Value, frozen=True, kw_only=True):
 class Loop:
     """Serves TCA/1 at one endpoint until `stop`. Made and run in the main thread.
 
-    `explain` answers window.explain and may block for a moment: it runs in a thread. Other threads reach the
+    `explain` answers window.explain, `page` writes a record as text; both run in a thread. Other threads reach the
     loop through `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
     """
 
@@ -67,6 +67,7 @@ class Loop:
         reader: JournalReader,
         clock: Clock,
         explain: Explain,
+        page: Page,
     ) -> None:
         self._settings = settings
         self._mailbox = mailbox
@@ -92,6 +93,7 @@ class Loop:
             keys=keys,
             hello=self._hello,
             explain=explain,
+            page=page,
         )
         self._admission = Admission(
             access=access,

@@ -26,6 +26,7 @@ from taxclient.protocol import messages as m
 T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
 Explain = Callable[[m.WindowArgs, DeskStatus, Lang], m.WindowResult]
+Page = Callable[[bytes, Lang], str]
 
 
 class Operation(Value, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class Operations:
         keys: KeysInFlight,
         hello: Hello,
         explain: Explain,
+        page: Page,
     ) -> None:
         self._desk = desk
         self._reader = reader
@@ -57,6 +59,7 @@ class Operations:
         self._keys = keys
         self._hello = hello
         self._explain = explain
+        self._page = page
         self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
         self.table: Mapping[str, Operation] = self._operations()
 
@@ -197,7 +200,12 @@ class Operations:
             job, record = self._reader.job(args.job_id), self._reader.record(args.job_id)
             if job is None or record is None:
                 return None
-            return m.RecordResult(job_id=job.job_id, sha256=job.record_sha256, json=record.decode())
+            return m.RecordResult(
+                job_id=job.job_id,
+                sha256=job.record_sha256,
+                json=record.decode(),
+                page=self._page(record, call.lang),
+            )
 
         self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id))
 

@@ -21,6 +21,7 @@ def status_result(status: DeskStatus, lang: Lang) -> m.StatusResult:
         devices=tuple(device_view(device, lang) for device in status.devices),
         seen=tuple(_seen(thing) for thing in status.seen),
         live_jobs=tuple(job_view(job, lang) for job in status.live_jobs),
+        trouble=problem_view(status.trouble, lang) if status.trouble else None,
     )
 
 

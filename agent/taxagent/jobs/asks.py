@@ -97,6 +97,7 @@ class DeskStatus(Value, frozen=True, kw_only=True):
     devices: tuple[DeviceView, ...]
     seen: tuple[SeenDevice, ...]  # all that is on the bus, also what is not ours
     live_jobs: tuple[Job, ...]
+    trouble: Problem | None = None  # why nothing can be seen on the bus, where that is so
 
 
 class Prepared(Value, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from taxagent.jobs.book import Book
 from taxagent.jobs.roster import Roster, view_of
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, Refusal, Unavailable
+from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
 from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued
 from taxagent.model.job import Confirmed, Job, JobKind
 from taxagent.model.windows import Rules
@@ -78,7 +78,7 @@ class JobDesk:
         self.verifying = False
         kept, self._kept_back = self._kept_back, []
         for call in kept:
-            call()
+            self._office.mailbox.post(call)  # one that fails takes no other with it
 
     def status(self) -> DeskStatus:
         """Return what is known at once, from memory."""
@@ -93,6 +93,7 @@ class JobDesk:
             devices=office.roster.views(),
             seen=office.roster.seen,
             live_jobs=office.book.live(),
+            trouble=office.roster.trouble,
         )
 
     def live(self, job_id: str) -> Job | None:
@@ -105,6 +106,9 @@ class JobDesk:
             self._kept_back.append(lambda: self.accept(principal, ask, done))
             return
         view = self._office.roster.view(ask.device_no)
+        if view is not None and view.state is None and view.location:
+            self._office.roster.renew(view.location)  # a password may have been set since; the next one knows
+        host_now = self._office.clock.local().replace(tzinfo=None)
         draining = self.draining
         now_ms = self._office.clock.utc_ms()
 
@@ -115,7 +119,7 @@ class JobDesk:
             _fresh(ask, now_ms)
             if draining:
                 raise Unavailable("DRAINING")
-            event = self._accepted(tx, principal, ask, state_of(view, ask.device_no))
+            event = self._accepted(tx, principal, ask, state_of(view, ask.device_no, host_now))
             tx.append(event)
             job = tx.job(event.job_id)
             if job is None:
@@ -140,14 +144,21 @@ class JobDesk:
         def work(device: Device) -> None:
             try:
                 result: Prepared | AgentError = self._prepared(principal, ask, device, location)
+            except AnswerLost as lost:
+                # Only reads were asked of the device: nothing can have been done.
+                result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)
             except AgentError as error:
                 result = error
             self._answer(result, done)
 
-        queue.put(work, lambda error: self._answer(error, done))
+        if not queue.put(work, lambda error: self._answer(error, done)):
+            done(Unavailable("DRAINING", device_no=ask.device_no))
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
-        """Ask a job to stop before its next irreversible step."""
+        """Ask a job to stop before its next irreversible step; one that waits stops at once."""
+        if self.verifying:
+            self._kept_back.append(lambda: self.cancel(principal, job_id, done))
+            return
         at_ms, sim_ms = self._office.clock.utc_ms(), self._office.clock.sim_ms()
 
         def decide(tx: JournalTx) -> Job:
@@ -169,8 +180,7 @@ class JobDesk:
 
     def _accepted(self, tx: JournalTx, principal: Principal, ask: Ask, state: DeviceState) -> JobAccepted:
         office = self._office
-        scope = pinned(ask, state)
-        token_sha256, confirmed = "", None
+        token_sha256, confirmed, scope = "", None, None
         if ask.kind.irreversible:
             if ask.token:
                 token_sha256 = hashlib.sha256(ask.token.encode()).hexdigest()
@@ -178,6 +188,7 @@ class JobDesk:
                 scope, confirmed = issued.scope, issued.confirmed
             elif not office.consent.covers(principal.name, ask.kind):
                 raise Refusal("TOKEN_NEEDED", kind=ask.kind.value)
+        scope = scope or pinned(ask, state)  # what was confirmed is newer than the snapshot
         claims = claims_of(ask.kind, scope, state)
         for group, month in claims:
             holder = tx.claimed_by(scope.device_no, group, month)
@@ -252,10 +263,11 @@ def _known(known: tuple[Job, str], ask: Ask) -> Accepted:
 
 def _fresh(ask: Ask, now_ms: int) -> None:
     """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
-    if ask.sent_at_ms - now_ms > SKEW_MS:
-        raise Refusal("CLOCK_SKEW", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
-    if now_ms - ask.sent_at_ms > ask.ttl_ms:
-        raise Refusal("EXPIRED", age_ms=str(now_ms - ask.sent_at_ms), ttl_ms=str(ask.ttl_ms))
+    age_ms = now_ms - ask.sent_at_ms
+    if age_ms < -SKEW_MS:
+        raise Refusal("CLOCK_SKEW", what=f"{-age_ms} ms", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
+    if age_ms > ask.ttl_ms:
+        raise Refusal("EXPIRED", what=f"{age_ms - ask.ttl_ms} ms", limit=str(ask.ttl_ms))
 
 
 def _redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:
@@ -271,6 +283,8 @@ def _redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask
     narrower = (ask.types and set(ask.types) != set(scope.types)) or (
         ask.periods and set(ask.periods) != set(scope.periods)
     )
+    if ask.taxpayer_id and ask.taxpayer_id != scope.taxpayer_id:
+        raise Refusal("TAXPAYER_WRONG", expected=ask.taxpayer_id, found=scope.taxpayer_id)
     if not same or narrower:
         raise Refusal("TOKEN_MISMATCH", kind=issued.kind.value, device_no=scope.device_no)
     return issued

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import structlog
@@ -11,17 +13,16 @@ from taxagent.jobs.asks import DeviceView, TypeView
 from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.schedule import Timers
 from taxagent.model.device import QUIRKS, DeviceState, Hello
-from taxagent.model.errors import AgentError
-from taxagent.model.job import Problem
+from taxagent.model.errors import AgentError, AnswerLost, DeviceInUse, Interrupted, Unavailable
 from taxagent.model.period_state import due_periods, locked, overdue, period_state
+from taxagent.model.job import Problem
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.ports import Clock, Device, DeviceSource, Mailbox, Secrets
 from taxagent.procedures.session import Latch, greet, open_session, read_state
 
 _log = structlog.get_logger(__name__)
 _STALE_MS = 15 * 60_000
-_PASSING = frozenset({"DEVICE_IN_USE", "ANSWER_LOST"})
-_PASSING_MS = 30_000  # until a device that another program holds is looked at again
+_PASSING_MS = 30_000  # until a device that could not be read for a passing reason is looked at again
 
 
 class Roster:
@@ -38,6 +39,7 @@ class Roster:
         *,
         simulation: bool,
         identified: Callable[[str], None],
+        queue: Callable[[DeviceSource, str], DeviceQueue] = DeviceQueue,
     ) -> None:
         self._source = source
         self._secrets = secrets
@@ -47,10 +49,16 @@ class Roster:
         self._timers = timers
         self._simulation = simulation
         self._identified = identified
+        self._queue = queue
+        self._gate = threading.Lock()  # `close` comes from another thread
+        self._closed = False
         self._queues: dict[str, DeviceQueue] = {}  # by location
         self._leaving: list[DeviceQueue] = []
+        self._renewing: set[str] = set()  # locations whose reading is queued
+        self._retrying: set[str] = set()  # locations that have a timer for another look
         self._views: dict[str, DeviceView] = {}  # by device_no
         self.seen: tuple[SeenDevice, ...] = ()
+        self.trouble: Problem | None = None
 
     def start(self) -> None:
         """Renew every snapshot from time to time, where the device is free."""
@@ -62,8 +70,11 @@ class Roster:
         now = {thing.location for thing in seen if thing.recognised is Recognised.PROFILE}
         for location in set(self._queues) - now:
             self._gone(location)
-        for location in now - set(self._queues):
-            self._queues[location] = DeviceQueue(self._source, location)
+        for location in sorted(now - set(self._queues)):
+            with self._gate:
+                if self._closed:
+                    return
+                self._queues[location] = self._queue(self._source, location)
             self.renew(location)
 
     def _renew_all(self) -> None:
@@ -72,13 +83,15 @@ class Roster:
         self._timers.call_later(_STALE_MS, self._renew_all)
 
     def renew(self, location: str) -> None:
-        """Read the device afresh when its queue comes to it."""
+        """Read the device afresh when its queue comes to it, once however often it is asked meanwhile."""
         queue = self._queues.get(location)
-        if queue is not None:
-            queue.put(
-                lambda device: self._snapshot(location, device),
-                lambda error: self._unreadable(location, None, error),
-            )
+        if queue is None or location in self._renewing:
+            return
+        if queue.put(
+            lambda device: self._snapshot(location, device),
+            lambda error: self._unreadable(location, None, error),
+        ):
+            self._renewing.add(location)
 
     def queue_of(self, device_no: str) -> DeviceQueue | None:
         """Return the queue of a plugged and identified device, or None."""
@@ -95,14 +108,25 @@ class Roster:
         return tuple(self._aged(self._views[number]) for number in sorted(self._views))
 
     def took(self, location: str, state: DeviceState) -> None:
-        """Take a reading that a job or a prepare has made."""
-        self._put(view_of(location, state, self._clock.utc_ms()))
+        """Take a reading that a job or a prepare has made; the device may have gone since."""
+        here = location in self._queues
+        view = view_of(location if here else "", state, self._clock.utc_ms())
+        known = self._views.get(view.device_no)
+        if here:
+            self._put(view)
+        elif known is None or not known.location:
+            self._views[view.device_no] = msgspec.structs.replace(view, stale=True)
 
     def close(self, timeout_s: float) -> bool:
-        """Take no more work; wait for what runs; return whether all threads ended in time."""
-        queues = [*self._queues.values(), *self._leaving]
+        """Take no more work; wait for what runs; return whether all threads ended in time. Any thread.
+
+        What is queued fails as Interrupted("DRAINING"): it is neither done nor refused.
+        """
+        with self._gate:
+            self._closed = True
+            queues = [*self._queues.values(), *self._leaving]
         for queue in queues:
-            queue.close()
+            queue.close(Interrupted("DRAINING"))
         deadline = self._clock.monotonic() + timeout_s
         ended = [queue.join(max(0.0, deadline - self._clock.monotonic())) for queue in queues]
         return all(ended)
@@ -120,29 +144,55 @@ class Roster:
         self._mailbox.post(lambda: self._arrived(location, state))
 
     def _arrived(self, location: str, state: DeviceState) -> None:
+        self._renewing.discard(location)
         if location not in self._queues:
             return
+        known = self._views.get(state.hello.device_no)
+        if known is None or known.location != location:
+            _log.info("device_identified", device_no=state.hello.device_no, location=location)
         self.took(location, state)
-        _log.info("device_identified", device_no=state.hello.device_no, location=location)
         self._identified(state.hello.device_no)
 
     def _unreadable(self, location: str, hello: Hello | None, error: AgentError) -> None:
-        _log.warning("device_unreadable", location=location, fault=error.fault, **error.detail)
-        problem = error.problem()
-        device_no = hello.device_no if hello is not None else error.detail.get("device_no", "")
-        self._mailbox.post(lambda: self._put_problem(location, device_no, hello, problem))
+        _log.warning("device_unreadable", location=location, fault=error.fault, detail=error.detail)
+        self._mailbox.post(lambda: self._put_problem(location, hello, error))
 
-    def _put_problem(self, location: str, device_no: str, hello: Hello | None, problem: Problem) -> None:
-        known = self._views.get(device_no) or self._at(location)
+    def _put_problem(self, location: str, hello: Hello | None, error: AgentError) -> None:
+        """Show why the device cannot be read; what was read of it before keeps its own age."""
+        self._renewing.discard(location)
+        if location not in self._queues or isinstance(error, Interrupted):
+            return
+        device_no = hello.device_no if hello is not None else error.detail.get("device_no", "")
+        known = self._views.get(device_no) if device_no else self._at(location)
         if known is None:
-            known = _bare_view(location, device_no, hello, self._clock.utc_ms())
+            known = _bare_view(device_no, hello, self._clock.utc_ms())
         self._put(
-            msgspec.structs.replace(known, location=location, problem=problem, as_of_ms=self._clock.utc_ms())
+            msgspec.structs.replace(
+                known, location=location, problem=error.problem(), **self._holder(known, error)
+            )
         )
-        if problem.fault in _PASSING and location in self._queues:
-            self._timers.call_later(_PASSING_MS, lambda: self.renew(location))
-        if hello is not None and location in self._queues:
-            self._identified(hello.device_no)
+        if isinstance(error, Unavailable | AnswerLost):
+            self._retry(location)
+        if device_no:
+            self._identified(device_no)
+
+    def _holder(self, known: DeviceView, error: AgentError) -> dict[str, Any]:
+        if not isinstance(error, DeviceInUse):
+            return {"held_by": "", "held_since_ms": 0}
+        since = known.held_since_ms if known.held_by else self._clock.utc_ms()
+        return {"held_by": error.detail.get("holder") or "?", "held_since_ms": since}
+
+    def _retry(self, location: str) -> None:
+        """Look again soon, with one timer however many looks fail. A password is not the reason here."""
+        if location in self._retrying:
+            return
+        self._retrying.add(location)
+
+        def again() -> None:
+            self._retrying.discard(location)
+            self.renew(location)
+
+        self._timers.call_later(_PASSING_MS, again)
 
     def _at(self, location: str) -> DeviceView | None:
         return next((view for view in self._views.values() if view.location == location), None)
@@ -156,20 +206,26 @@ class Roster:
         for key, view in list(self._views.items()):
             if view.location == location:
                 if view.device_no:
-                    self._views[key] = msgspec.structs.replace(view, location="", stale=True)
+                    self._views[key] = _away(view)
                 else:
                     del self._views[key]
 
     def _gone(self, location: str) -> None:
-        queue = self._queues.pop(location)
+        with self._gate:
+            queue = self._queues.pop(location)
+            self._leaving = [old for old in self._leaving if not old.join(0)] + [queue]
         queue.close()
-        self._leaving = [old for old in self._leaving if not old.join(0)] + [queue]
+        self._renewing.discard(location)
         self._leave(location)
         _log.info("device_gone", location=location)
 
     def _aged(self, view: DeviceView) -> DeviceView:
         old = self._clock.utc_ms() - view.as_of_ms > _STALE_MS
         return msgspec.structs.replace(view, stale=True) if old and not view.stale else view
+
+
+def _away(view: DeviceView) -> DeviceView:
+    return msgspec.structs.replace(view, location="", held_by="", held_since_ms=0, stale=True)
 
 
 def view_of(location: str, state: DeviceState, now_ms: int) -> DeviceView:
@@ -213,10 +269,10 @@ def _type_views(state: DeviceState) -> Iterable[TypeView]:
         )
 
 
-def _bare_view(location: str, device_no: str, hello: Hello | None, now_ms: int) -> DeviceView:
+def _bare_view(device_no: str, hello: Hello | None, now_ms: int) -> DeviceView:
     return DeviceView(
         device_no=device_no,
-        location=location,
+        location="",
         kind=hello.kind.value if hello is not None else "",
         simulated=hello.simulated if hello is not None else False,
         taxpayer_id="",

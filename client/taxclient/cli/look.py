@@ -58,7 +58,7 @@ def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     found = client.record(options.job_id)
     content = msgspec.json.decode(found.json)
     screen.result({**msgspec.to_builtins(found), "record": content})
-    screen.line(msgspec.json.format(found.json.encode(), indent=2).decode())
+    screen.line(found.page.rstrip())
     return exits.DONE
 
 

@@ -380,6 +380,7 @@ class StatusResult(DevicesResult, frozen=True, kw_only=True):
     verifying: bool
     draining: bool
     live_jobs: tuple[JobView, ...]
+    trouble: ProblemView | None = None  # why nothing can be seen on the bus, where that is so
 
 
 class TotalsView(Message, frozen=True, kw_only=True):
@@ -448,11 +449,12 @@ class JobListResult(Message, frozen=True, kw_only=True):
 
 
 class RecordResult(Message, frozen=True, kw_only=True):
-    """A clearing record: the JSON text as it was journaled, and the SHA-256 of its UTF-8 bytes."""
+    """A clearing record: the JSON text as it was journaled, the SHA-256 of its UTF-8 bytes, a page for people."""
 
     job_id: str
     sha256: str
     json: str
+    page: str = ""  # the same as text, in the request's language
 
 
 class RecordRow(Message, frozen=True, kw_only=True):
