@@ -27,6 +27,8 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
     for flag in ("verifying", "draining"):
         if getattr(result, flag):
             yield f"! {speech.say(flag)}"
+    if result.trouble is not None:
+        yield f"! {result.trouble.message} {result.trouble.remedy}"
     if not result.devices:
         yield speech.say("no_devices")
     for device_view in result.devices:
@@ -80,8 +82,10 @@ def job_line(job: m.JobView, speech: Speech) -> str:
 
 def step_line(step: m.StepView, speech: Speech) -> str:
     """A step in a line."""
-    about = " ".join(part for part in (step.group, step.period) if part)
-    text = f"{speech.word(w.STEP, step.step)} {about}".strip()
+    name, group = speech.word(w.STEP, step.step), step.group
+    if step.step == "backup" and group in w.STEP:  # the step that it protects
+        name, group = speech.say("before", name, speech.word(w.STEP, group)), ""
+    text = " ".join(part for part in (name, group, step.period) if part)
     if step.ended_ms is None:
         return f"  ... {text}"
     note = f" ({speech.word(w.NOTE, step.note)})" if step.note else ""
@@ -140,11 +144,11 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
 
 
 def consequence(code: str, speech: Speech) -> str:
-    """A consequence code in words: VERB:group:period or deadline."""
+    """A consequence code in words: VERB:group:month, or a date where the new deadline is known."""
     verb, _, rest = code.partition(":")
     group, _, about = rest.partition(":")
-    if verb == "CLEAR" and not about:
-        verb = "CLEAR_LATER"
+    if verb == "CLEAR" and len(about) == len("2026-12-15"):
+        verb = "CLEAR_TO"
     return speech.word(w.CONSEQUENCE, verb).format(group, about) if verb in w.CONSEQUENCE else code
 
 
@@ -153,6 +157,8 @@ def window(result: m.WindowResult, speech: Speech) -> Iterator[str]:
     for row in result.deadlines:
         mark = f", {speech.say('provisional')}" if row.provisional else ""
         yield f"{result.year}-{row.month:02d}  {row.deadline}  {speech.word(w.SOURCE, row.source)}{mark}"
+    if not result.findings:
+        yield speech.say("all_open")
     for finding in result.findings:
         mark = speech.say("shut" if finding.hard else "warn")
         opens = f" {speech.say('opens', finding.opens)}" if finding.opens else ""

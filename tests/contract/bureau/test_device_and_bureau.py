@@ -15,7 +15,7 @@ from tests.builders.bureau import BureauClock, client_of
 def test_a_device_is_settled_group_by_group(running: Running, clock: BureauClock, tmp_path: Path) -> None:
     types = (device_of.type_007(), device_of.type_007(invoice_type="004"))
     device = device_of.opened(tmp_path / "device", types=types)
-    device.upload_all()
+    device.kept.upload_all()
     october = device_of.OCTOBER
     with client_of(running, clock) as bureau:
         running.bureau.file_return(device_of.TAXPAYER_ID, october)
