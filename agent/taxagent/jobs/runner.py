@@ -17,6 +17,7 @@ from taxagent.model.errors import (
     Unavailable,
 )
 from taxagent.model.job import Job, JobState, Outcome, Problem, Wait, WaitReason
+from taxagent.model.simtime import local_time
 from taxagent.model.windows import Rules
 from taxagent.ports import Bureau, Clock, Device, Journal, Secrets
 from taxagent.procedures.ledger import Ledger
@@ -74,51 +75,73 @@ class Tools:
 class Runner:
     """Runs jobs; every way a run can end becomes a journal row."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, procedure: Callable[[Work], None] = run_procedure) -> None:
         self._tools = tools
+        self._procedure = procedure
 
     def run(self, job_id: str, device: Device) -> None:
         """Run the job as the journal has it; returns where it ended, waits, or was interrupted."""
-        ledger = self._ledger(job_id)
-        if ledger is None:
-            return
-        waited = ledger.job.wait
-        try:
-            ledger.running(self._tools.boot)
-            run_procedure(self._work(ledger, device))
-            self._end(ledger, JobState.DONE, Outcome.EXECUTED, None)
-        except Waiting as waiting:
-            self._wait(ledger, waiting.reason, waiting.problem, waited)
-        except JournalError as error:
-            _log.error("job_not_journaled", job_id=job_id, fault=error.fault)
-        except AgentError as error:
-            self._failed(ledger, error, waited)
-        except Exception as error:  # noqa: BLE001 - a defect in a run stops this job, for a person to see
-            _log.exception("job_failed", job_id=job_id)
-            self._failed(ledger, NeedsHuman("INTERNAL", error=type(error).__name__), waited)
+        self._journaled(job_id, lambda ledger: self._run(ledger, device))
 
     def not_run(self, job_id: str, error: AgentError) -> None:
         """The device could not be had for a run: the job waits for it."""
-        ledger = self._ledger(job_id)
-        if ledger is not None:
-            self._failed(ledger, error, ledger.job.wait)
+        self._journaled(job_id, lambda ledger: self._not_run(ledger, error))
 
     def expire(self, job_id: str) -> None:
         """End a job whose time ran out while it waited."""
-        ledger = self._ledger(job_id)
-        if ledger is None:
+        self._journaled(job_id, self._expire)
+
+    def stop(self, job_id: str) -> None:
+        """End a cancelled job that is not under way; it needs no device."""
+        self._journaled(job_id, self._stop)
+
+    def _journaled(self, job_id: str, act: Callable[[Ledger], None]) -> None:
+        """Do `act` on a job that is live. A journal that takes no row leaves the job as it has it."""
+        try:
+            job = self._tools.journal.transact(lambda tx: tx.job(job_id))
+            if job is not None and not job.state.ended and job.state is not JobState.NEEDS_HUMAN:
+                act(Ledger(job, self._tools.journal, self._tools.clock))
+        except (JournalError, Interrupted) as error:
+            _log.error("job_not_journaled", job_id=job_id, fault=error.fault)
+
+    def _run(self, ledger: Ledger, device: Device) -> None:
+        waited = ledger.job.wait
+        if ledger.job.cancel_requested and not ledger.job.open_steps:
+            self._stop(ledger)
             return
+        if overdue(ledger.job, self._tools.clock):
+            self._expire(ledger)
+            return
+        try:
+            ledger.running(self._tools.boot)
+            self._procedure(self._work(ledger, device))
+            self._end(ledger, JobState.DONE, Outcome.EXECUTED, None)
+        except Waiting as waiting:
+            self._wait(ledger, waiting.reason, waiting.problem, waited)
+        except JournalError:
+            raise
+        except AgentError as error:
+            self._failed(ledger, error, waited)
+        except Exception as error:  # noqa: BLE001 - a defect in a run stops this job, for a person to see
+            _log.exception("job_failed", job_id=ledger.job.job_id)
+            self._failed(ledger, NeedsHuman("INTERNAL", error=type(error).__name__), waited)
+
+    def _not_run(self, ledger: Ledger, error: AgentError) -> None:
+        if ledger.job.cancel_requested and not ledger.job.open_steps:
+            self._stop(ledger)
+        else:
+            self._failed(ledger, error, ledger.job.wait)
+
+    def _expire(self, ledger: Ledger) -> None:
         job = ledger.job
-        problem = Problem(fault="WINDOW_CLOSED", outcome=Outcome.NOT_EXECUTED)
         outcome = outcome_of(job)
         state = JobState.EXPIRED if outcome is Outcome.NOT_EXECUTED else JobState.REFUSED
-        self._end(ledger, state, outcome, problem)
+        self._end(ledger, state, outcome, _out_of_time(job))
 
-    def _ledger(self, job_id: str) -> Ledger | None:
-        job = self._tools.journal.transact(lambda tx: tx.job(job_id))
-        if job is None or job.state.ended or job.state is JobState.NEEDS_HUMAN:
-            return None
-        return Ledger(job, self._tools.journal, self._tools.clock)
+    def _stop(self, ledger: Ledger) -> None:
+        outcome = outcome_of(ledger.job)
+        problem = Problem(fault="CANCELLED", outcome=outcome)
+        self._end(ledger, JobState.STOPPED, outcome, problem)
 
     def _work(self, ledger: Ledger, device: Device) -> Work:
         tools = self._tools
@@ -139,7 +162,7 @@ class Runner:
         job = ledger.job
         match error:
             case Interrupted(fault="CANCELLED"):
-                self._end(ledger, JobState.STOPPED, outcome_of(job), error.problem())
+                self._stop(ledger)
             case Interrupted():
                 return  # draining: the job stays as the journal has it, the next start goes on
             case NeedsHuman():
@@ -164,10 +187,16 @@ class Runner:
                 fault=problem.fault,
                 since_ms=since,
                 next_ms=self._tools.patience.next_ms(reason, now, since),
-                until_ms=self._tools.window_end_ms(ledger.job),
+                until_ms=self._until_ms(ledger.job, waited),
                 detail=problem.detail,
             )
         )
+
+    def _until_ms(self, job: Job, waited: Wait | None) -> int | None:
+        """A job that only reads waits so long in all; a window's end is asked anew, it may be put off."""
+        if waited is not None and not job.kind.irreversible:
+            return waited.until_ms
+        return self._tools.window_end_ms(job)
 
     def _end(self, ledger: Ledger, state: JobState, outcome: Outcome, problem: Problem | None) -> None:
         record = self._tools.record(ledger.job, state, outcome, problem)
@@ -186,6 +215,26 @@ class Runner:
             seconds=round(((job.ended_ms or job.accepted_ms) - job.accepted_ms) / 1000, 3),
             steps={str(run.id): run.outcome.value for run in job.steps},
         )
+
+
+def overdue(job: Job, clock: Clock) -> bool:
+    """Return whether a waiting job's time ran out, by the job's own time (simulated where there is one)."""
+    until = job.wait.until_ms if job.wait is not None else None
+    now = clock.sim_ms()
+    return until is not None and (now if now is not None else clock.utc_ms()) >= until
+
+
+def _out_of_time(job: Job) -> Problem:
+    """Return why: a window that closed, or, for a job that only reads, what it waited for in vain."""
+    wait, outcome = job.wait, outcome_of(job)
+    if wait is None or wait.until_ms is None:
+        return Problem(fault="WINDOW_CLOSED", outcome=outcome)
+    if not job.kind.irreversible:
+        return Problem(fault=wait.fault, outcome=outcome, detail=wait.detail)
+    closed = local_time(wait.until_ms).strftime("%Y-%m-%d %H:%M")
+    return Problem(
+        fault="WINDOW_CLOSED", outcome=outcome, detail={"closes_at": closed, "waited_for": wait.fault}
+    )
 
 
 def outcome_of(job: Job) -> Outcome:

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from taxagent.jobs.book import Book
 from taxagent.jobs.queue import DeviceQueue
-from taxagent.jobs.runner import Runner
-from taxagent.model.errors import AgentError, DeviceAbsent
+from taxagent.jobs.runner import Runner, overdue
+from taxagent.model.errors import DeviceAbsent
 from taxagent.model.job import Job, JobState, WaitReason
 from taxagent.ports import Clock, Mailbox
 
 _RECHECK_MS = 60_000  # wall-clock waits are looked at each minute: suspend and clock steps
-_SETTLE_MS = (0, 1_000, 5_000, 30_000, 60_000)  # pauses before an unknown step is read again
+_SETTLE_MS = (0, 1_000, 5_000, 30_000, 60_000, 300_000)  # pauses before an unknown step is read again
+_GRACE_MS = 10_000  # after a start, until a job whose device was not identified is said to wait for it
+_AGAIN_MS = 60_000  # until a run that could not be journaled (disk full) is tried again
 
 
 class Timers(Protocol):
@@ -45,47 +47,42 @@ class Schedule:
         self._background = background  # runs a call in a thread that is no device's
         self._queued: set[str] = set()
         self._again: set[str] = set()
+        self._stopped: set[str] = set()  # cancelled jobs whose end was asked of the journal
         self._unknowns: dict[str, int] = {}
         self._ticking = False
 
     def moved(self, job: Job) -> None:
         """Act on a job that a committed row has changed."""
-        match job.state:
-            case JobState.ACCEPTED:
-                self.wake(job)
-            case JobState.WAITING:
-                self._unknowns.pop(job.job_id, None)
-                self._tick()
-                if job.wait is not None and job.wait.next_ms is not None:
-                    delay = max(0, job.wait.next_ms - self._clock.utc_ms())
-                    self._timers.call_later(delay, lambda: self._due(job.job_id))
-            case JobState.UNKNOWN:
-                self._read_again(job)
-            case state if state.ended:
-                self._unknowns.pop(job.job_id, None)
+        if job.state is JobState.UNKNOWN:
+            self._read_again(job)
+        elif job.state is JobState.WAITING or job.state.ended:
+            self._unknowns.pop(job.job_id, None)
+        if _to_stop(job):
+            self._stop(job.job_id)
+        elif job.state is JobState.ACCEPTED:
+            self.wake(job)
+        elif job.state is JobState.WAITING:
+            self._tick()
+            self._set_timer(job)
 
     def wake(self, job: Job) -> None:
         """Run the job as soon as its device is free; without the device it goes on waiting."""
+        if job.state.ended or job.state is JobState.NEEDS_HUMAN:
+            return
         if job.job_id in self._queued:
             self._again.add(job.job_id)
             return
-        self._queued.add(job.job_id)
         job_id = job.job_id
-
-        def not_run(error: AgentError) -> None:
-            self._then_ran(job_id, lambda: self._runner.not_run(job_id, error))
-
         queue = self._queue_of(job.scope.device_no)
         if queue is not None:
-            queue.put(
+            if queue.put(
                 lambda device: self._then_ran(job_id, lambda: self._runner.run(job_id, device)),
-                not_run,
-            )
-        elif job.state is JobState.ACCEPTED:
+                lambda error: self._then_ran(job_id, lambda: self._runner.not_run(job_id, error)),
+            ):
+                self._queued.add(job_id)
+        elif job.state in (JobState.ACCEPTED, JobState.RUNNING):
             absent = DeviceAbsent("DEVICE_ABSENT", device_no=job.scope.device_no)
-            self._background(lambda: not_run(absent))
-        else:
-            self._queued.discard(job_id)
+            self._in_background(job_id, lambda: self._runner.not_run(job_id, absent))
 
     def arrived(self, device_no: str) -> None:
         """A device was identified: its jobs that are not under way go on."""
@@ -96,12 +93,23 @@ class Schedule:
     def recover(self) -> None:
         """At the start: keep the times of waiting jobs; the others go on when their device is identified."""
         for job in self._book.live():
-            if job.state is JobState.WAITING:
+            if _to_stop(job) or job.state is JobState.WAITING:
                 self.moved(job)
+        self._recheck()
+        self._timers.call_later(_GRACE_MS, self._miss)
+
+    def _miss(self) -> None:
+        """Jobs of the last boot whose device did not come: they wait for it, and say so."""
+        for job in self._book.live():
+            queue = self._queue_of(job.scope.device_no)
+            if job.state in (JobState.ACCEPTED, JobState.RUNNING) and queue is None:
+                self.wake(job)
 
     def _wants_device(self, job: Job) -> bool:
+        if job.job_id in self._queued:
+            return True  # what is under way may be failing just now, for the device's old place
         if job.state is JobState.WAITING:
-            return job.wait is not None and job.wait.reason is WaitReason.DEVICE
+            return job.wait is not None and job.wait.reason in (WaitReason.DEVICE, WaitReason.DEVICE_IN_USE)
         return job.state in (JobState.ACCEPTED, JobState.RUNNING, JobState.UNKNOWN)
 
     def _then_ran(self, job_id: str, run: Callable[[], None]) -> None:
@@ -110,51 +118,108 @@ class Schedule:
         finally:
             self._mailbox.post(lambda: self._ran(job_id))
 
+    def _in_background(self, job_id: str, run: Callable[[], None]) -> None:
+        self._queued.add(job_id)
+        self._background(lambda: self._then_ran(job_id, run))
+
     def _tick(self) -> None:
         """While jobs wait, look each minute whether the time of one ran out."""
         if not self._ticking:
             self._ticking = True
-            self._timers.call_later(_RECHECK_MS, self._recheck)
+            self._timers.call_later(_RECHECK_MS, self._recheck_and_tick)
 
-    def _recheck(self) -> None:
+    def _recheck_and_tick(self) -> None:
         self._ticking = False
-        now = self._clock.utc_ms()
-        job_time = self._clock.sim_ms() or now
-        for job in self._book.waiting():
-            wait = job.wait
-            if wait is not None and wait.until_ms is not None and job_time >= wait.until_ms:
-                self._expire(job.job_id)
-            elif wait is not None and wait.next_ms is not None and wait.next_ms <= now:
-                self.wake(job)
+        self._recheck()
         if self._book.waiting():
             self._tick()
 
+    def _recheck(self) -> None:
+        for job in self._book.waiting():
+            if overdue(job, self._clock):
+                self._expire(job.job_id)
+            elif self._due(job):
+                self.wake(job)
+
+    def _due(self, job: Job) -> bool:
+        wait = job.wait
+        if wait is None:
+            return False
+        if wait.next_ms is not None:
+            return wait.next_ms <= self._clock.utc_ms()
+        # It waits for an arrival. One that did not answer may do so without having been away.
+        return wait.reason is WaitReason.DEVICE and self._queue_of(job.scope.device_no) is not None
+
     def _expire(self, job_id: str) -> None:
         if job_id not in self._queued:
-            self._queued.add(job_id)
-            self._background(lambda: self._then_ran(job_id, lambda: self._runner.expire(job_id)))
+            self._in_background(job_id, lambda: self._runner.expire(job_id))
 
-    def _due(self, job_id: str) -> None:
-        job = self._book.get(job_id)
-        wait = job.wait if job is not None else None
-        if job is not None and wait is not None and (wait.next_ms or 0) <= self._clock.utc_ms():
-            self.wake(job)
+    def _stop(self, job_id: str) -> None:
+        """End a cancelled job that is not under way; one that is ends itself, or comes back here after it."""
+        if job_id in self._queued:
+            return
+        if job_id in self._stopped:
+            # It was tried, and the journal took no row.
+            self._stopped.discard(job_id)
+            self._timers.call_later(
+                _AGAIN_MS, lambda: self._still(job_id, JobState.ACCEPTED, JobState.WAITING)
+            )
+            return
+        self._stopped.add(job_id)
+        self._in_background(job_id, lambda: self._runner.stop(job_id))
+
+    def _set_timer(self, job: Job) -> None:
+        """Wake the job at its time, unless it waits for another by then."""
+        wait = job.wait
+        if wait is None or wait.next_ms is None:
+            return
+
+        def fire() -> None:
+            now = self._book.get(job.job_id)
+            if now is None or now.wait is None or now.wait.next_ms != wait.next_ms:
+                return
+            if self._due(now):
+                self.wake(now)
+            else:
+                self._set_timer(now)  # the wall clock was set back, or runs slower than the timers'
+
+        self._timers.call_later(max(0, wait.next_ms - self._clock.utc_ms()), fire)
 
     def _read_again(self, job: Job) -> None:
         count = self._unknowns.get(job.job_id, 0)
         self._unknowns[job.job_id] = count + 1
         delay = _SETTLE_MS[min(count, len(_SETTLE_MS) - 1)]
-        self._timers.call_later(delay, lambda: self._still_unknown(job.job_id))
+        self._timers.call_later(delay, lambda: self._still(job.job_id, JobState.UNKNOWN))
 
-    def _still_unknown(self, job_id: str) -> None:
+    def _still(self, job_id: str, *states: JobState) -> None:
         job = self._book.get(job_id)
-        if job is not None and job.state is JobState.UNKNOWN:
+        if job is None or job.state not in states:
+            return
+        if _to_stop(job):
+            self._stop(job_id)
+        else:
             self.wake(job)
 
     def _ran(self, job_id: str) -> None:
+        """A run is over. The rows that it made durable were taken before this."""
         self._queued.discard(job_id)
-        if job_id in self._again:
-            self._again.discard(job_id)
-            job = self._book.get(job_id)
-            if job is not None and not job.state.ended:
-                self.wake(job)
+        again = job_id in self._again
+        self._again.discard(job_id)
+        job = self._book.get(job_id)
+        if job is None or job.state.ended:
+            self._stopped.discard(job_id)
+            return
+        if _to_stop(job):
+            self._stop(job_id)
+        elif again:
+            self.wake(job)
+        elif job.state in (JobState.ACCEPTED, JobState.RUNNING):
+            # The run left no word: the agent drains, or the journal took none.
+            self._timers.call_later(
+                _AGAIN_MS, lambda: self._still(job_id, JobState.ACCEPTED, JobState.RUNNING)
+            )
+
+
+def _to_stop(job: Job) -> bool:
+    """Return whether a cancelled job can end at once: nothing is under way, nothing must be read before."""
+    return job.cancel_requested and job.state in (JobState.ACCEPTED, JobState.WAITING)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import msgspec
+
 from taxagent.jobs.asks import Ask, DeviceView
-from taxagent.model.device import QUIRKS, DeviceState
+from taxagent.model.device import QUIRKS, DeviceState, Quirks
 from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind, Scope
 from taxagent.model.period import Period, period, period_of, plus
-from taxagent.model.period_state import due_periods
+from taxagent.model.period_state import PeriodState, due_periods, period_state
 
 
 def pinned(ask: Ask, state: DeviceState) -> Scope:
@@ -33,7 +37,7 @@ def pinned(ask: Ask, state: DeviceState) -> Scope:
 
 def due_of(state: DeviceState, types: tuple[str, ...]) -> tuple[Period, ...]:
     """Return the closed months that are not settled for one of `types`, oldest first."""
-    quirks = QUIRKS[state.hello.kind]
+    quirks = _quirks(state)
     months = {
         month
         for row in state.monitor
@@ -52,14 +56,33 @@ def claims_of(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[tuple[st
 
 
 def consequences_of(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[str, ...]:
-    """Return what will be done, as codes STEP:group:period, in the order of the work."""
-    steps = {
-        JobKind.REPORT: ("SEAL", "SUBMIT"),
-        JobKind.CLEAR: ("CLEAR",),
-        JobKind.SETTLE: ("SEAL", "SUBMIT", "CLEAR"),
-    }.get(kind, ())
-    pairs = claims_of(kind, scope, state)
-    return tuple(f"{step}:{group}:{month}" for step in steps for group, month in pairs)
+    """Return what will be done, as codes in the order of the work.
+
+    SEAL:<group>:<month> and SUBMIT:<group>:<month> for what the device does not show as done, and
+    CLEAR:<group>: once a group, for one clear settles all its months; the bureau sets the new deadline.
+    """
+    quirks = _quirks(state)
+    codes: dict[JobKind, list[str]] = {JobKind.REPORT: [], JobKind.CLEAR: []}
+    rows = {row.group: row for row in state.monitor if row.invoice_type in scope.types}
+    for group, row in rows.items():
+        states = {month: period_state(month, state.clock, row, quirks) for month in scope.periods}
+        for month, now in states.items():
+            if now is PeriodState.REPORT_DUE:
+                codes[JobKind.REPORT].append(f"SEAL:{group}:{month}")
+            if now in (PeriodState.REPORT_DUE, PeriodState.CLEAR_DUE):
+                codes[JobKind.REPORT].append(f"SUBMIT:{group}:{month}")
+        if set(states.values()) != {PeriodState.SETTLED}:
+            codes[JobKind.CLEAR].append(f"CLEAR:{group}:")
+    if kind is JobKind.SETTLE:
+        return (*codes[JobKind.REPORT], *codes[JobKind.CLEAR])
+    return tuple(codes.get(kind, ()))
+
+
+def _quirks(state: DeviceState) -> Quirks:
+    quirks = QUIRKS.get(state.hello.kind)
+    if quirks is None:
+        raise Refusal("KIND_UNKNOWN", kind=state.hello.kind.value, device_no=state.hello.device_no)
+    return quirks
 
 
 def _types(ask: Ask, state: DeviceState) -> tuple[str, ...]:
@@ -74,15 +97,21 @@ def _periods(ask: Ask) -> tuple[Period, ...]:
     try:
         return tuple(sorted({period(month) for month in ask.periods}))
     except ValueError as error:
-        raise Refusal("BAD_REQUEST", field="periods", error=str(error)) from None
+        raise Refusal("BAD_REQUEST", field="periods", what=str(error)) from None
 
 
-def state_of(view: DeviceView | None, device_no: str) -> DeviceState:
-    """Return what is known of a device; Refusal("DEVICE_UNKNOWN") where it was never seen or never read."""
+def state_of(view: DeviceView | None, device_no: str, host_now: dt.datetime) -> DeviceState:
+    """Return what is known of a device; Refusal("DEVICE_UNKNOWN") where it was never seen or never read.
+
+    Of an old reading the clock is not believed where the host's (naive, Asia/Shanghai) is later: a month
+    may have ended since.
+    """
     if view is None:
         raise Refusal("DEVICE_UNKNOWN", device_no=device_no)
     if view.state is None:
         fault = view.problem.fault if view.problem is not None else "DEVICE_UNKNOWN"
         detail = view.problem.detail if view.problem is not None else {}
         raise Refusal(fault, **{"device_no": device_no, **detail})
+    if view.stale:
+        return msgspec.structs.replace(view.state, clock=max(view.state.clock, host_now))
     return view.state

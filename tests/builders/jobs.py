@@ -1,0 +1,540 @@
+"""The jobs' world without sockets, disk or USB: a journal in memory, timers and a mailbox that a test turns."""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from taxagent.jobs.asks import Ask, Principal, Role
+from taxagent.jobs.book import Book
+from taxagent.jobs.desk import Consent, JobDesk, Office
+from taxagent.jobs.queue import DeviceQueue
+from taxagent.jobs.roster import Roster
+from taxagent.jobs.runner import Patience, Runner, Tools
+from taxagent.jobs.schedule import Schedule
+from taxagent.model.device import DeviceInfo, DeviceKind, Hello, MonitorData, Statistics
+from taxagent.model.errors import (
+    AgentError,
+    ClaimTaken,
+    DeviceAbsent,
+    Interrupted,
+    KeyTaken,
+    PasswordRefused,
+    Refusal,
+    TokenSpent,
+)
+from taxagent.model.events import (
+    AnyEvent,
+    JobAccepted,
+    JobEvent,
+    PasswordLatched,
+    TokenIssued,
+    accepted,
+    applied,
+)
+from taxagent.model.job import Job, JobKind, JobState, Outcome, Problem
+from taxagent.model.period import Period
+from taxagent.model.simtime import SHANGHAI
+from taxagent.model.usb import Recognised, SeenDevice
+from taxagent.model.windows import Rules
+from taxagent.ports import Bureau, Device, DeviceSource, JournalTx
+from taxagent.procedures.work import Archives, Work
+from tests.builders.model import monitor, statistics, synthetic_taxpayer_id
+
+T = TypeVar("T")
+DEVICE_NO = "661234567890"
+TAXPAYER = synthetic_taxpayer_id(1)
+PASSWORD = "88888888"
+START = dt.datetime(2026, 11, 3, 11, 30, tzinfo=SHANGHAI)
+SHOP = Principal(name="shop", role=Role.OPERATOR)
+LIMIT_S = 10.0
+
+
+class FakeClock:
+    """ports.Clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now_ms = round(START.timestamp() * 1000)
+        self.sim: int | None = None
+
+    def utc_ms(self) -> int:
+        return self.now_ms
+
+    def sim_ms(self) -> int | None:
+        return self.sim
+
+    def local(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp((self.sim or self.now_ms) / 1000, SHANGHAI)
+
+    def monotonic(self) -> float:
+        return self.now_ms / 1000
+
+
+class FakeTimers:
+    """The loop's timers; `pass_time` moves the clock and calls what falls due."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
+        self._count += 1
+        heapq.heappush(self._heap, (self._clock.now_ms + delay_ms, self._count, call))
+        return None
+
+    def due(self, until_ms: int) -> Callable[[], None] | None:
+        if not self._heap or self._heap[0][0] > until_ms:
+            return None
+        at_ms, _, call = heapq.heappop(self._heap)
+        self._clock.now_ms = max(self._clock.now_ms, at_ms)
+        return call
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
+class FakeMailbox:
+    """ports.Mailbox: what other threads post is done when the test calls `empty`."""
+
+    def __init__(self) -> None:
+        self._items: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def post(self, item: Callable[[], None]) -> None:
+        with self._lock:
+            self._items.append(item)
+
+    def take(self) -> Callable[[], None] | None:
+        with self._lock:
+            return self._items.pop(0) if self._items else None
+
+
+class MemoryTx:
+    """ports.JournalTx over the journal's dictionaries."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._of = journal
+
+    def append(self, event: AnyEvent) -> int:
+        of = self._of
+        if isinstance(event, JobAccepted):
+            self._claim(event)
+            of.jobs_by_id[event.job_id] = accepted(event)
+        elif isinstance(event, JobEvent):
+            job = of.jobs_by_id.get(event.job_id)
+            if job is None or job.state.ended:
+                raise Refusal("JOB_ENDED" if job else "JOB_UNKNOWN", job_id=event.job_id)
+            of.jobs_by_id[event.job_id] = applied(job, event)
+        elif isinstance(event, TokenIssued):
+            of.tokens[event.token_sha256] = event
+        elif isinstance(event, PasswordLatched):
+            of.latches[event.device_no] = (event.salt, event.salted_sha256, event.tries_left)
+        of.rows.append(event)
+        return len(of.rows)
+
+    def _claim(self, event: JobAccepted) -> None:
+        of = self._of
+        if event.key and (event.principal, event.key) in of.requests:
+            raise KeyTaken(of.requests[event.principal, event.key][0])
+        if event.token_sha256 and of.tokens.pop(event.token_sha256, None) is None:
+            raise TokenSpent
+        for group, month in event.claims:
+            holder = self.claimed_by(event.scope.device_no, group, month)
+            if holder is not None:
+                raise ClaimTaken(holder, group=group, period=month)
+            of.claims[event.scope.device_no, group, month] = event.job_id
+        of.requests[event.principal, event.key] = (event.job_id, event.request_sha256)
+
+    def job_by_key(self, principal: str, key: str) -> tuple[Job, str] | None:
+        found = self._of.requests.get((principal, key))
+        return (self._of.jobs_by_id[found[0]], found[1]) if found else None
+
+    def job(self, job_id: str) -> Job | None:
+        return self._of.jobs_by_id.get(job_id)
+
+    def token(self, token_sha256: str) -> TokenIssued | None:
+        return self._of.tokens.get(token_sha256)
+
+    def claimed_by(self, device_no: str, group: str, period: str) -> str | None:
+        holder = self._of.claims.get((device_no, group, period))
+        return holder if holder is not None and not self._of.jobs_by_id[holder].state.ended else None
+
+
+class MemoryJournal:
+    """ports.Journal at once and in memory. `fails` is raised by every unit while it is set."""
+
+    def __init__(self) -> None:
+        self.rows: list[AnyEvent] = []
+        self.fails: AgentError | None = None
+        self.sink: Callable[[list[AnyEvent]], None] = lambda rows: None
+        self.jobs_by_id: dict[str, Job] = {}
+        self.requests: dict[tuple[str, str], tuple[str, str]] = {}
+        self.tokens: dict[str, TokenIssued] = {}
+        self.claims: dict[tuple[str, str, str], str] = {}
+        self.latches: dict[str, tuple[str, str, int]] = {}
+        self._lock = threading.Lock()
+
+    def transact(self, work: Callable[[JournalTx], T]) -> T:
+        with self._lock:
+            if self.fails is not None:
+                raise self.fails
+            count = len(self.rows)
+            result = work(MemoryTx(self))
+            new = self.rows[count:]
+            if new:
+                self.sink(new)
+        return result
+
+    def transact_soon(
+        self, work: Callable[[JournalTx], T], done: Callable[[T | BaseException], None]
+    ) -> None:
+        try:
+            answer: T | BaseException = self.transact(work)
+        except Exception as error:  # noqa: BLE001 - as the writer: what a unit raises is its answer
+            answer = error
+        done(answer)
+
+    def append(self, *events: AnyEvent) -> int:
+        return self.transact(lambda tx: [tx.append(event) for event in events][-1])
+
+    def job(self, job_id: str) -> Job:
+        return self.jobs_by_id[job_id]
+
+
+class MemoryLatch:
+    """procedures.session.Latch in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, str, int]] = {}
+
+    def refused(self, device_no: str) -> tuple[str, str, int] | None:
+        return self.kept.get(device_no)
+
+    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
+        self.kept[device_no] = (salt, salted_sha256, tries_left)
+
+
+class FakeDevice:
+    """The reads of ports.Device; a test changes the fields. `fails` is raised by the clock's reading."""
+
+    def __init__(self, device_no: str = DEVICE_NO, **changes: Any) -> None:
+        self.device_no = device_no
+        self.simulated = True
+        self.kind = DeviceKind.CONTROL_DISK
+        self.taxpayer_id = TAXPAYER
+        self.password = PASSWORD
+        self.tries_left = 5
+        self.passwords_tried: list[str] = []
+        self.monitors: tuple[MonitorData, ...] = (monitor(),)
+        self.now = dt.datetime(2026, 11, 3, 11, 30)
+        self.fails: Exception | None = None
+        self.reads = 0
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def hello(self) -> Hello:
+        return Hello(
+            device_no=self.device_no,
+            kind=self.kind,
+            simulated=self.simulated,
+            firmware="1.0",
+            tries_left=self.tries_left,
+            session="00" * 8,
+        )
+
+    def open(self, password: str) -> None:
+        self.passwords_tried.append(password)
+        if password != self.password:
+            self.tries_left -= 1
+            raise PasswordRefused(self.tries_left)
+
+    def close(self) -> None:
+        return
+
+    def info(self) -> DeviceInfo:
+        return DeviceInfo(
+            device_no=self.device_no,
+            taxpayer_id=self.taxpayer_id,
+            taxpayer_name="某某商店",
+            terminal_no=0,
+            registered=True,
+            certificate_from=dt.date(2025, 1, 1),
+            certificate_to=dt.date(2030, 1, 1),
+        )
+
+    def clock(self) -> dt.datetime:
+        self.reads += 1
+        if self.fails is not None:
+            raise self.fails
+        return self.now
+
+    def monitor(self) -> tuple[MonitorData, ...]:
+        return self.monitors
+
+    def statistics(self, invoice_type: str, day_from: dt.date, day_to: dt.date) -> Statistics:
+        return statistics(invoice_type=invoice_type, date_from=day_from, date_to=day_to)
+
+
+class FakeSource:
+    """ports.DeviceSource: `plugged` by location. `refuses` is raised at a hold, `released` at its end."""
+
+    def __init__(self) -> None:
+        self.plugged: dict[str, FakeDevice] = {}
+        self.refuses: Exception | None = None
+        self.release_fails: Exception | None = None
+
+    def seen(self) -> tuple[SeenDevice, ...]:
+        return tuple(
+            SeenDevice(
+                location=location, vendor_id=1, product_id=2, recognised=Recognised.PROFILE, name="device"
+            )
+            for location in self.plugged
+        )
+
+    def trouble(self) -> Any:
+        return None
+
+    def watch(self, on_change: Callable[[], None]) -> Any:
+        raise NotImplementedError
+
+    @contextmanager
+    def hold(self, location: str) -> Iterator[Device]:
+        if self.refuses is not None:
+            raise self.refuses
+        if location not in self.plugged:
+            raise DeviceAbsent("DEVICE_ABSENT", location=location)
+        yield cast("Device", self.plugged[location])
+        if self.release_fails is not None:
+            raise self.release_fails
+
+
+class HandQueue(DeviceQueue):
+    """A device's queue without a thread: `turn` does the next piece of work in the test's own."""
+
+    def __init__(self, source: DeviceSource, location: str) -> None:
+        super().__init__(source, location)
+
+    def start(self) -> None:
+        return
+
+    def join(self, timeout_s: float) -> bool:
+        return True
+
+
+class Scripted:
+    """A procedure: each run does the next thing of the script; an exception is raised, a call is called."""
+
+    def __init__(self) -> None:
+        self.script: list[Exception | Callable[[Work], None] | None] = []
+        self.runs: list[str] = []
+
+    def __call__(self, work: Work) -> None:
+        self.runs.append(work.job.job_id)
+        deed = self.script.pop(0) if self.script else None
+        if isinstance(deed, Exception):
+            raise deed
+        if deed is not None:
+            deed(work)
+
+
+def bare_record(job: Job, state: JobState, outcome: Outcome, problem: Problem | None) -> bytes:
+    """A recorder that keeps only how the job ended."""
+    return msgspec.json.encode({"job_id": job.job_id, "state": state, "outcome": outcome})
+
+
+class Passwords(dict[str, str]):
+    """ports.Secrets as a dictionary."""
+
+
+class House:
+    """The jobs' parts put together as the daemon does, with a test turning every wheel."""
+
+    def __init__(self, *, consent: bool = True, simulation: bool = False) -> None:
+        self.clock = FakeClock()
+        self.timers = FakeTimers(self.clock)
+        self.mailbox = FakeMailbox()
+        self.journal = MemoryJournal()
+        self.source = FakeSource()
+        self.secrets = Passwords({f"device-{DEVICE_NO}": PASSWORD})
+        self.latch = MemoryLatch()
+        self.procedure = Scripted()
+        self.queues: list[HandQueue] = []
+        self.office: list[Callable[[], None]] = []
+        self.window_end_ms: int | None = None
+        self.stopping = False
+        self.simulation = simulation
+        self.consent = Consent(
+            kinds=frozenset(JobKind) if consent else frozenset(), principals=frozenset({"shop"})
+        )
+        self.build(())
+
+    def build(self, live: Iterable[Job]) -> None:
+        """Build everything on the journal, as a start of the process does."""
+        self.book = Book(live)
+        self.roster = Roster(
+            self.source,
+            self.secrets,
+            self.latch,
+            self.clock,
+            self.mailbox,
+            self.timers,
+            simulation=self.simulation,
+            identified=lambda device_no: self.schedule.arrived(device_no),
+            queue=self._queue,
+        )
+        self.runner = Runner(self._tools(), self.procedure)
+        self.schedule = Schedule(
+            self.book,
+            self.runner,
+            self.roster.queue_of,
+            self.timers,
+            self.mailbox,
+            self.clock,
+            self.office.append,
+        )
+        self.desk = JobDesk(
+            Office(
+                book=self.book,
+                roster=self.roster,
+                journal=self.journal,
+                clock=self.clock,
+                mailbox=self.mailbox,
+                secrets=self.secrets,
+                latch=self.latch,
+                rules=Rules(),
+                consent=self.consent,
+                boot="boot-1",
+                version="0.1.0",
+                simulation=self.simulation,
+            )
+        )
+        self.journal.sink = lambda rows: self.mailbox.post(lambda: self._take(rows))
+        self.roster.start()
+        self.desk.verified()
+
+    def restart(self) -> None:
+        """The process died; another begins on the same journal."""
+        self.timers = FakeTimers(self.clock)
+        self.mailbox = FakeMailbox()
+        self.queues, self.office[:] = [], []
+        self.build([job for job in self.journal.jobs_by_id.values() if not job.state.ended])
+        self.schedule.recover()
+        self.settle()
+
+    def plug(self, location: str = "1-1", device: FakeDevice | None = None) -> FakeDevice:
+        """Plug a device in and let it be identified."""
+        device = device or FakeDevice()
+        self.source.plugged[location] = device
+        self.bus_changed()
+        return device
+
+    def unplug(self, location: str = "1-1") -> None:
+        """Take the device at `location` out."""
+        del self.source.plugged[location]
+        self.bus_changed()
+
+    def bus_changed(self) -> None:
+        seen = self.source.seen()
+        self.mailbox.post(lambda: self.roster.changed(seen))
+        self.settle()
+
+    def settle(self) -> None:
+        """Turn all wheels until nothing moves; no time passes."""
+        while self._turn():
+            pass
+
+    def loop(self) -> None:
+        """Turn the loop alone: no device works, no office."""
+        while (item := self.mailbox.take()) is not None:
+            item()
+
+    def pass_time(self, ms: int) -> None:
+        """Let `ms` pass, with all that falls due in it."""
+        until = self.clock.now_ms + ms
+        self.settle()
+        while (call := self.timers.due(until)) is not None:
+            call()
+            self.settle()
+        self.clock.now_ms = until
+
+    def accept(self, **changes: Any) -> Any:
+        """Ask for a job and return the answer."""
+        answers: list[Any] = []
+        self.desk.accept(SHOP, self.ask(**changes), answers.append)
+        self.settle()
+        assert len(answers) == 1
+        return answers[0]
+
+    def accepted(self, **changes: Any) -> str:
+        """Ask for a job that is accepted; return its id."""
+        answer = self.accept(**changes)
+        assert not isinstance(answer, AgentError), answer
+        job_id: str = answer.job.job_id
+        return job_id
+
+    def ask(self, **changes: Any) -> Ask:
+        """A request for a settle of what is due, sent now."""
+        fields: dict[str, Any] = {
+            "kind": JobKind.SETTLE,
+            "device_no": DEVICE_NO,
+            "key": "key-of-sixteen-chars",
+            "request_sha256": "ab" * 32,
+            "sent_at_ms": self.clock.now_ms,
+            "ttl_ms": 10_000,
+        }
+        return Ask(**{**fields, **changes})
+
+    def job(self, job_id: str) -> Job:
+        return self.journal.job(job_id)
+
+    def _turn(self) -> bool:
+        item = self.mailbox.take()
+        if item is not None:
+            item()
+            return True
+        if self.office:
+            self.office.pop(0)()
+            return True
+        return any(queue.turn() for queue in self.queues)
+
+    def _queue(self, source: DeviceSource, location: str) -> DeviceQueue:
+        self.queues.append(HandQueue(source, location))
+        return self.queues[-1]
+
+    def _take(self, rows: list[AnyEvent]) -> None:
+        moved = {job.job_id: job for event in rows if (job := self.book.take(event)) is not None}
+        for job in moved.values():
+            self.schedule.moved(job)
+
+    def _check_stop(self) -> None:
+        if self.stopping:
+            raise Interrupted("DRAINING")
+
+    def _tools(self) -> Tools:
+        return Tools(
+            journal=self.journal,
+            bureau=cast("Bureau", None),
+            clock=self.clock,
+            secrets=self.secrets,
+            latch=self.latch,
+            archives=cast("Archives", None),
+            rules=Rules(),
+            patience=Patience(),
+            record=bare_record,
+            boot="boot-1",
+            simulation=self.simulation,
+            check_stop=self._check_stop,
+            window_end_ms=lambda job: self.window_end_ms,
+        )
+
+
+def period(text: str = "2026-10") -> Period:
+    """A period; October 2026 is what is due."""
+    return Period(text)
