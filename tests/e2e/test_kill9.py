@@ -1,4 +1,4 @@
-"""kill -9 of the agent at each step of `settle`: after a restart the month ends settled, each write done once.
+"""kill -9 of the agent at each step of `settle`: after a restart the month ends settled, each write once.
 
 The device and the bureau hold a command still, the agent is killed exactly there, and started again.
 """
