@@ -449,7 +449,7 @@ class JobListResult(Message, frozen=True, kw_only=True):
 
 
 class RecordResult(Message, frozen=True, kw_only=True):
-    """A clearing record: the JSON text as it was journaled, the SHA-256 of its UTF-8 bytes, a page for people."""
+    """A clearing record: the JSON text as it was journaled, the SHA-256 of its UTF-8 bytes, and a page."""
 
     job_id: str
     sha256: str
