@@ -53,8 +53,8 @@ class LoopSettings(Value, frozen=True, kw_only=True):
 class Loop:
     """Serves TCA/1 at one endpoint until `stop`. Made and run in the main thread.
 
-    `explain` answers window.explain, `page` writes a record as text; both run in a thread. Other threads reach the
-    loop through `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
+    `explain` answers window.explain, `page` writes a record as text; both run in a thread. Other threads
+    reach the loop through `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
     """
 
     def __init__(

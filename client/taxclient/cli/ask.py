@@ -40,7 +40,17 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     screen.result(m.JobResult(job=job))
     for line in show.job_end(job, screen.speech):
         screen.line(line)
+    if job.kind == "check" and job.ended:
+        _show_device(client, job, screen)
     return exits.of_job(job)
+
+
+def _show_device(client: Client, job: m.JobView, screen: Screen) -> None:
+    """What a check is run for: how the device stands."""
+    for view in client.devices().devices:
+        if view.device_no == job.scope.device_no:
+            for line in show.device(view, screen.speech):
+                screen.line(line)
 
 
 def _args(options: argparse.Namespace, device_no: str) -> m.SubmitArgs:

@@ -47,6 +47,8 @@ def follow(
 
 def _show_steps(shown: tuple[m.StepView, ...], job: m.JobView, screen: Screen) -> tuple[m.StepView, ...]:
     for step in job.steps:
-        if step not in shown:
+        if step not in shown and step.ended_ms is None:
+            screen.passing(show.step_line(step, screen.speech))
+        elif step not in shown:
             screen.line(show.step_line(step, screen.speech))
     return job.steps

@@ -22,11 +22,19 @@ class Screen:
         self.terminal = terminal and not json
         self._out = out
         self._err = err
+        self._is_passing = False
 
     def line(self, text: str = "") -> None:
         """Write a line for people."""
         if not self.json:
             self._write(self._out, text)
+
+    def passing(self, text: str) -> None:
+        """Write what holds for now, at a terminal alone: the next line takes its place."""
+        if self.terminal:
+            self._out.write(self._clear() + text.encode())
+            self._out.flush()
+            self._is_passing = True
 
     def note(self, text: str) -> None:
         """Write a line for people that is not the result."""
@@ -57,8 +65,13 @@ class Screen:
                 self._write(self._err, text)
 
     def _write(self, stream: BinaryIO, text: str) -> None:
-        stream.write(text.encode() + b"\n")
+        stream.write(self._clear() + text.encode() + b"\n")
         stream.flush()
+
+    def _clear(self) -> bytes:
+        """What takes a passing line away."""
+        passing, self._is_passing = self._is_passing, False
+        return b"\r\x1b[K" if passing else b""
 
 
 def error_body(error: ClientError, speech: Speech) -> ErrorBody:

@@ -31,6 +31,9 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
         yield f"! {result.trouble.message} {result.trouble.remedy}"
     if not result.devices:
         yield speech.say("no_devices")
+    if result.trouble:
+        yield f"! {result.trouble.title} [{result.trouble.code}]"
+        yield "  " + speech.say("remedy", result.trouble.remedy)
     for device_view in result.devices:
         yield from device(device_view, speech)
     vendors = [thing for thing in result.seen if thing.recognised == "vendor"]
@@ -83,8 +86,9 @@ def job_line(job: m.JobView, speech: Speech) -> str:
 def step_line(step: m.StepView, speech: Speech) -> str:
     """A step in a line."""
     name, group = speech.word(w.STEP, step.step), step.group
-    if step.step == "backup" and group in w.STEP:  # the step that it protects
-        name, group = speech.say("before", name, speech.word(w.STEP, group)), ""
+    if step.step == "backup":  # its group is the step that it protects; a back-up job's own protects none
+        protects = speech.word(w.STEP, group)
+        name, group = (name if group in ("", "backup") else speech.say("before", name, protects)), ""
     text = " ".join(part for part in (name, group, step.period) if part)
     if step.ended_ms is None:
         return f"  ... {text}"
@@ -144,10 +148,10 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
 
 
 def consequence(code: str, speech: Speech) -> str:
-    """A consequence code in words: VERB:group:month, or a date where the new deadline is known."""
+    """A consequence code in words: VERB:group:month; of a clear the new deadline, where it is known."""
     verb, _, rest = code.partition(":")
     group, _, about = rest.partition(":")
-    if verb == "CLEAR" and len(about) == len("2026-12-15"):
+    if verb == "CLEAR" and about:
         verb = "CLEAR_TO"
     return speech.word(w.CONSEQUENCE, verb).format(group, about) if verb in w.CONSEQUENCE else code
 

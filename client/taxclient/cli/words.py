@@ -45,6 +45,8 @@ STEP: Words = {
 }
 NOTE: Words = {
     "already": ("此前已完成", "was done before"),
+    "accepted": ("已申报", "filed"),
+    "not_due": ("本期无需申报", "no return is due"),
     "reconciled": ("中断后核实", "settled by reading"),
     "not_confirmed": ("尚未通知税务机关", "the bureau was not told"),
 }
@@ -71,17 +73,19 @@ CONSEQUENCE: Words = {
     ),
     "SUBMIT": ("向税务机关上报 {0} 的 {1} 汇总", "submit the summary of {0}, {1}, to the tax bureau"),
     "CLEAR": (
-        "清卡 {0},开票截止日期变为 {1};不可撤销",
-        "clear {0}; the invoicing deadline becomes {1}; this cannot be undone",
-    ),
-    "CLEAR_LATER": (
         "清卡 {0},新的开票截止日期由税务机关决定;不可撤销",
         "clear {0}; the bureau sets the new invoicing deadline; this cannot be undone",
+    ),
+    "CLEAR_TO": (
+        "清卡 {0},开票截止日期变为 {1};不可撤销",
+        "clear {0}; the invoicing deadline becomes {1}; this cannot be undone",
     ),
 }
 TEXT: Words = {
     "no_devices": ("没有配置税控设备", "no tax-control device is configured"),
-    "simulated": ("(模拟)", "(simulated)"),
+    "simulated": ("(模拟)", " (simulated)"),
+    "before": ("{0}({1}之前)", "{0} before: {1}"),
+    "all_open": ("现在没有不可办理的限制", "nothing stands in the way now"),
     "stale": ("数据可能已过时", "may be out of date"),
     "not_plugged": ("未插入", "not plugged in"),
     "held_by": ("由 {0} 占用", "held by {0}"),
