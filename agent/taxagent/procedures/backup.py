@@ -11,7 +11,7 @@ import msgspec
 
 from taxagent.model.device import DeviceState, Statistics
 from taxagent.model.errors import Refusal
-from taxagent.model.job import Backup, Outcome, Step, StepId
+from taxagent.model.job import Backup, Step, StepId
 from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.stock import Tally, stock_difference, sums_difference
 from taxagent.model.value import to_json
@@ -28,21 +28,15 @@ def back_up(work: Work, state: DeviceState, month: Period, before: Step) -> None
     step = StepId(step=Step.BACKUP, group=before.value, period=month)
     if work.job.done(step):
         return
-    work.ledger.begin(step)
-    statistics = work.totals(work.job.scope.types, [month])
-    tallies: dict[str, Tally] = {}
-    job = work.job
+    job, tallies = work.job, dict[str, Tally]()
     name = f"{job.scope.device_no}/{month}/{job.scope.device_no}-{month}-{before.value}-{job.job_id}.zip"
-    try:
+    with work.ledger.trying(step):
+        statistics = work.totals(job.scope.types, [month])
         path, sha256 = work.archives.write(
             name, _manifest(work, state, month), _parts(work, state, month, statistics, tallies)
         )
         _same_sums(statistics, tallies)
-    except Refusal as refusal:
-        work.ledger.end(step, Outcome.NOT_EXECUTED, note=refusal.fault)
-        raise
-    work.ledger.backup(Backup(period=month, path=path, sha256=sha256, before=before))
-    work.ledger.end(step, sha256=sha256, path=path)
+        work.ledger.backed_up(step, Backup(period=month, path=path, sha256=sha256, before=before))
 
 
 def _manifest(work: Work, state: DeviceState, month: Period) -> dict[str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
 
 from taxagent.model.bureau import Ticket
-from taxagent.model.errors import Interrupted
+from taxagent.model.errors import AgentError, Interrupted, JournalError, Unavailable
 from taxagent.model.events import (
     AnyJobEvent,
     BackupWritten,
@@ -71,6 +73,23 @@ class Ledger:
         """Announce a step that may be repeated."""
         self._write(self._begun(step, None, facts))
 
+    @contextmanager
+    def trying(self, step: StepId, **facts: str) -> Iterator[None]:
+        """Announce a step that may be repeated, for a block that ends it; what proves it undone is said.
+
+        An error after which it may be done leaves it unknown: the next run does the step again.
+        """
+        self.begin(step, **facts)
+        try:
+            yield
+        except JournalError:
+            raise
+        except AgentError as error:
+            if error.outcome is Outcome.NOT_EXECUTED:
+                note = "not_sent" if isinstance(error, Unavailable) else "refused"
+                self.end(step, Outcome.NOT_EXECUTED, note, fault=error.fault)
+            raise
+
     def begin_irreversible(self, step: StepId, baseline: Baseline, **facts: str) -> None:
         """Announce an irreversible step, unless the job was cancelled.
 
@@ -89,17 +108,7 @@ class Ledger:
 
     def end(self, step: StepId, outcome: Outcome = Outcome.EXECUTED, note: str = "", **facts: str) -> None:
         """Say what is known of a step."""
-        self._write(
-            StepEnded(
-                job_id=self.job.job_id,
-                id=step,
-                outcome=outcome,
-                note=note,
-                facts=facts,
-                at_ms=self._at(),
-                sim_ms=self._sim(),
-            )
-        )
+        self._write(self._ended(step, outcome, note, facts=facts))
 
     def state(self, when: Literal["before", "after"], reading: Reading) -> None:
         """Keep what the device showed."""
@@ -113,22 +122,24 @@ class Ledger:
             )
         )
 
-    def backup(self, backup: Backup) -> None:
-        """A back-up stands and was read back."""
+    def backed_up(self, step: StepId, backup: Backup) -> None:
+        """A back-up stands and was read back: it and its step's end are one commit."""
         self._write(
-            BackupWritten(job_id=self.job.job_id, backup=backup, at_ms=self._at(), sim_ms=self._sim())
+            BackupWritten(job_id=self.job.job_id, backup=backup, at_ms=self._at(), sim_ms=self._sim()),
+            self._ended(step, facts={"sha256": backup.sha256, "path": backup.path}),
         )
 
-    def ticket(self, group: str, ticket: Ticket) -> None:
-        """Keep a ticket before anything is done with it."""
+    def ticketed(self, step: StepId, ticket: Ticket) -> None:
+        """Keep a ticket before anything is done with it: it and its step's end are one commit."""
         self._write(
             TicketStored(
                 job_id=self.job.job_id,
-                group=group,
+                group=step.group,
                 ticket=ticket,
                 at_ms=self._at(),
                 sim_ms=self._sim(),
-            )
+            ),
+            self._ended(step, facts={"ticket_no": ticket.ticket_no, "deadline": ticket.deadline.isoformat()}),
         )
 
     def ended(self, state: JobState, outcome: Outcome, problem: Problem | None, record: bytes) -> None:
@@ -156,9 +167,23 @@ class Ledger:
             sim_ms=self._sim(),
         )
 
-    def _write(self, event: AnyJobEvent) -> None:
-        self._journal.append(event)
-        self.job = applied(self.job, event)
+    def _ended(
+        self, step: StepId, outcome: Outcome = Outcome.EXECUTED, note: str = "", *, facts: dict[str, str]
+    ) -> StepEnded:
+        return StepEnded(
+            job_id=self.job.job_id,
+            id=step,
+            outcome=outcome,
+            note=note,
+            facts=facts,
+            at_ms=self._at(),
+            sim_ms=self._sim(),
+        )
+
+    def _write(self, *events: AnyJobEvent) -> None:
+        self._journal.append(*events)
+        for event in events:
+            self.job = applied(self.job, event)
 
     def _at(self) -> int:
         return self._clock.utc_ms()

@@ -1,0 +1,95 @@
+"""The judge of the crash tests: the journal held against the device's and the bureau's own books.
+
+It knows nothing of how the work is done, only what must be true of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from taxagent.bureau.messages import Op
+from taxagent.model.device import WriteKind
+from taxagent.model.errors import AgentError
+from taxagent.model.events import AnyEvent, StepEnded
+from taxagent.model.job import Job, JobState, Outcome, Step, StepId
+from taxagent.model.period import Period, last_day
+from taxagent.simulator.bureau_state import IssuedTicket, Result
+from tests.builders.scenario import DEVICE_NO
+from tests.builders.work import Bench
+
+
+class Untrue(AgentError):
+    """The journal says what is not so."""
+
+    def __init__(self, event: object) -> None:
+        super().__init__("INTERNAL", event=str(event))
+
+
+def watch(bench: Bench) -> None:
+    """Have every "executed" of the journal held against the world at the moment of its commit."""
+
+    def judge(event: AnyEvent) -> None:
+        if isinstance(event, StepEnded) and event.outcome is Outcome.EXECUTED and not _true(bench, event.id):
+            raise Untrue(event)
+
+    bench.judge = judge
+
+
+def settled(bench: Bench, job: Job) -> None:
+    """Assert that the job ended as if nothing had happened, with everything done exactly once."""
+    assert (job.state, job.outcome) == (JobState.DONE, Outcome.EXECUTED), job.problem
+    assert {str(run.id): run.outcome for run in job.steps if run.outcome is not Outcome.EXECUTED} == {}
+    assert sorted(bench.writes()) == sorted(_once(job))
+    _bureau_has_each_once(bench, job)
+    for backup in job.backups:
+        assert hashlib.sha256(Path(backup.path).read_bytes()).hexdigest() == backup.sha256
+    assert len({(backup.period, backup.before) for backup in job.backups}) == len(job.backups)
+    assert bench.record().outcome is Outcome.EXECUTED
+    bench.verify_chain()
+
+
+def _once(job: Job) -> list[str]:
+    types, months = job.scope.types, job.scope.periods
+    seals = [f"seal {group}" for group in types for _ in months]
+    clears = [f"apply_ticket {group}" for group in types]
+    return [*seals, *clears, *("clock_ticket" for _ in types)]
+
+
+def _bureau_has_each_once(bench: Bench, job: Job) -> None:
+    wanted = sorted(
+        f"{DEVICE_NO}/{group}/{month}" for group in job.scope.types for month in job.scope.periods
+    )
+    assert sorted(bench.bureau.memory.reports) == wanted
+    puts = [
+        f"{call.device_no}/{call.group}/{call.period}"
+        for call in bench.bureau.calls()
+        if call.op == Op.REPORT_PUT and call.result is Result.ACCEPTED
+    ]
+    assert sorted(puts) == wanted
+    assert all(len(tickets) == 1 for tickets in bench.bureau.memory.tickets.values())
+
+
+def _true(bench: Bench, step: StepId) -> bool:
+    """Return whether the world agrees that `step` was executed."""
+    memory, about = bench.device.memory, f"{DEVICE_NO}/{step.group}/{step.period}"
+    group, tickets = memory.group(step.group), bench.bureau.memory.tickets.get(about, ())
+    match step.step:
+        case Step.SEAL:
+            return group is not None and group.last_report >= last_day(Period(step.period))
+        case Step.SUBMIT:
+            return about in bench.bureau.memory.reports
+        case Step.TICKET:
+            return bool(tickets)
+        case Step.CLOCK_TICKET:
+            return any(line.write.kind is WriteKind.CLOCK_TICKET for line in bench.written())
+        case Step.APPLY | Step.VERIFY:
+            return group is not None and _cleared(tickets, group.invoicing_deadline.isoformat())
+        case Step.CONFIRM:
+            return any(ticket.confirmed_ms is not None for ticket in tickets)
+        case _:
+            return True
+
+
+def _cleared(tickets: tuple[IssuedTicket, ...], deadline: str) -> bool:
+    return not tickets or deadline >= tickets[-1].ticket.deadline.isoformat()

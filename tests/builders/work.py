@@ -1,0 +1,291 @@
+"""A whole job without USB, network or threads of its own: device, bureau, journal and archives in a folder.
+
+Every call that the work makes of the world passes a `Tap`: there a test makes it fail, or turns the world.
+The device and the bureau outlive the agent; each `run` is a new agent over the journal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from taxagent.bureau.client import GatewayClient, GatewaySettings
+from taxagent.jobs.latch import JournalLatch
+from taxagent.jobs.runner import Patience, Runner, Tools
+from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.model.device import Statistics
+from taxagent.model.errors import Interrupted
+from taxagent.model.events import AnyEvent, CancelRequested, JobAccepted, StepBegun, StepEnded
+from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope, Step, StepId
+from taxagent.model.period import Period, first_day
+from taxagent.model.value import from_json
+from taxagent.model.windows import Rules
+from taxagent.ports import Journal
+from taxagent.procedures.guard import confirmed_by
+from taxagent.procedures.preflight import window_end_ms
+from taxagent.procedures.session import open_session, read_state
+from taxagent.procedures.work import totals
+from taxagent.records.clearing import ClearingRecord, clearing_record, encoded
+from taxagent.simulator.bureau import VirtualBureau
+from taxagent.simulator.bureau_register import BureauScenario
+from taxagent.simulator.bureau_requests import request_of
+from taxagent.simulator.bureau_state import BureauStore
+from taxagent.simulator.device import VirtualDevice
+from taxagent.simulator.scenario import Blanks, Generated, TypeScenario
+from taxagent.simulator.state import DeviceStore, LoggedWrite, read_log
+from tests.builders.scenario import (
+    CODE,
+    DEVICE_NO,
+    NOON,
+    OCTOBER,
+    PASSWORD,
+    TAXPAYER_ID,
+    StillClock,
+    scenario,
+    type_007,
+)
+from tests.builders.tap import Death, Tap, TappedArchives, TappedJournal
+from tests.builders.work_ports import ModelDevice, TappedBureau
+
+SEPTEMBER = Period("2026-09")
+_PEOPLE = "shop"
+
+
+class Password:
+    """ports.Secrets with the one password."""
+
+    def __init__(self, password: str | None = PASSWORD) -> None:
+        self.password = password
+
+    def get(self, name: str) -> str | None:
+        return self.password if name == f"device-{DEVICE_NO}" else None
+
+
+class Bench:
+    """The world of one job. `clock` moves when told; `tap` is where calls are made to fail."""
+
+    def __init__(
+        self, folder: Path, *, now: dt.datetime = NOON, bureau: BureauScenario | None = None, **device: Any
+    ) -> None:
+        self.folder = folder
+        self.clock = StillClock(now)
+        self.tap = Tap()
+        described = scenario(**device)
+        self.device = VirtualDevice(described, DeviceStore(folder / "device", DEVICE_NO), self.clock)
+        self.bureau = VirtualBureau(BureauStore(folder / "bureau"), bureau or BureauScenario(), self.clock)
+        self.secrets = Password()
+        self.types = tuple(kind.invoice_type for kind in described.types)
+        self.stopping = False
+        self.number = 1  # of the job that is worked on
+        self.simulation = False
+        self.rules = Rules()
+        self.judge: Callable[[AnyEvent], None] = lambda _event: None  # sees each row right after its commit
+        self.adapter: Callable[[], ModelDevice] = lambda: ModelDevice(self.device, self.tap)
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job that is worked on."""
+        return f"01JOB{self.number:021d}"
+
+    def next_job(self) -> None:
+        """Work on another job from now on."""
+        self.number += 1
+
+    # ---- what is asked for
+
+    def accept(
+        self,
+        kind: JobKind = JobKind.SETTLE,
+        *,
+        periods: tuple[Period, ...] = (OCTOBER,),
+        types: tuple[str, ...] = (),
+        confirmed: bool = True,
+        late: bool = False,
+        taxpayer_id: str = TAXPAYER_ID,
+    ) -> None:
+        """Accept the job as the desk would, confirmed by a token or under the standing consent."""
+        chosen = types or self.types
+        scope = Scope(device_no=DEVICE_NO, taxpayer_id=taxpayer_id, types=chosen, periods=periods)
+        event = JobAccepted(
+            job_id=self.job_id,
+            kind=kind,
+            scope=scope,
+            claims=tuple((group, month) for group in chosen for month in periods),
+            principal=_PEOPLE,
+            key=f"key-{self.number:016d}",
+            request_sha256="00" * 32,
+            late=late,
+            confirmed=self._confirmed(scope) if confirmed and kind.irreversible else None,
+            at_ms=self.clock.utc_ms(),
+        )
+        with self.journal() as journal:
+            journal.append(event)
+
+    def file_return(self, *months: Period) -> None:
+        """The returns of these months (October) are filed and accepted."""
+        for month in months or (OCTOBER,):
+            self.bureau.file_return(TAXPAYER_ID, month)
+
+    def cancel(self) -> None:
+        """Ask for the job's stop, in a transaction of its own."""
+        with self.journal() as journal:
+            journal.append(CancelRequested(job_id=self.job_id, principal=_PEOPLE, at_ms=self.clock.utc_ms()))
+
+    # ---- what is done
+
+    def run(self) -> Job:
+        """Run the job once, by an agent of its own, and return it as the journal then has it."""
+        with self.journal() as journal, closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            Runner(self._tools(journal, reader)).run(self.job_id, self.adapter())
+        return self.job()
+
+    def run_until_killed(self) -> None:
+        """Run the job by an agent that may die at any place."""
+        try:
+            self.run()
+        except Death:
+            self.tap.dead = False
+
+    def run_to_the_end(self, at_most: int = 8) -> Job:
+        """Run the job, agent after agent, as long as it neither ended nor wants a person."""
+        for _ in range(at_most):
+            job = self.run()
+            if job.state.ended or job.state is JobState.NEEDS_HUMAN:
+                return job
+        msg = f"the job is still {self.job().state} after {at_most} runs: {self.job().problem}"
+        raise AssertionError(msg)
+
+    # ---- what became of it
+
+    def job(self) -> Job:
+        with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            job = reader.job(self.job_id)
+        assert job is not None
+        return job
+
+    def record(self) -> ClearingRecord:
+        with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            record = reader.record(self.job_id)
+        assert record is not None
+        return from_json(record, ClearingRecord)
+
+    def steps(self) -> tuple[StepBegun | StepEnded, ...]:
+        """Return all rows about steps, oldest first."""
+        with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            rows = reader.job_events(self.job_id)
+        return tuple(event for _, event in rows if isinstance(event, StepBegun | StepEnded))
+
+    def verify_chain(self) -> None:
+        """Raise JournalBroken where the chain does not hold."""
+        with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            reader.verify()
+
+    def written(self) -> list[LoggedWrite]:
+        """Return what the device's own log says it executed, oldest first."""
+        return [line for line in read_log(self.device.kept.log_path) if line.write.accepted]
+
+    def writes(self) -> list[str]:
+        """Return the executed writes as "kind group"; the clock ticket has no group."""
+        return [f"{line.write.kind.value} {line.group}".strip() for line in self.written()]
+
+    # ---- inside
+
+    @contextmanager
+    def journal(self) -> Iterator[JournalWriter]:
+        fatal: list[Exception] = []
+        writer = JournalWriter(self.folder / JOURNAL_NAME, sink=self._committed, on_fatal=fatal.append)
+        writer.start()
+        try:
+            yield writer
+        finally:
+            writer.close()
+        assert not fatal, fatal
+
+    def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        for _, event in rows:
+            self.judge(event)
+
+    def _confirmed(self, scope: Scope) -> Confirmed:
+        device = ModelDevice(self.device, Tap())
+        hello = device.hello()
+        open_session(device, hello, Password(self.device.memory.password), _NoLatch())
+        state = read_state(device, hello)
+        sums: tuple[Statistics, ...] = totals(device, scope.types, scope.periods)
+        device.close()
+        return Confirmed(
+            types=confirmed_by(state, scope.types, sums), by=_PEOPLE, how="token", at_ms=self.clock.utc_ms()
+        )
+
+    def _tools(self, writer: JournalWriter, reader: Reader) -> Tools:
+        journal: Journal = TappedJournal(writer, self.tap)
+        return Tools(
+            journal=journal,
+            bureau=TappedBureau(self._gateway(), self.tap),
+            clock=self.clock,
+            secrets=self.secrets,
+            latch=JournalLatch(journal, reader, self.clock),
+            archives=TappedArchives(self.folder / "backups", self.tap),
+            rules=self.rules,
+            patience=Patience(),
+            record=self._record,
+            boot="boot",
+            simulation=self.simulation,
+            check_stop=self._check_stop,
+            window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self.rules),
+        )
+
+    def _gateway(self) -> GatewayClient:
+        """Return the real client; its network is the virtual bureau, and it never waits."""
+        return GatewayClient(
+            GatewaySettings(url="https://bureau.test", ca="-", certificate="-", key="-"),
+            self.clock,
+            pause=lambda _seconds: True,
+            jitter=lambda: 0.0,
+            transport=httpx.MockTransport(self._answered),
+        )
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
+        key = request.headers.get("Idempotency-Key", "")
+        call = request_of(request.method, request.url.raw_path.decode(), key, request.content)
+        reply = self.bureau.reply(call)
+        return httpx.Response(reply.status, content=reply.body)
+
+    def _check_stop(self) -> None:
+        if self.stopping:
+            raise Interrupted("DRAINING")
+
+    def _record(self, job: Job, state: JobState, outcome: Outcome, problem: Problem | None) -> bytes:
+        ended_ms = self.clock.utc_ms()
+        record = clearing_record(job, state, outcome, problem, ended_ms=ended_ms, sim_ms=None, version="0")
+        return encoded(record)
+
+
+class _NoLatch:
+    def refused(self, device_no: str) -> tuple[str, str, int] | None:
+        return None
+
+    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
+        raise AssertionError
+
+
+def due(name: str = "007", *periods: Period, **changes: Any) -> TypeScenario:
+    """Return an invoice type of which `periods` (October; or September and October) are to be reported."""
+    months = periods or (OCTOBER,)
+    fields: dict[str, Any] = {
+        "invoice_type": name,
+        "last_report": first_day(months[0]) - dt.timedelta(days=1),
+        "invoicing_deadline": dt.date(2026, 10, 26) if months[0] == SEPTEMBER else dt.date(2026, 11, 16),
+        "stock": (Blanks(code=CODE, number_from="00000001", count=50),),
+        "generate": Generated(seed=1, months=months, per_month=2),
+    }
+    return type_007(**(fields | changes))
+
+
+def step(what: Step, group: str = "007", month: Period = OCTOBER) -> StepId:
+    """Return the id of a step about a group and a month."""
+    return StepId(step=what, group=group, period=month)
