@@ -15,18 +15,39 @@ from taxagent.model.errors import (
     BureauRefused,
     DeviceRefused,
     NeedsHuman,
+    Refusal,
     Unavailable,
 )
 from taxagent.model.job import JobKind, Outcome, Step, StepId, WaitReason
-from taxagent.model.period import Period
+from taxagent.model.period import Period, period_of, plus
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
-from taxagent.procedures.guard import baseline, last_look
+from taxagent.procedures.guard import baseline, last_look, same_month
 from taxagent.procedures.session import greet, open_session, read_state
 from taxagent.procedures.work import Waiting, Work, groups_of, quirks_of
 
 _NOT_FILED = frozenset({"NOT_DECLARED", "DECLARATION_MISMATCH"})
 _STALE = frozenset({"TICKET_STALE", "CLOCK_TICKET_MISSING"})  # a fresh pair of tickets is asked for, once
+
+
+def reported(work: Work, state: DeviceState) -> None:
+    """Make sure that every month was reported, for a job that does not report itself.
+
+    What is still to be cleared the bureau checks itself, before it gives the ticket; what is cleared already
+    is a success only where it has the report. Raises Refusal("NOT_REPORTED") with the types and the months.
+    """
+    missing = [
+        (group, month)
+        for month in work.job.scope.periods
+        for group in groups_of(state, work.job.scope.types)
+        if not _reported(work, state, group, month)
+    ]
+    if missing:
+        raise Refusal(
+            "NOT_REPORTED",
+            types=", ".join(dict.fromkeys(group.replace("+", ", ") for group, _ in missing)),
+            period=", ".join(dict.fromkeys(month for _, month in missing)),
+        )
 
 
 def clear(work: Work, state: DeviceState) -> DeviceState:
@@ -40,45 +61,86 @@ def clear(work: Work, state: DeviceState) -> DeviceState:
 def _cleared(work: Work, state: DeviceState, group: str) -> DeviceState:
     month = work.job.scope.periods[-1]
     apply = StepId(step=Step.APPLY, group=group, period=month)
-    row = state.of_group(group)[0]
-    if period_state(month, state.clock, row, quirks_of(state)) is PeriodState.SETTLED:
-        if not work.job.done(apply):
-            work.ledger.end(apply, note="already", deadline=row.invoicing_deadline.isoformat())
+    if work.job.done(apply):
         return _verified(work, state, group)
-    ticket = work.job.ticket_of(group) or _ticket(work, group, month)
-    back_up(work, state, month, Step.TICKET)
+    if _state_of(state, group, month) is PeriodState.SETTLED:
+        deadline = state.of_group(group)[0].invoicing_deadline
+        work.ledger.end(apply, note="already", deadline=deadline.isoformat())
+        return _verified(work, state, group)
+    same_month(work.job, state)
+    ticket = _ticket_at_hand(work, group, month)
+    for each in work.job.scope.periods:
+        back_up(work, state, each, Step.TICKET)
     try:
         state = _write(work, state, group, ticket)
     except DeviceRefused as refusal:
-        if refusal.fault not in _STALE or _asked_afresh(work, group, month):
+        if refusal.fault not in _STALE or _superseded(work, group, month) not in ("", ticket.ticket_no):
             raise
         fresh = _ticket(work, group, month, supersedes=ticket.ticket_no)
         state = _write(work, state, group, fresh)
     return _verified(work, state, group)
 
 
+def _reported(work: Work, state: DeviceState, group: str, month: Period) -> bool:
+    match _state_of(state, group, month):
+        case PeriodState.REPORT_DUE:
+            return False
+        case PeriodState.SETTLED:
+            apply = StepId(step=Step.APPLY, group=group, period=work.job.scope.periods[-1])
+            return work.job.done(apply) or _held(work, group, month)
+        case _:
+            return True
+
+
+def _held(work: Work, group: str, month: Period) -> bool:
+    return work.bureau.get_report(work.job.scope.device_no, group, month) is not None
+
+
+def _state_of(state: DeviceState, group: str, month: Period) -> PeriodState:
+    return period_state(month, state.clock, state.of_group(group)[0], quirks_of(state))
+
+
+def _ticket_at_hand(work: Work, group: str, month: Period) -> Ticket:
+    """Return the stored ticket, unless a fresh one was asked for in its place and is not here yet."""
+    stored, superseded = work.job.ticket_of(group), _superseded(work, group, month)
+    if stored is not None and stored.ticket_no != superseded:
+        return stored
+    return _ticket(work, group, month, supersedes=superseded)
+
+
 def _ticket(work: Work, group: str, month: Period, supersedes: str = "") -> Ticket:
     """Get the ticket and make it durable before anything else is done with it."""
     step = StepId(step=Step.TICKET, group=group, period=month)
     device_no = work.job.scope.device_no
-    work.ledger.begin(step, supersedes=supersedes)
     try:
-        ticket = None if supersedes else work.bureau.get_ticket(device_no, group, month)
-        if ticket is None:
-            ticket = work.bureau.put_ticket(device_no, group, month, supersedes=supersedes)
+        with work.ledger.trying(step, supersedes=supersedes):
+            ticket = None if supersedes else work.bureau.get_ticket(device_no, group, month)
+            if ticket is None:
+                ticket = work.bureau.put_ticket(device_no, group, month, supersedes=supersedes)
+            _settles(ticket, month)
+            work.ledger.ticketed(step, ticket)
     except BureauRefused as refusal:
-        work.ledger.end(step, Outcome.NOT_EXECUTED, note=refusal.fault)
         if refusal.fault in _NOT_FILED and work.job.kind is JobKind.SETTLE:
             raise Waiting(WaitReason.DECLARATION, refusal.problem()) from None
         raise
-    work.ledger.ticket(group, ticket)
-    work.ledger.end(step, ticket_no=ticket.ticket_no, deadline=ticket.deadline.isoformat())
     return ticket
 
 
-def _asked_afresh(work: Work, group: str, month: Period) -> bool:
+def _settles(ticket: Ticket, month: Period) -> None:
+    """Refuse a ticket that would leave the month unsettled: written, it could only be called a success."""
+    if period_of(ticket.deadline) <= plus(month, 1):
+        raise Refusal(
+            "TICKET_REJECTED",
+            ticket_no=ticket.ticket_no,
+            deadline=ticket.deadline.isoformat(),
+            what=f"its deadline does not settle {month}",
+        )
+
+
+def _superseded(work: Work, group: str, month: Period) -> str:
+    """Return the number of the ticket in whose place a fresh one was asked for, "" where none was."""
     run = work.job.run_of(StepId(step=Step.TICKET, group=group, period=month))
-    return run is not None and bool(run.facts.get("supersedes"))
+    return run.facts.get("supersedes", "") if run is not None else ""
 
 
 def _write(work: Work, state: DeviceState, group: str, ticket: Ticket) -> DeviceState:
@@ -147,16 +209,16 @@ def _verified(work: Work, state: DeviceState, group: str) -> DeviceState:
     step = StepId(step=Step.VERIFY, group=group, period=work.job.scope.periods[-1])
     if work.job.done(step):
         return state
-    work.ledger.begin(step)
-    work.device.close()
-    hello = greet(work.device, work.job.scope.device_no, simulation=work.simulation)
-    open_session(work.device, hello, work.secrets, work.latch)
-    now = read_state(work.device, hello)
-    ticket = work.job.ticket_of(group)
-    for row in now.of_group(group):
-        if ticket is not None and row.invoicing_deadline < ticket.deadline:
-            raise _disagrees(row, ticket.deadline)
-    work.ledger.end(step, deadline=now.of_group(group)[0].invoicing_deadline.isoformat())
+    with work.ledger.trying(step):
+        work.device.close()
+        hello = greet(work.device, work.job.scope.device_no, simulation=work.simulation)
+        open_session(work.device, hello, work.secrets, work.latch)
+        now = read_state(work.device, hello)
+        ticket = work.job.ticket_of(group)
+        for row in now.of_group(group):
+            if ticket is not None and row.invoicing_deadline < ticket.deadline:
+                raise _disagrees(row, ticket.deadline)
+        work.ledger.end(step, deadline=now.of_group(group)[0].invoicing_deadline.isoformat())
     return now
 
 

@@ -8,6 +8,7 @@ from taxagent.model.device import DeviceState, MonitorData, Quirks, Statistics
 from taxagent.model.errors import NeedsHuman, Refusal
 from taxagent.model.job import Baseline, ConfirmedType, Job, Step, StepId
 from taxagent.model.period import period_of
+from taxagent.model.period_state import due_periods
 from taxagent.model.stock import totals_sha256
 from taxagent.procedures.preflight import hard_stop
 from taxagent.procedures.session import read_state
@@ -22,14 +23,22 @@ def last_look(work: Work, group: str, step: Step, state: DeviceState) -> DeviceS
     """
     work.check_stop()
     state = read_state(work.device, state.hello)
-    _same_month(work.job, state)
+    same_month(work.job, state)
     hard_stop(work, state, step)
     for confirmed in confirmed_types(work.job):
         if confirmed.group == group:
             _unchanged(work, confirmed, state)
-            if step is Step.SEAL:
-                _same_totals(work, confirmed)
+            _same_totals(work, confirmed)
     return state
+
+
+def same_month(job: Job, state: DeviceState) -> None:
+    """Raise Refusal("MONTH_TURNED") with the months now due, where the job began in another month."""
+    began = period_of(job.before.state.clock if job.before is not None else state.clock)
+    if period_of(state.clock) != began:
+        rows = [row for row in state.monitor if row.invoice_type in job.scope.types]
+        due = {month for row in rows for month in due_periods(state.clock, row, quirks_of(state))}
+        raise Refusal("MONTH_TURNED", began=began, now=period_of(state.clock), due=", ".join(sorted(due)))
 
 
 def baseline(work: Work, row: MonitorData, payload_sha256: str) -> Baseline:
@@ -68,12 +77,6 @@ def confirmed_by(
         for row in state.monitor
         if row.invoice_type in types
     )
-
-
-def _same_month(job: Job, state: DeviceState) -> None:
-    began = period_of(job.before.state.clock if job.before is not None else state.clock)
-    if period_of(state.clock) != began:
-        raise Refusal("MONTH_TURNED", began=began, now=period_of(state.clock))
 
 
 def _unchanged(work: Work, confirmed: ConfirmedType, state: DeviceState) -> None:

@@ -11,7 +11,7 @@ from taxagent.model.job import Outcome, Step, StepId
 from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
-from taxagent.procedures.guard import baseline, last_look
+from taxagent.procedures.guard import baseline, last_look, same_month
 from taxagent.procedures.session import read_state
 from taxagent.procedures.work import Work, groups_of, quirks_of
 
@@ -35,6 +35,7 @@ def _sealed(work: Work, state: DeviceState, group: str, month: Period) -> Device
         case PeriodState.OPEN:
             raise Refusal("PERIOD_NOT_ENDED", period=month)
         case PeriodState.REPORT_DUE:
+            same_month(work.job, state)
             back_up(work, state, month, Step.SEAL)
             return _seal(work, state, step, month)
         case _:
@@ -85,28 +86,45 @@ def _submitted(work: Work, group: str, month: Period) -> None:
     step = StepId(step=Step.SUBMIT, group=group, period=month)
     if work.job.done(step):
         return
-    scope = work.job.scope
-    summary = work.device.read_summary(group, month)
-    digest = hashlib.sha256(summary).hexdigest()
-    work.ledger.begin(step, summary_sha256=digest)
-    receipt = work.bureau.get_report(scope.device_no, group, month)
-    note = "already" if receipt is not None else ""
-    if receipt is None:
-        receipt = work.bureau.put_report(
-            Report(
-                device_no=scope.device_no,
-                taxpayer_id=scope.taxpayer_id,
-                group=group,
+    summary = _summary(work, group, month)
+    digest = hashlib.sha256(summary).hexdigest() if summary is not None else ""
+    with work.ledger.trying(step, summary_sha256=digest):
+        receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
+        note = "already" if receipt is not None else ""
+        if receipt is None:
+            receipt = work.bureau.put_report(_report(work, group, month, summary))
+        if digest and receipt.summary_sha256 != digest:
+            work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+            raise NeedsHuman(
+                "STATE_DISAGREES",
+                what="the bureau holds another report than the device",
+                device=digest[:16],
+                bureau=receipt.summary_sha256[:16],
                 period=month,
-                summary=summary,
             )
+        work.ledger.end(step, note=note, receipt_no=receipt.receipt_no)
+
+
+def _summary(work: Work, group: str, month: Period) -> bytes | None:
+    """Return the sealed summary, or None where the device has it no more: it keeps the last ones."""
+    try:
+        return work.device.read_summary(group, month)
+    except DeviceRefused as refusal:
+        if refusal.fault != "NO_SUCH_DATA":
+            raise
+        return None
+
+
+def _report(work: Work, group: str, month: Period, summary: bytes | None) -> Report:
+    if summary is None:
+        raise Refusal(
+            "NO_SUCH_DATA", what="neither the device nor the bureau has the report", group=group, period=month
         )
-    if receipt.summary_sha256 != digest:
-        raise NeedsHuman(
-            "STATE_DISAGREES",
-            what="the bureau holds another report than the device",
-            device=digest[:16],
-            bureau=receipt.summary_sha256[:16],
-            period=month,
-        )
-    work.ledger.end(step, note=note, receipt_no=receipt.receipt_no)
+    scope = work.job.scope
+    return Report(
+        device_no=scope.device_no,
+        taxpayer_id=scope.taxpayer_id,
+        group=group,
+        period=month,
+        summary=summary,
+    )

@@ -50,12 +50,22 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
         raise Refusal("PASSWORD_MISSING", device_no=no)
     _may_try(hello, password, latch)
     try:
+        _open(device, no, password, latch)
+    except AnswerLost:
+        after = _not_refused(device, hello, password, latch)
+        try:
+            _open(device, no, password, latch)
+        except AnswerLost:
+            _not_refused(device, after, password, latch)
+            raise
+
+
+def _open(device: Device, no: str, password: str, latch: Latch) -> None:
+    try:
         device.open(password)
     except PasswordRefused as refusal:
         _remember(latch, no, password, refusal.tries_left)
         raise
-    except AnswerLost:
-        _open_again(device, hello, password, latch)
 
 
 def _may_try(hello: Hello, password: str, latch: Latch) -> None:
@@ -69,7 +79,7 @@ def _may_try(hello: Hello, password: str, latch: Latch) -> None:
         raise Refusal("PASSWORD_LAST_TRY", device_no=no, tries_left=str(hello.tries_left))
 
 
-def _open_again(device: Device, before: Hello, password: str, latch: Latch) -> None:
+def _not_refused(device: Device, before: Hello, password: str, latch: Latch) -> Hello:
     """After a lost answer to OPEN, the tries left tell whether the password was refused."""
     after = device.hello()
     if after.device_no != before.device_no:
@@ -77,11 +87,7 @@ def _open_again(device: Device, before: Hello, password: str, latch: Latch) -> N
     if after.tries_left < before.tries_left:
         _remember(latch, before.device_no, password, after.tries_left)
         raise PasswordRefused(after.tries_left)
-    try:
-        device.open(password)
-    except PasswordRefused as refusal:
-        _remember(latch, before.device_no, password, refusal.tries_left)
-        raise
+    return after
 
 
 def _remember(latch: Latch, device_no: str, password: str, tries_left: int) -> None:

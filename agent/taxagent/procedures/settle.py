@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import Refusal
+from taxagent.model.errors import BureauDown, Interrupted, NeedsHuman, Refusal
 from taxagent.model.job import JobKind, Outcome, Problem, Reading, Step, StepId, WaitReason
+from taxagent.model.period import Period
+from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
-from taxagent.procedures.clear import clear
+from taxagent.procedures.clear import clear, reported
 from taxagent.procedures.ledger import whole
 from taxagent.procedures.preflight import checked, moment_of, needed, preflight, warned
 from taxagent.procedures.reconcile import reconcile
 from taxagent.procedures.report import report
 from taxagent.procedures.session import greet, open_session, read_state
-from taxagent.procedures.work import Waiting, Work
+from taxagent.procedures.work import Waiting, Work, quirks_of
 
 
 def run_procedure(work: Work) -> None:
@@ -22,8 +24,18 @@ def run_procedure(work: Work) -> None:
     Raises Waiting where the job must wait, and AgentError for every other end of the run.
     """
     work.check_stop()
+    try:
+        _run(work)
+    except (Waiting, Refusal, NeedsHuman, Interrupted, BureauDown):
+        work.device.close()  # it is well: nobody else may find its session open
+        raise
+    work.device.close()
+
+
+def _run(work: Work) -> None:
     state = _identified(work)
     reconcile(work, state)
+    _unless_cancelled(work, state)
     preflight(work, state)
     match work.job.kind:
         case JobKind.CHECK:
@@ -34,14 +46,14 @@ def run_procedure(work: Work) -> None:
         case JobKind.REPORT:
             state = report(work, state)
         case JobKind.CLEAR:
-            declared(work)
+            reported(work, state)
+            declared(work, state)
             state = clear(work, state)
         case JobKind.SETTLE:
             state = report(work, state)
-            declared(work)
+            declared(work, state)
             state = clear(work, state)
     _left(work, state)
-    work.device.close()
 
 
 def _identified(work: Work) -> DeviceState:
@@ -62,11 +74,21 @@ def _identified(work: Work) -> DeviceState:
     return state
 
 
-def declared(work: Work) -> None:
-    """Make sure that the bureau has each period's return; `settle` waits for it, `clear` refuses."""
+def _unless_cancelled(work: Work, state: DeviceState) -> None:
+    """End a job that someone stopped while it waited, unless all that cannot be undone is done."""
+    job = work.job
+    if job.cancel_requested and (not job.kind.irreversible or needed(job.kind, job.scope, state)):
+        raise Interrupted("CANCELLED")
+
+
+def declared(work: Work, state: DeviceState) -> None:
+    """Make sure that the bureau has each period's return; `settle` waits for it, `clear` refuses.
+
+    A month that the device shows as settled needs none: it was cleared, and not by guessing.
+    """
     for month in work.job.scope.periods:
         step = StepId(step=Step.DECLARATION, period=month)
-        if work.job.done(step):
+        if work.job.done(step) or _settled(work, state, month):
             continue
         answer = work.bureau.get_declaration(work.job.scope.taxpayer_id, month)
         if answer.state in (DeclarationState.ACCEPTED, DeclarationState.NOT_DUE):
@@ -84,6 +106,12 @@ def declared(work: Work) -> None:
                 detail={"period": month, "bureau_text": answer.text},
             ),
         )
+
+
+def _settled(work: Work, state: DeviceState, month: Period) -> bool:
+    rows = [row for row in state.monitor if row.invoice_type in work.job.scope.types]
+    states = {period_state(month, state.clock, row, quirks_of(state)) for row in rows}
+    return states == {PeriodState.SETTLED}
 
 
 def _left(work: Work, state: DeviceState) -> None:

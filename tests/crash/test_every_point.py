@@ -1,0 +1,109 @@
+"""The agent dies before and after each call of device, bureau and archive and each commit of the journal.
+
+After every death the job is run again from the journal, and ends as if nothing had happened: each seal, clock
+ticket and clear ticket executed once by the device's own log, one report a group and month at the bureau.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from taxagent.model.errors import AnswerLost
+from taxagent.model.job import JobState
+from tests.builders import judge
+from tests.builders.scenario import OCTOBER
+from tests.builders.tap import raising
+from tests.builders.work import SEPTEMBER, Bench, due
+
+MONTHS = {1: (OCTOBER,), 2: (SEPTEMBER, OCTOBER)}
+SEED = 20_261_103
+PAIRS = 150  # deaths in two runs of the same job: drawn, not enumerated
+WRITES = ["seal", "clock_ticket", "apply_ticket", "put_report", "put_ticket", "confirm"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: the journal's fsyncs are what takes the time here."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(dir=memory, prefix="taxagent-crash-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.parametrize("months", [1, 2])
+def test_the_agent_dies_at_every_point_of_settle(folder: Path, months: int) -> None:
+    points = _undisturbed(folder, months)
+    for point, place in enumerate(points):
+        bench = _bench(folder / str(point), months)
+        bench.tap.at = point
+        bench.run_until_killed()
+        assert bench.tap.passed[-1] == place
+        _ends_settled(bench, f"point {point}: {place}")
+        shutil.rmtree(bench.folder)
+    print(f"settle, two types, months: {months}: died at each of {len(points)} points")
+
+
+def test_the_agent_dies_again_while_it_recovers(folder: Path) -> None:
+    points = len(_undisturbed(folder, 2))
+    draw = random.Random(SEED)
+    for pair in range(PAIRS):
+        first, second = draw.randrange(points), draw.randrange(points)
+        bench = _bench(folder / str(pair), 2)
+        for death in (first, second):
+            bench.tap.at = len(bench.tap.passed) + death
+            bench.run_until_killed()
+        bench.tap.at = None
+        _ends_settled(bench, f"seed {SEED}, pair {pair}: died at {first}, then at {second} of the next run")
+        shutil.rmtree(bench.folder)
+    print(f"settle, two types, two months: died twice, {PAIRS} pairs of {points} points, seed {SEED}")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("name", WRITES)
+def test_an_answer_is_lost_at_every_write(folder: Path, name: str, place: str) -> None:
+    count = _undisturbed(folder, 2).count(f"before {name}")
+    for nth in range(1, count + 1):
+        bench = _bench(folder / str(nth), 2)
+        bench.tap.on(f"{place} {name}", raising(AnswerLost("ANSWER_LOST")), nth)
+        if name == "confirm":  # best effort: the job goes on, its record says so
+            assert bench.run_to_the_end().state is JobState.DONE
+            assert not bench.record().bureau_confirmed
+        else:
+            _ends_settled(bench, f"lost {place} {name}, {nth}")
+        shutil.rmtree(bench.folder)
+    print(f"answer lost {place} {name}: {count} times")
+
+
+def _undisturbed(folder: Path, months: int) -> list[str]:
+    """Return all places that an undisturbed run passes."""
+    bench = _bench(folder / "undisturbed", months)
+    _ends_settled(bench, "undisturbed")
+    shutil.rmtree(bench.folder)
+    return bench.tap.passed
+
+
+def _ends_settled(bench: Bench, what: str) -> None:
+    try:
+        judge.settled(bench, bench.run_to_the_end())
+    except AssertionError as error:
+        error.add_note(what)
+        raise
+
+
+def _bench(folder: Path, months: int) -> Bench:
+    folder.mkdir()
+    periods = MONTHS[months]
+    bench = Bench(folder, types=(due("007", *periods), due("004", *periods)))
+    bench.accept(periods=periods)
+    bench.file_return(*periods)
+    judge.watch(bench)
+    return bench
