@@ -172,7 +172,8 @@ class Control:
         try:
             order = msgspec.json.decode(line, type=m.AnyOrder)
         except msgspec.DecodeError as error:
-            return m.Reply(reply=0, ok=False, error=str(error))
+            allowed = f"; allowed: {', '.join(m.ORDERS)}" if "$.do" in str(error) else ""
+            return m.Reply(reply=0, ok=False, error=f"{error}{allowed}")
         try:
             return self.carry_out(order)
         except BadOrder as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, get_args
 
 from msgspec import Meta
 
@@ -89,6 +89,10 @@ class Quit(Order, frozen=True, kw_only=True, tag="quit"):
 AnyOrder = (
     Plug | Unplug | Show | SetClock | SetPassword | Upload | OrderFault | Release | ClearFaults | Log | Quit
 )
+
+
+ORDERS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyOrder))
+"""The names of the orders."""
 
 
 class Shown(Value, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ def after_clock_ticket(memory: Memory, data: bytes, now: dt.datetime) -> Memory:
     return msgspec.structs.replace(
         memory,
         clock_offset_ms=memory.clock_offset_ms + behind_ms,
-        clock_ticket_no=ticket.ticket_no,
+        let_in=(ticket.ticket_no, *memory.let_in)[:TICKETS_KEPT],
         clock_serial=ticket.serial,
         clock_tickets=(digest, *memory.clock_tickets)[:TICKETS_KEPT],
     )
@@ -85,7 +85,7 @@ def after_clear(
         raise Denied(refusals.TOO_EARLY)
     if ticket.serial <= group.ticket_serial:
         raise Denied(refusals.TICKET_STALE)
-    if memory.clock_ticket_no != ticket.ticket_no:
+    if ticket.ticket_no not in memory.let_in:
         raise Denied(refusals.CLOCK_TICKET_MISSING)
     if group.last_report < last_day(ticket.period):
         raise Denied(refusals.NOT_REPORTED)

@@ -36,8 +36,12 @@ class Running:
         self._end = threading.Event()
         for device in self.devices:
             self.bus.add(device)
-        self.usbip_port = self.bus.listen(*usbip) if usbip else 0
-        self.control_port = self.control.listen(*control) if control else 0
+        try:
+            self.usbip_port = self.bus.listen(*usbip) if usbip else 0
+            self.control_port = self.control.listen(*control) if control else 0
+        except OSError:
+            self.stop()
+            raise
 
     def serve(self, sock: socket.socket) -> None:
         """Serve one USB/IP connection on a socket of this process, until it ends."""

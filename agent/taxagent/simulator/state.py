@@ -45,7 +45,7 @@ class Memory(Value, frozen=True, kw_only=True):
     clock_offset_ms: int  # the device's clock minus its base clock
     groups: tuple[GroupMemory, ...]
     summaries: tuple[KeptSummary, ...] = ()  # newest first
-    clock_ticket_no: str = ""  # of the last clock ticket: the clear ticket that it lets in
+    let_in: tuple[str, ...] = ()  # numbers of the clear tickets whose clock ticket was written, newest first
     clock_serial: int = 0
     clock_tickets: tuple[str, ...] = ()  # SHA-256, newest first
     uploaded_until: dt.datetime | None = None  # invoices issued until then count as uploaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 
 from taxagent.device.usbip_client import Attachment, TransferFailed, TransferTimeout
 from taxagent.device.usbip_server import Gone, ImportRefused, exported
-from taxagent.simulator.running import Running
-from tests.builders.scenario import host_of, running, scenario
+from taxagent.simulator.running import Running, serve
+from tests.builders.scenario import StillClock, host_of, running, scenario
 
 BULK_IN, BULK_OUT = 2, 1  # endpoint numbers
 INQUIRY = struct.pack("<4sIIBBB16s", b"USBC", 7, 36, 0x80, 0, 6, bytes((0x12, 0, 0, 0, 36, 0)))
@@ -100,3 +101,12 @@ def test_a_connection_that_talks_nonsense_is_closed_and_harms_nobody(simulator: 
         with contextlib.suppress(ConnectionResetError):  # it went away without reading all of it
             assert sock.recv(1) == b""
     assert len(exported(host_of(simulator))) == 2
+
+
+def test_an_address_that_is_taken_is_refused_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with running(tmp_path, servers=True) as simulator:
+        before = threading.active_count()
+        taken = ("127.0.0.1", simulator.usbip_port)
+        with pytest.raises(OSError, match="in use"):
+            serve([scenario(device_no="661700000013")], tmp_path, clock=StillClock(), usbip=taken)
+        assert threading.active_count() == before

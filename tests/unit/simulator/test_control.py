@@ -91,7 +91,7 @@ def test_show_tells_where_each_device_stands(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("order", "word"),
     [
-        ({"do": "dance"}, "dance"),
+        ({"do": "dance"}, "clear_faults"),
         ({"do": "plug"}, "device"),
         ({"do": "plug", "device": "9-9"}, "9-9"),
         ({"do": "plug", "device": "1-1", "hard": True}, "hard"),

@@ -304,6 +304,14 @@ def test_the_clock_ticket_comes_first_and_belongs_to_the_clear_ticket(tmp_path: 
     assert standing(device)[1] == DEC_15
 
 
+def test_a_clear_ticket_stays_let_in_when_another_groups_clock_ticket_comes_between(tmp_path: Path) -> None:
+    device = ready_to_clear(tmp_path)
+    device.apply_clock_ticket(clock_ticket(), sent(2))
+    device.apply_clock_ticket(clock_ticket(ticket_no="T2", serial=2), sent(3))
+    device.apply_ticket(clear_ticket(), NOV_16, sent(4))
+    assert standing(device)[1] == DEC_15
+
+
 def test_a_ticket_that_was_written_says_already_cleared(tmp_path: Path) -> None:
     device = ready_to_clear(tmp_path)
     device.apply_clock_ticket(clock_ticket(), sent(2))
