@@ -1,4 +1,4 @@
-"""The jobs' world without sockets, disk or USB: a journal in memory, timers and a mailbox that a test turns."""
+"""The jobs' world without sockets, disk or USB; a test turns its timers, its mailbox and its queues."""
 
 from __future__ import annotations
 
@@ -289,6 +289,7 @@ class FakeSource:
         self.plugged: dict[str, FakeDevice] = {}
         self.refuses: Exception | None = None
         self.release_fails: Exception | None = None
+        self.queues: list[HandQueue] = []  # made for its locations, by HandRoster
 
     def seen(self) -> tuple[SeenDevice, ...]:
         return tuple(
@@ -320,12 +321,19 @@ class HandQueue(DeviceQueue):
 
     def __init__(self, source: DeviceSource, location: str) -> None:
         super().__init__(source, location)
+        cast("FakeSource", source).queues.append(self)
 
     def start(self) -> None:
         return
 
     def join(self, timeout_s: float) -> bool:
         return True
+
+
+class HandRoster(Roster):
+    """A roster whose queues are turned by hand."""
+
+    queue_class = HandQueue
 
 
 class Scripted:
@@ -365,7 +373,6 @@ class House:
         self.secrets = Passwords({f"device-{DEVICE_NO}": PASSWORD})
         self.latch = MemoryLatch()
         self.procedure = Scripted()
-        self.queues: list[HandQueue] = []
         self.office: list[Callable[[], None]] = []
         self.window_end_ms: int | None = None
         self.stopping = False
@@ -378,7 +385,7 @@ class House:
     def build(self, live: Iterable[Job]) -> None:
         """Build everything on the journal, as a start of the process does."""
         self.book = Book(live)
-        self.roster = Roster(
+        self.roster = HandRoster(
             self.source,
             self.secrets,
             self.latch,
@@ -386,8 +393,7 @@ class House:
             self.mailbox,
             self.timers,
             simulation=self.simulation,
-            identified=lambda device_no: self.schedule.arrived(device_no),
-            queue=self._queue,
+            identified=self._identified,
         )
         self.runner = Runner(self._tools(), self.procedure)
         self.schedule = Schedule(
@@ -423,7 +429,7 @@ class House:
         """The process died; another begins on the same journal."""
         self.timers = FakeTimers(self.clock)
         self.mailbox = FakeMailbox()
-        self.queues, self.office[:] = [], []
+        self.source.queues[:], self.office[:] = [], []
         self.build([job for job in self.journal.jobs_by_id.values() if not job.state.ended])
         self.schedule.recover()
         self.settle()
@@ -502,11 +508,10 @@ class House:
         if self.office:
             self.office.pop(0)()
             return True
-        return any(queue.turn() for queue in self.queues)
+        return any(queue.turn() for queue in self.source.queues)
 
-    def _queue(self, source: DeviceSource, location: str) -> DeviceQueue:
-        self.queues.append(HandQueue(source, location))
-        return self.queues[-1]
+    def _identified(self, device_no: str) -> None:
+        self.schedule.arrived(device_no)
 
     def _take(self, rows: list[AnyEvent]) -> None:
         moved = {job.job_id: job for event in rows if (job := self.book.take(event)) is not None}

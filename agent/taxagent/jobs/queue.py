@@ -56,7 +56,7 @@ class DeviceQueue:
         return not self._thread.is_alive()
 
     def turn(self, *, block: bool = False) -> bool:
-        """Do the next piece of work in the caller's thread; return False at the end, or where there is none."""
+        """Do the next piece of work in the caller's thread; return False at the end, or where none is."""
         try:
             item = self._work.get(block=block)
         except queue.Empty:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import structlog
@@ -14,8 +14,8 @@ from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.schedule import Timers
 from taxagent.model.device import QUIRKS, DeviceState, Hello
 from taxagent.model.errors import AgentError, AnswerLost, DeviceInUse, Interrupted, Unavailable
-from taxagent.model.period_state import due_periods, locked, overdue, period_state
 from taxagent.model.job import Problem
+from taxagent.model.period_state import due_periods, locked, overdue, period_state
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.ports import Clock, Device, DeviceSource, Mailbox, Secrets
 from taxagent.procedures.session import Latch, greet, open_session, read_state
@@ -28,6 +28,8 @@ _PASSING_MS = 30_000  # until a device that could not be read for a passing reas
 class Roster:
     """Keeps a queue for every plugged profile device and a view of every device seen since the start."""
 
+    queue_class: ClassVar[type[DeviceQueue]] = DeviceQueue
+
     def __init__(
         self,
         source: DeviceSource,
@@ -39,7 +41,6 @@ class Roster:
         *,
         simulation: bool,
         identified: Callable[[str], None],
-        queue: Callable[[DeviceSource, str], DeviceQueue] = DeviceQueue,
     ) -> None:
         self._source = source
         self._secrets = secrets
@@ -49,7 +50,6 @@ class Roster:
         self._timers = timers
         self._simulation = simulation
         self._identified = identified
-        self._queue = queue
         self._gate = threading.Lock()  # `close` comes from another thread
         self._closed = False
         self._queues: dict[str, DeviceQueue] = {}  # by location
@@ -74,7 +74,7 @@ class Roster:
             with self._gate:
                 if self._closed:
                     return
-                self._queues[location] = self._queue(self._source, location)
+                self._queues[location] = self.queue_class(self._source, location)
             self.renew(location)
 
     def _renew_all(self) -> None:

@@ -115,6 +115,8 @@ class Runner:
         try:
             ledger.running(self._tools.boot)
             self._procedure(self._work(ledger, device))
+            if ledger.job.open_steps:
+                raise NeedsHuman("INTERNAL", what=f"{ledger.job.open_steps[0].id} was left open")
             self._end(ledger, JobState.DONE, Outcome.EXECUTED, None)
         except Waiting as waiting:
             self._wait(ledger, waiting.reason, waiting.problem, waited)

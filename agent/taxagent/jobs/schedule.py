@@ -189,7 +189,12 @@ class Schedule:
         count = self._unknowns.get(job.job_id, 0)
         self._unknowns[job.job_id] = count + 1
         delay = _SETTLE_MS[min(count, len(_SETTLE_MS) - 1)]
-        self._timers.call_later(delay, lambda: self._still(job.job_id, JobState.UNKNOWN))
+
+        def fire() -> None:
+            if self._unknowns.get(job.job_id) == count + 1:  # else a later reading has its own timer
+                self._still(job.job_id, JobState.UNKNOWN)
+
+        self._timers.call_later(delay, fire)
 
     def _still(self, job_id: str, *states: JobState) -> None:
         job = self._book.get(job_id)

@@ -37,7 +37,7 @@ def test_only_devices_of_the_profile_are_opened() -> None:
     thing = SeenDevice(location="1-9", vendor_id=1, product_id=2, recognised=Recognised.VENDOR, name="x")
     house.roster.changed((thing,))
     house.settle()
-    assert house.queues == []
+    assert house.source.queues == []
     assert house.roster.seen == (thing,)
 
 
@@ -194,4 +194,4 @@ def test_after_the_close_no_device_gets_a_queue() -> None:
     house.plug("1-1")
     assert house.roster.close(0)
     house.plug("1-2", FakeDevice(OTHER))
-    assert len(house.queues) == 1
+    assert len(house.source.queues) == 1
