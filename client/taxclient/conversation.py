@@ -16,6 +16,7 @@ from taxclient.protocol import wire
 from taxclient.protocol.errors import (
     AgentUnavailable,
     ClientError,
+    ConnectionLost,
     FrameError,
     ProtocolError,
     Timeout,
@@ -113,9 +114,10 @@ class Conversation:
         """Return the error for a call that could not be sent."""
         return AgentUnavailable(endpoint)
 
-    def unanswered(self, call: Call, waited_ms: int) -> ClientError:
-        """Return the error for a call that was sent and got no answer."""
-        return Timeout(call.op, waited_ms, key=call.key)
+    def unanswered(self, call: Call, waited_ms: int, *, lost: bool) -> ClientError:
+        """Return the error for a call that was sent and got no answer; `lost` where the connection ended."""
+        kind = ConnectionLost if lost else Timeout
+        return kind(call.op, waited_ms, key=call.key)
 
     def _heard(self, boot: str) -> None:
         if self.boot and boot != self.boot:

@@ -14,8 +14,8 @@ import zmq
 
 from taxclient.conversation import Call, Conversation, new_key
 from taxclient.events import EventStream
+from taxclient.link import Link
 from taxclient.protocol import messages as m
-from taxclient.protocol import wire
 from taxclient.protocol.errors import Closed, RemoteError
 
 R = TypeVar("R", bound=m.Message)
@@ -44,7 +44,7 @@ class Client:
         self._connect_ms = connect_ms
         self._conversation = Conversation(lang=lang)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket: zmq.Socket[bytes] | None = None
+        self._link: Link | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -64,6 +64,7 @@ class Client:
         """Close all sockets; unsent messages are dropped. May be called again."""
         if not self._closed:
             self._closed = True
+            self._disconnect()
             self.context.destroy(linger=0)
 
     @property
@@ -218,45 +219,28 @@ class Client:
         return min(max(timeout_ms, self._timeout_ms), m.TTL_MAX_MS)
 
     def _exchange(self, call: Call, timeout_ms: int) -> m.Message:
-        socket = self._connected()
-        try:
-            socket.send_multipart(call.frames)
-        except zmq.Again:
-            self._disconnect()
-            raise self._conversation.unsent(self.endpoint) from None
-        started = time.monotonic()
-        while (left := timeout_ms - round((time.monotonic() - started) * 1000)) > 0:
-            if not socket.poll(left, zmq.POLLIN):
-                break
-            result = self._conversation.match(call, socket.recv_multipart())
-            if result is not None:
-                return result
-        self._disconnect()  # a late answer goes with the connection
-        raise self._conversation.unanswered(call, timeout_ms)
-
-    def _connected(self) -> zmq.Socket[bytes]:
         if self._closed:
             raise Closed("the client is closed")
-        if self._socket is None:
-            socket = self.context.socket(zmq.DEALER)
-            for option, value in (
-                (zmq.IMMEDIATE, 1),  # nothing waits for an agent that is not there
-                (zmq.LINGER, 0),
-                (zmq.SNDTIMEO, self._connect_ms),
-                (zmq.RECONNECT_IVL, 50),
-                (zmq.MAXMSGSIZE, wire.REPLY_BYTES),
-                (zmq.SNDHWM, 100),
-                (zmq.RCVHWM, 100),
-            ):
-                socket.setsockopt(option, value)
-            socket.connect(self.endpoint)
-            self._socket = socket
-        return self._socket
+        link = self._link = self._link or Link(self.context, self.endpoint, self._connect_ms)
+        if not link.send(call.frames):
+            self._disconnect()
+            raise self._conversation.unsent(self.endpoint)
+        started = time.monotonic()
+        waited_ms = 0
+        while waited_ms < timeout_ms and not link.lost:
+            frames = link.receive(timeout_ms - waited_ms)
+            waited_ms = round((time.monotonic() - started) * 1000)
+            result = self._conversation.match(call, frames) if frames is not None else None
+            if result is not None:
+                return result
+        lost = link.lost
+        self._disconnect()  # a late answer goes with the connection
+        raise self._conversation.unanswered(call, waited_ms, lost=lost)
 
     def _disconnect(self) -> None:
-        if self._socket is not None:
-            self._socket.close(linger=0)
-            self._socket = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
 
 def _now_ms() -> int:

@@ -154,6 +154,11 @@ class Loop:
         self._channel.close()
         self._router.close(linger=0)
 
+    @property
+    def parked(self) -> int:
+        """How many job.wait requests are parked."""
+        return self._waits.count
+
     def call_later(self, ms: int, call: Callable[[], None]) -> Timer:
         """Have `call` called in the loop in `ms` milliseconds, once, unless the timer is cancelled."""
         return self._timers.later(ms, call)

@@ -30,7 +30,7 @@ class Waits:
         self._timers = timers
         self._now = now
         self._parked: dict[str, list[_Parked]] = {}
-        self._count = 0
+        self.count = 0  # of those who wait
 
     def park(self, call: Call, args: JobWaitArgs, job: Job) -> None:
         """Answer at once where `job` is what is waited for, else when it is or the time is over."""
@@ -39,13 +39,13 @@ class Waits:
             timed_out = not _reached(job, args, rev, args.rev or rev)
             call.ok(JobWaitResult(job=job_view(job, call.lang), timed_out=timed_out))
             return
-        if self._count >= PARKED:
+        if self.count >= PARKED:
             call.fail(Refusal("RATE_LIMITED", what="job.wait"), retry_after_ms=1000)
             return
         parked = _Parked(call, args, job, args.rev or rev)
         parked.timer = self._timers.later(args.timeout_ms, lambda: self._over(parked))
         self._parked.setdefault(args.job_id, []).append(parked)
-        self._count += 1
+        self.count += 1
 
     def changed(self, job: Job) -> None:
         """Answer those whom the job's new state answers."""
@@ -74,7 +74,7 @@ class Waits:
         waiting.remove(parked)
         if not waiting:
             del self._parked[parked.args.job_id]
-        self._count -= 1
+        self.count -= 1
 
 
 def _reached(job: Job, args: JobWaitArgs, rev: str, seen: str) -> bool:

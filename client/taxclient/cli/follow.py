@@ -10,7 +10,7 @@ from taxclient.protocol import messages as m
 from taxclient.protocol.errors import AgentUnavailable, Timeout
 from taxclient.sync import Client
 
-_ASK_MS = 20_000  # of one job.wait
+_ASK_S = 20.0  # of one job.wait
 _GONE_S = 30.0  # how long an agent may be away (a restart) before it is given up
 
 
@@ -21,23 +21,26 @@ def follow(
 
     Raises ClientError where the agent does not come back within 30 s: the job is accepted all the same.
     """
-    started = waits_since = heard = time.monotonic()
+    started = waits_since = time.monotonic()
+    gone_since: float | None = None
     shown = _show_steps((), job, screen)
     while not job.ended and job.state != "needs_human":
         now = time.monotonic()
         if job.state != "waiting":
             waits_since = now
-        left = [] if limit_s is None else [limit_s - (now - started)]
-        if job.state == "waiting":
-            left.append(patience_s - (now - waits_since))
-        if left and min(left) <= 0:
+        left = min(
+            started + limit_s - now if limit_s is not None else _ASK_S,
+            waits_since + patience_s - now if job.state == "waiting" else _ASK_S,
+            _ASK_S,
+        )
+        if left <= 0:
             break
-        timeout_ms = min(_ASK_MS, *(round(s * 1000) for s in left)) if left else _ASK_MS
         try:
-            job = client.wait(job.job_id, rev=job.rev, timeout_ms=max(timeout_ms, 1)).job
-            heard = time.monotonic()
+            job = client.wait(job.job_id, rev=job.rev, timeout_ms=max(round(left * 1000), 1)).job
+            gone_since = None
         except (AgentUnavailable, Timeout):
-            if time.monotonic() - heard > _GONE_S:
+            gone_since = gone_since or now
+            if time.monotonic() - gone_since > _GONE_S:
                 screen.note(screen.speech.say("left"))
                 raise
             continue

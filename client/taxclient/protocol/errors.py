@@ -3,6 +3,7 @@
 ClientError
 ├── AgentUnavailable   no connection: the request did not leave (not_executed)
 ├── Timeout            the request left, no answer came: a write is unknown, a read is not_executed
+│   └── ConnectionLost the agent went away, or closed the connection, before it answered
 ├── ProtocolError      what came, or what was to be sent, is not TCA/1
 │   └── FrameError     frames, limits, msgpack; raised by `wire` on both sides
 ├── Closed             the client was closed before, or while, it was used
@@ -41,6 +42,10 @@ class Timeout(ClientError):
         self.waited_ms = waited_ms
         self.outcome = Outcome.UNKNOWN if key else Outcome.NOT_EXECUTED
         self.retry = Retry.SAME_KEY if key else Retry.AFTER_MS
+
+
+class ConnectionLost(Timeout):
+    """The agent went away after the request was sent. As a Timeout, only sooner."""
 
 
 class ProtocolError(ClientError):

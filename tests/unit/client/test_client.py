@@ -21,6 +21,7 @@ from taxclient import (
     CheckArgs,
     Client,
     Closed,
+    ConnectionLost,
     FrameError,
     ProtocolError,
     SubmitArgs,
@@ -118,6 +119,17 @@ def test_a_read_without_an_answer_is_not_executed(tmp_path: Path) -> None:
             client.status()
         assert caught.value.outcome == "not_executed"
         assert len(seen) == 1
+
+
+def test_an_agent_that_goes_away_is_noticed_at_once(tmp_path: Path) -> None:
+    with Client(f"ipc://{tmp_path}/agent.sock", timeout_ms=50_000) as client:
+        with house(tmp_path) as h:
+            h.desk.jobs[job().job_id] = job()
+            h.desk.accept = lambda *_: h.loop.stop()  # type: ignore[method-assign]
+            with pytest.raises(ConnectionLost) as caught:
+                client.submit(ARGS, key=KEY)
+        assert (caught.value.outcome, caught.value.key) == ("unknown", KEY)
+        assert caught.value.waited_ms < 10_000
 
 
 def test_a_late_answer_is_nobodys(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 
+import msgspec
 import pytest
 
 from taxclient.cli import show, words
@@ -73,3 +74,114 @@ def test_both_languages_use_the_same_facts() -> None:
 )
 def test_the_language_is_the_callers(choice: str, environment: dict[str, str], expected: str) -> None:
     assert language(choice, environment) == expected
+
+
+def device(**changes: object) -> m.DeviceView:
+    plain: dict[str, object] = {
+        "device_no": "661234567890",
+        "location": "",
+        "kind": "control_disk",
+        "simulated": True,
+        "firmware": "1.0",
+        "taxpayer_id": "",
+        "taxpayer_name": "",
+        "terminal_no": 0,
+        "held_by": "",
+        "held_since_ms": 0,
+        "as_of_ms": 0,
+        "stale": True,
+        "clock": "",
+        "tries_left": None,
+        "types": (),
+        "problem": None,
+    }
+    return msgspec.convert({**plain, **changes}, m.DeviceView)
+
+
+PROBLEM = {
+    "code": "DEVICE_ABSENT",
+    "title": "Not plugged in",
+    "message": "It was not found.",
+    "outcome": "not_executed",
+    "who": "here",
+    "remedy": "Plug it in.",
+}
+
+
+def test_a_device_that_is_not_there_says_so_and_what_to_do() -> None:
+    lines = list(show.device(device(problem=PROBLEM), EN))
+    assert lines == [
+        "661234567890  control disk, not plugged in",
+        "  ! Not plugged in [DEVICE_ABSENT]",
+        "    what to do: Plug it in.",
+    ]
+
+
+def test_what_was_read_long_ago_says_when_and_who_holds_the_device() -> None:
+    view = device(location="1-1", held_by="开票软件", as_of_ms=1_795_561_200_000)
+    (line,) = show.device(view, EN)
+    assert line.endswith("1-1, held by 开票软件, 2026-11-25 07:00:00, may be out of date")
+
+
+def test_a_locked_type_with_pending_uploads_says_both() -> None:
+    view = m.TypeView(
+        invoice_type="007",
+        group="007",
+        invoicing_deadline="2026-11-16",
+        last_report="2026-09-30",
+        pending_uploads=3,
+        locked=True,
+        overdue=True,
+        periods=(m.PeriodView(period="2026-10", state="clear_due"),),
+    )
+    assert show.type_line(view, EN) == (
+        "007  invoicing until 2026-11-16, last report 2026-09-30; 2026-10 to be cleared; 3 not uploaded; "
+        "LOCKED; more than 90 days overdue"
+    )
+
+
+def test_status_names_what_is_plugged_and_not_driven_and_why_nothing_is_seen() -> None:
+    result = m.StatusResult(
+        version="0.1.0",
+        started_ms=1,
+        simulated=False,
+        verifying=True,
+        draining=True,
+        devices=(),
+        seen=(
+            m.SeenView(location="1-2", usb_id="1432:07dc", recognised="vendor", name="NISEC"),
+            m.SeenView(location="1-3", usb_id="0781:5567", recognised="other", name="a flash disk"),
+        ),
+        live_jobs=(),
+        trouble=msgspec.convert(PROBLEM, m.ProblemView),
+    )
+    text = "\n".join(show.status(result, EN))
+    assert "1432:07dc NISEC (1-2)" in text
+    assert "flash disk" not in text
+    assert "the journal is being verified" in text
+    assert "the agent is stopping" in text
+    assert "! Not plugged in [DEVICE_ABSENT]" in text
+
+
+def test_a_window_says_what_is_shut_and_until_when() -> None:
+    shut = m.FindingView(
+        device_no="661234567890",
+        rule="day_begun",
+        acts=("report",),
+        hard=True,
+        code="TOO_EARLY_IN_DAY",
+        title="Too early",
+        message="…",
+        remedy="Wait.",
+        opens="2026-11-03T00:05:00",
+    )
+    row = m.DeadlineView(month=1, deadline="2027-01-15", source="rule", provisional=True)
+    lines = list(show.window(m.WindowResult(year=2027, deadlines=(row,), findings=(shut,)), EN))
+    assert lines == [
+        "2027-01  2027-01-15  by the rule, provisional",
+        "661234567890  shut [TOO_EARLY_IN_DAY] Too early opens 2026-11-03T00:05:00",
+        "    what to do: Wait.",
+    ]
+    assert list(show.window(m.WindowResult(year=2027, deadlines=(), findings=()), EN)) == [
+        "nothing stands in the way now"
+    ]

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ import pytest
 from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
 from taxagent.model.job import JobState, Outcome, Problem, Step, StepId, StepRun
 from taxclient.cli.main import main
-from tests.builders.ipc import DEVICE, FakeDesk, House, house
+from taxclient.sync import Client
+from tests.builders.ipc import DEVICE, FakeDesk, House, house, job
 
 
 @pytest.fixture(autouse=True)
@@ -205,6 +207,43 @@ def test_a_job_is_followed_step_by_step(tmp_path: Path, capsysbinary: pytest.Cap
         out = capsysbinary.readouterr().out.decode()
         assert "seal 007 2026-10: executed (settled by reading)" in out
         assert "BUREAU_REFUSED" in out
+
+
+def test_following_goes_on_when_the_agent_comes_back(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    codes: list[int] = []
+
+    def wait_for(job_id: str) -> None:
+        codes.append(main(["--endpoint", endpoint, "job", "wait", job_id]))
+
+    waiting = job(1, state=JobState.WAITING)
+    with house(tmp_path) as h:
+        endpoint = h.endpoint
+        h.desk.jobs[waiting.job_id] = waiting
+        follower = threading.Thread(target=wait_for, args=(waiting.job_id,))
+        follower.start()
+        with Client(endpoint) as client:
+            while not h.loop.parked:
+                client.hello()
+    with house(tmp_path) as h:
+        h.desk.jobs[waiting.job_id] = msgspec.structs.replace(waiting, state=JobState.DONE)
+        follower.join(20)
+    assert codes == [0]
+    assert b"done" in capsysbinary.readouterr().out
+
+
+def test_a_job_that_waits_is_followed_for_as_long_as_one_has_patience(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        run(h, capsysbinary, "settle", DEVICE, "--yes", "--no-wait")
+        (accepted,) = h.desk.jobs.values()
+        h.reader.kept = {accepted.job_id: accepted}
+        h.desk.jobs[accepted.job_id] = msgspec.structs.replace(accepted, state=JobState.WAITING)
+        code, shown = run(h, capsysbinary, "settle", DEVICE, "--yes", "--patience", "0.02")
+        assert (code, shown["job"]["state"]) == (30, "waiting")
+        assert run(h, capsysbinary, "job", "wait", accepted.job_id, "--limit", "0.02")[0] == 30
 
 
 def test_jobs_and_records_are_listed_and_shown(

@@ -1,0 +1,60 @@
+"""One connection to an agent: sends at once or not at all, and notices when the other end goes away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import zmq
+
+from taxclient.protocol import wire
+
+_HWM = 100  # requests or replies that may wait in the socket
+_RECONNECT_MS = 50
+
+
+class Link:
+    """A DEALER and its monitor. One thread; `close` gives both back."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, connect_ms: int) -> None:
+        self._socket = context.socket(zmq.DEALER)
+        for option, value in (
+            (zmq.IMMEDIATE, 1),  # nothing waits for an agent that is not there
+            (zmq.LINGER, 0),
+            (zmq.SNDTIMEO, connect_ms),
+            (zmq.RECONNECT_IVL, _RECONNECT_MS),
+            (zmq.MAXMSGSIZE, wire.REPLY_BYTES),
+            (zmq.SNDHWM, _HWM),
+            (zmq.RCVHWM, _HWM),
+        ):
+            self._socket.setsockopt(option, value)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
+        self._socket.connect(endpoint)
+        self.lost = False  # whether the other end went away after the last send
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        """Send; False where no connection came up in time, and then nothing was sent."""
+        while self._monitor.poll(0):  # of connections before this request
+            self._monitor.recv_multipart()
+        self.lost = False
+        try:
+            self._socket.send_multipart(frames)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self, timeout_ms: int) -> list[bytes] | None:
+        """Return the next message; None when the time is over, or (`lost`) the other end went away."""
+        ready = dict(self._poller.poll(timeout_ms))
+        if self._socket in ready or self._socket.poll(0):
+            return self._socket.recv_multipart()
+        self.lost = self._monitor in ready
+        return None
+
+    def close(self) -> None:
+        """Close at once; what was not sent is dropped."""
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
