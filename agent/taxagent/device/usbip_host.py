@@ -146,6 +146,8 @@ class UsbipHost:
             return
         finally:
             self._control = None
+        if stop.is_set():
+            return  # the watch ends, not the server: who holds a device keeps it
         self.backend.forget()  # the server ended: to its devices that is a loss of power
         changed()
 

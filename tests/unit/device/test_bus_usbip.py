@@ -228,3 +228,15 @@ def test_a_second_hold_of_a_held_device_is_in_use() -> None:
         source = UsbSource(text)
         with source.hold("usbip:1-1#1"), pytest.raises(DeviceInUse), source.hold("usbip:1-1#1"):
             pass
+
+
+def test_the_end_of_a_watch_leaves_a_held_device_alone() -> None:
+    """A drain ends the watch first, while a device may be in the middle of a seal."""
+    simulator = Simulator([ScriptedDevice(extra=PROFILE)])
+    with running(simulator) as text:
+        source = UsbSource(text)
+        watch = source.watch(lambda: None)
+        simulator.controls.get(timeout=PATIENCE)
+        with source.hold("usbip:1-1#1"):
+            watch.stop()
+            assert [one.location for one in source.seen()] == ["usbip:1-1#1"]
