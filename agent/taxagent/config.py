@@ -6,19 +6,23 @@ Secrets never stand in the file; relative paths are taken from the file's folder
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind
+from taxagent.model.period import Period, period_of
 from taxagent.model.simtime import SimulatedTime, simulated_time
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.05, le=86_400)]
+Place = Annotated[str, msgspec.Meta(min_length=1)]
 RoleName = Literal["viewer", "operator", "technician", "admin"]
 
 
@@ -29,7 +33,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class AgentSection(_Section, frozen=True, kw_only=True):
     """[agent]: where the durable state lies, and in which words the agent speaks."""
 
-    state_dir: str
+    state_dir: Place
     language: Literal["zh", "en"] = "zh"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -37,7 +41,7 @@ class AgentSection(_Section, frozen=True, kw_only=True):
 class IpcSection(_Section, frozen=True, kw_only=True):
     """[ipc]: the one public door."""
 
-    endpoint: Annotated[str, msgspec.Meta(pattern=r"^ipc:///.{1,100}$")] = "ipc:///run/taxagent/agent.sock"
+    endpoint: str = "ipc:///run/taxagent/agent.sock"
 
 
 class AccessSection(_Section, frozen=True, kw_only=True):
@@ -50,16 +54,16 @@ class AccessSection(_Section, frozen=True, kw_only=True):
 class UsbSection(_Section, frozen=True, kw_only=True):
     """[usb]: "libusb", or a simulator's "usbip://HOST:PORT?control=PORT"."""
 
-    backend: Annotated[str, msgspec.Meta(pattern=r"^(libusb|usbip://.+)$")] = "libusb"
+    backend: str = "libusb"
 
 
 class BureauSection(_Section, frozen=True, kw_only=True):
     """[bureau]: the gateway and the files of mutual TLS."""
 
-    url: Annotated[str, msgspec.Meta(pattern=r"^https://.+$")]
-    ca: str
-    certificate: str
-    key: str
+    url: str
+    ca: Place
+    certificate: Place
+    key: Place
 
 
 class WindowsSection(_Section, frozen=True, kw_only=True):
@@ -79,7 +83,7 @@ class ConsentSection(_Section, frozen=True, kw_only=True):
 class SecretsSection(_Section, frozen=True, kw_only=True):
     """[secrets]: a folder (0700) with a file (0600) a secret; $CREDENTIALS_DIRECTORY is looked at first."""
 
-    directory: str = "secrets"
+    directory: Place = "secrets"
 
 
 class SimulationSection(_Section, frozen=True, kw_only=True):
@@ -125,10 +129,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load(path: Path) -> Settings:
     """Read and check a configuration file.
 
-    Raises Refusal("CONFIG_INVALID", path=, key=, error=) with the key's path and what is allowed there.
+    Raises Refusal("CONFIG_INVALID", path=, key=, what=, found=, expected=): the key's path, what is wrong,
+    what stands there and what is allowed, as far as each is known.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # an editor may have put its mark first
         return settings(raw, path.absolute())
     except OSError as error:
         raise _invalid(path, "", f"{error.strerror or error}") from None
@@ -141,8 +146,9 @@ def settings(raw: Mapping[str, object], path: Path) -> Settings:
     try:
         file = msgspec.convert(raw, File)
     except msgspec.ValidationError as error:
-        key, text = _split(str(error))
-        raise _invalid(path, key, text) from None
+        raise _invalid(path, *_complaint(str(error), raw)) from None
+    for key, found, expected in _wrong(file):
+        raise _invalid(path, key, found=found, expected=expected)
     folder = path.parent
     bureau = msgspec.structs.replace(
         file.bureau,
@@ -151,36 +157,142 @@ def settings(raw: Mapping[str, object], path: Path) -> Settings:
         key=str(folder / file.bureau.key),
     )
     file = msgspec.structs.replace(file, bureau=bureau)
+    clock = file.simulation.clock if file.simulation is not None else None
     return Settings(
         path=path,
         file=file,
         state_dir=folder / file.agent.state_dir,
         secrets_dir=folder / file.secrets.directory,
-        simulation=_simulation(file, path),
+        simulation=simulated_time(clock) if clock is not None else None,
     )
 
 
-def _simulation(file: File, path: Path) -> SimulatedTime | None:
-    _check_overrides(file, path)
-    if file.simulation is None:
-        return None
-    try:
-        return simulated_time(file.simulation.clock)
-    except ValueError as error:
-        raise _invalid(path, "simulation.clock", str(error)) from None
+# ---- what the types alone do not say
+
+_SOCKET_BYTES = 100  # a unix socket's path has 107, and the channel of events beside it ends in ".events"
+_CONSENTS = frozenset(kind for kind in JobKind if kind.irreversible)
+_ROLES = "viewer, operator, technician, admin"
+_ALLOWED = {
+    "agent.language": "zh, en",
+    "agent.log_level": "debug, info, warning, error",
+    "access.users": f"name or uid = one of {_ROLES}",
+    "access.groups": f"name = one of {_ROLES}",
+    "consent.kinds": "a list of report, clear, settle",
+    "consent.principals": "a list of names",
+    "windows.overrides": '"yyyy-mm" = yyyy-mm-dd',
+}
 
 
-def _check_overrides(file: File, path: Path) -> None:
-    for month in file.windows.overrides:
+def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, what stands there, what is allowed) for each value that has the right type and is wrong."""
+    if not _is_endpoint(file.ipc.endpoint):
+        expected = f"ipc:// and an absolute path of at most {_SOCKET_BYTES} bytes"
+        yield "ipc.endpoint", file.ipc.endpoint, expected
+    if not _is_gateway(file.bureau.url):
+        yield "bureau.url", file.bureau.url, "https://HOST[:PORT][/PATH], without user, query and fragment"
+    if file.usb.backend != "libusb" and not _is_usbip(file.usb.backend):
+        yield "usb.backend", file.usb.backend, "libusb, usbip://HOST:PORT, usbip://HOST:PORT?control=PORT"
+    yield from _wrong_overrides(file.windows.overrides)
+    for kind in file.consent.kinds:
+        if kind not in _CONSENTS:
+            yield "consent.kinds", kind.value, _ALLOWED["consent.kinds"]
+    for table in ("users", "groups"):
+        if "" in getattr(file.access, table):
+            yield f"access.{table}", "an empty name", _ALLOWED[f"access.{table}"]
+    if file.simulation is not None and not _holds(simulated_time, file.simulation.clock):
+        expected = "START@ORIGIN_MSxRATE, as in 2026-11-03T09:30:00+08:00@1795561200000x60"
+        yield "simulation.clock", file.simulation.clock, expected
+
+
+def _wrong_overrides(overrides: Mapping[str, dt.date]) -> Iterator[tuple[str, str, str]]:
+    for month, day in overrides.items():
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-            raise _invalid(path, f"windows.overrides.{month}", "the key is a month, written yyyy-mm")
+            yield f"windows.overrides.{month}", month, "the key is the month in which is filed: yyyy-mm"
+        elif period_of(day) != Period(month):
+            yield f"windows.overrides.{month}", day.isoformat(), f"a day of {month}"
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Take msgspec's "... - at `$.bureau.url`" apart into the key's path and the complaint."""
-    complaint, _, where = text.partition(" - at `$")
-    return where.rstrip("`").lstrip("."), complaint
+def _is_endpoint(text: str) -> bool:
+    path = text.removeprefix("ipc://")
+    return path != text and path.startswith("/") and 1 < len(os.fsencode(path)) <= _SOCKET_BYTES
 
 
-def _invalid(path: Path, key: str, error: str) -> Refusal:
-    return Refusal("CONFIG_INVALID", path=str(path), key=key, error=error)
+def _is_gateway(text: str) -> bool:
+    parts = urlsplit(text)
+    extra = parts.query or parts.fragment or parts.username or parts.password
+    named = parts.scheme == "https" and parts.hostname and not re.search(r"\s", text)
+    return bool(named) and not extra and _holds(lambda url: urlsplit(url).port, text)
+
+
+def _is_usbip(text: str) -> bool:
+    shape = r"usbip://(\[[0-9a-fA-F:]+\]|[^/:?#@\s]+):\d{1,5}(\?(control=\d{1,5}|remote=yes|&)+)?"
+    return re.fullmatch(shape, text) is not None and _holds(lambda url: urlsplit(url).port, text)
+
+
+def _holds(reads: Callable[[str], object], text: str) -> bool:
+    try:
+        reads(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+# ---- msgspec's complaints, in the words of the fault catalogue
+
+
+def _complaint(text: str, raw: Mapping[str, object]) -> tuple[str, str, str, str]:
+    """Return (key's path, what is wrong, what stands there, what is allowed)."""
+    what, _, where = text.partition(" - at `$")
+    key = where.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL)
+    if unknown:
+        return _joined(key, unknown[1]), "there is no such key", "", _keys(key)
+    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
+    if missing:
+        return _joined(key, missing[1]), "it is missing", "", _ALLOWED.get(_joined(key, missing[1]), "")
+    key = re.sub(r"\[\d+\]$", "", key)
+    if key.endswith("[...]"):
+        key = key.removesuffix("[...]")
+        key, found = _culprit(key, _at(raw, key))
+        return key, what, found, _ALLOWED[key.rpartition(".")[0]]
+    return key, what, _shown(_at(raw, key)), _ALLOWED.get(key, "")
+
+
+def _culprit(key: str, table: object) -> tuple[str, str]:
+    """Return the entry of a table that cannot be read; msgspec names only the table."""
+    kind: object = dt.date if key == "windows.overrides" else RoleName
+    for name, value in table.items() if isinstance(table, dict) else ():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return f"{key}.{name}", _shown(value)
+    return f"{key}.", ""
+
+
+def _at(raw: object, key: str) -> object:
+    for part in key.split(".") if key else ():
+        raw = raw.get(part) if isinstance(raw, dict) else None
+    return raw
+
+
+def _keys(section: str) -> str:
+    table: type[msgspec.Struct] = File
+    for field in msgspec.structs.fields(File):
+        if field.name == section:
+            table = SimulationSection if section == "simulation" else field.type
+    return ", ".join(field.name for field in msgspec.structs.fields(table))
+
+
+def _joined(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name
+
+
+def _shown(value: object) -> str:
+    return "a table" if isinstance(value, dict) else str(value)[:200]
+
+
+def _invalid(path: Path, key: str, what: str = "", found: str = "", expected: str = "") -> Refusal:
+    facts = {"what": what, "found": found, "expected": expected}
+    return Refusal(
+        "CONFIG_INVALID", path=str(path), key=key, **{name: fact for name, fact in facts.items() if fact}
+    )

@@ -1,0 +1,189 @@
+"""Every value of the configuration is checked; a complaint names the key and says what is allowed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from taxagent import config
+from taxagent.cli.main import main
+from taxagent.model.errors import Refusal
+from taxagent.model.faults import text
+from taxagent.model.job import JobKind
+
+LEAST = {
+    "agent": 'state_dir = "state"',
+    "bureau": 'url = "https://gateway.example"\nca = "ca.pem"\ncertificate = "a.pem"\nkey = "a.key"',
+}
+
+
+def toml(**sections: str) -> str:
+    """The least configuration with sections replaced or added; a `.` in a name is written `__`."""
+    tables = {**LEAST, **sections}
+    return "\n".join(f"[{name.replace('__', '.')}]\n{body}" for name, body in tables.items() if body)
+
+
+def bureau(url: str) -> str:
+    return LEAST["bureau"].replace("https://gateway.example", url)
+
+
+def load(folder: Path, content: str) -> config.Settings:
+    path = folder / "taxagent.toml"
+    path.write_text(content, encoding="utf-8")
+    return config.load(path)
+
+
+def refused(folder: Path, content: str) -> dict[str, str]:
+    with pytest.raises(Refusal) as caught:
+        load(folder, content)
+    assert caught.value.fault == "CONFIG_INVALID"
+    return caught.value.detail
+
+
+def test_the_least_configuration_has_sensible_values_for_the_rest(tmp_path: Path) -> None:
+    settings = load(tmp_path, toml())
+    assert settings.file.agent.language == "zh"
+    assert settings.file.ipc.endpoint == "ipc:///run/taxagent/agent.sock"
+    assert settings.file.usb.backend == "libusb"
+    assert settings.simulation is None
+
+
+def test_relative_paths_are_taken_from_the_files_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(tmp_path, toml(secrets='directory = "/run/secrets"'))
+    monkeypatch.chdir(tmp_path)
+    settings = config.load(Path("taxagent.toml"))
+    assert settings.state_dir == tmp_path / "state"
+    assert settings.secrets_dir == Path("/run/secrets")
+    assert settings.file.bureau.ca == str(tmp_path / "ca.pem")
+    assert settings.file.bureau.certificate == str(tmp_path / "a.pem")
+    assert settings.file.bureau.key == str(tmp_path / "a.key")
+
+
+def test_what_is_written_is_what_is_meant(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        toml(
+            access__users='"1000" = "operator"',
+            windows="report_until_hour = 17",
+            windows__overrides='"2026-11" = 2026-11-18',
+            consent='kinds = ["settle"]\nprincipals = ["shop"]',
+            simulation='clock = "2026-11-03T09:30:00+08:00@1795561200000x60"',
+        ),
+    )
+    file = settings.file
+    assert file.access.users == {"1000": "operator"}
+    assert file.windows.overrides == {"2026-11": dt.date(2026, 11, 18)}
+    assert file.consent.kinds == (JobKind.SETTLE,)
+    assert settings.simulation is not None
+    assert settings.simulation.rate == 60
+
+
+WRONG: list[tuple[str, str, str]] = [
+    ("agent", toml(agent=""), ""),
+    ("agent.state_dir", toml(agent='language = "en"'), ""),
+    ("agent.state_dir", toml(agent="state_dir = 7"), ""),
+    ("agent.state_dir", toml(agent='state_dir = ""'), ""),
+    ("agent.statedir", toml(agent='state_dir = "x"\nstatedir = "y"'), "state_dir, language, log_level"),
+    ("agent.language", toml(agent='state_dir = "x"\nlanguage = "fr"'), "zh, en"),
+    ("agent.log_level", toml(agent='state_dir = "x"\nlog_level = "loud"'), "debug, info, warning, error"),
+    ("bureau", toml(bureau=""), ""),
+    ("bureau.url", toml(bureau=bureau("http://gateway.example")), "https://"),
+    ("bureau.url", toml(bureau=bureau("https://")), "https://HOST"),
+    ("bureau.url", toml(bureau=bureau("https://host:99999")), "https://HOST"),
+    ("bureau.url", toml(bureau=bureau("https://me:secret@host")), "without user"),
+    ("bureau.url", toml(bureau=bureau("https://host/?a=b")), "without user, query"),
+    ("bureau.key", toml(bureau='url = "https://h"\nca = "a"\ncertificate = "b"'), ""),
+    ("ipc.endpoint", toml(ipc='endpoint = "tcp://127.0.0.1:7000"'), "ipc://"),
+    ("ipc.endpoint", toml(ipc='endpoint = "ipc://relative.sock"'), "absolute"),
+    ("ipc.endpoint", toml(ipc=f'endpoint = "ipc:///{"a" * 100}"'), "100 bytes"),
+    ("ipc.endpoint", toml(ipc=f'endpoint = "ipc:///{"税" * 34}"'), "100 bytes"),
+    ("usb.backend", toml(usb='backend = "winusb"'), "libusb"),
+    ("usb.backend", toml(usb='backend = "usbip://host"'), "usbip://HOST:PORT"),
+    ("usb.backend", toml(usb='backend = "usbip://host:99999"'), "usbip://HOST:PORT"),
+    ("usb.backend", toml(usb='backend = "usbip://host:1?control=x"'), "control=PORT"),
+    ("access.users.shop", toml(access__users='shop = "owner"'), "operator"),
+    ("access.groups.shop", toml(access__groups="shop = 3"), "operator"),
+    ("access.users", toml(access__users='"" = "admin"'), "name or uid"),
+    ("access.roles", toml(access__roles='shop = "admin"'), "users, groups"),
+    ("windows.overrides.2026-13", toml(windows__overrides='"2026-13" = 2026-12-15'), "yyyy-mm"),
+    ("windows.overrides.2026-11", toml(windows__overrides='"2026-11" = 2026-12-15'), "a day of 2026-11"),
+    ("windows.overrides.2026-11", toml(windows__overrides='"2026-11" = "soon"'), "yyyy-mm-dd"),
+    ("windows.report_until_hour", toml(windows="report_until_hour = 25"), ""),
+    ("windows.report_until_hour", toml(windows='report_until_hour = "24:00"'), ""),
+    ("consent.kinds", toml(consent='kinds = ["erase"]'), "report, clear, settle"),
+    ("consent.kinds", toml(consent='kinds = ["check"]'), "report, clear, settle"),
+    ("consent.principals", toml(consent='principals = "shop"'), "a list"),
+    ("secrets.directory", toml(secrets="directory = false"), ""),
+    ("patience.bureau_s", toml(patience="bureau_s = 0"), ""),
+    ("patience.most_s", toml(patience="most_s = nan"), ""),
+    ("patience.in_use_s", toml(patience="in_use_s = 1e9"), ""),
+    ("simulation.clock", toml(simulation='clock = "tomorrow"'), "START@ORIGIN_MSxRATE"),
+    ("simulation.clock", toml(simulation='clock = "2026-11-03T09:30:00@1x1"'), "START@ORIGIN_MSxRATE"),
+    ("simulation.clock", toml(simulation="rate = 1"), ""),
+    ("devices", toml(devices="x = 1"), "agent, bureau, ipc"),
+    ("ipc", "ipc = 3\n" + toml(), ""),
+]
+
+
+@pytest.mark.parametrize("key, content, allowed", WRONG, ids=[f"{row[0]}-{n}" for n, row in enumerate(WRONG)])
+def test_a_wrong_value_is_named_by_its_key_with_what_is_allowed(
+    tmp_path: Path, key: str, content: str, allowed: str
+) -> None:
+    facts = refused(tmp_path, content)
+    if "rate = 1" not in content:
+        assert facts["key"] == key
+    assert allowed in facts.get("expected", "")
+    assert facts.get("what") or facts.get("expected")
+
+
+def test_the_words_show_the_key_the_value_and_what_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        load(tmp_path, toml(agent='state_dir = "x"\nlanguage = "fr"'))
+    told = text(caught.value.problem(), "en")
+    for fact in (str(tmp_path / "taxagent.toml"), "agent.language", "fr"):
+        assert fact in told.cause
+    assert "zh, en" in told.remedy
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        config.load(tmp_path / "nowhere.toml")
+    assert caught.value.detail["path"] == str(tmp_path / "nowhere.toml")
+    assert caught.value.detail["what"]
+
+
+@pytest.mark.parametrize("content", [b"[agent", b"\xff\xfe\x00", "state = 税控\n".encode("gbk")])
+def test_what_is_no_toml_in_utf_8_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "taxagent.toml"
+    path.write_bytes(content)
+    with pytest.raises(Refusal) as caught:
+        config.load(path)
+    assert caught.value.detail["what"]
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="CONFIG_INVALID"):
+        config.load(tmp_path)
+
+
+def test_the_mark_of_an_editor_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "taxagent.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + toml().encode())
+    assert config.load(path).state_dir == tmp_path / "state"
+
+
+def test_run_without_a_configuration_says_so_and_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "taxagent.toml"
+    assert main(["run", "--config", str(missing), "--lang", "en"]) == 2
+    assert str(missing) in capsys.readouterr().err
+
+
+def test_the_example_is_in_the_wheel() -> None:
+    assert files("taxagent").joinpath("taxagent.example.toml").is_file()
