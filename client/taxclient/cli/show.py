@@ -145,6 +145,8 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
         yield f"! {speech.say('warning')}: {warning.title}. {warning.message}"
     yield f"{speech.say('will')}:"
     yield from (f"  - {consequence(code, speech)}" for code in result.consequences)
+    if not result.consequences:
+        yield f"  - {speech.say('nothing_left')}"
 
 
 def consequence(code: str, speech: Speech) -> str:

@@ -104,6 +104,10 @@ TEXT: Words = {
         "{0} {1}: {2} positive, {3} yuan, tax {4}; {5} negative, {6} yuan, tax {7}; {8} voided",
     ),
     "will": ("将要执行", "what will be done"),
+    "nothing_left": (
+        "没有不可撤销的步骤;此前已完成的会再次核实",
+        "nothing that cannot be undone; what was done before is verified again",
+    ),
     "warning": ("提醒", "note"),
     "ask": ("确认执行吗?输入 yes 或 是:", "Go on? Type yes: "),
     "declined": ("没有确认,什么也没有执行。", "Not confirmed; nothing was done."),
