@@ -5,13 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO, cast
 
 from taxagent.model.errors import Refusal
 
 _CHUNK = 64 * 1024
+_MANIFEST = "manifest.json"
+_UNREADABLE = (  # what zipfile and json raise on the way through damaged bytes
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's first date: equal content gives equal bytes
 
 
@@ -32,23 +48,28 @@ class ZipArchives:
         target = self._folder / name
         partial = target.with_suffix(".partial")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            self._write(partial, manifest, parts)
-            digest = verified(partial)
+            _made(target.parent)
+            digest = self._write(partial, manifest, parts)
+            if verified(partial) != digest:
+                msg = "the file is not what was written"
+                raise ValueError(msg)
             partial.replace(target)
-            _sync_folder(target.parent)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise Refusal("BACKUP_FAILED", path=str(target), error=str(error)) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        _kept(target)
         return str(target), digest
 
     def _write(
         self, path: Path, manifest: dict[str, str], parts: Iterable[tuple[str, Iterator[bytes]]]
-    ) -> None:
+    ) -> str:
+        """Write and sync the file; return its SHA-256 as it was written, not as it may read."""
         digests: dict[str, str] = {}
         with open(path, "wb", opener=_private) as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            stream = _Hashed(file)
+            with zipfile.ZipFile(cast("IO[bytes]", stream), "w", zipfile.ZIP_DEFLATED) as archive:
                 for part, chunks in parts:
                     digest = hashlib.sha256()
                     with archive.open(_entry(part), "w", force_zip64=True) as out:
@@ -57,29 +78,54 @@ class ZipArchives:
                             out.write(chunk)
                     digests[part] = digest.hexdigest()
                 body = json.dumps({**manifest, "sha256": digests}, ensure_ascii=False, indent=1)
-                archive.writestr(_entry("manifest.json"), body.encode())
+                archive.writestr(_entry(_MANIFEST), body.encode())
             file.flush()
             os.fsync(file.fileno())
+            _forget(file.fileno())
+        return stream.digest.hexdigest()
+
+
+class _Hashed:
+    """A stream to a file that cannot go back, so that what was written has one digest."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def verified(path: Path) -> str:
     """Read an archive back and return the SHA-256 hex of the file.
 
-    Raises ValueError or zipfile.BadZipFile where the parts are not what the manifest says.
+    Raises ValueError where the parts are not what the manifest says, or the file is no such archive.
     """
+    try:
+        _same_parts(path)
+    except _UNREADABLE as error:
+        msg = f"the archive cannot be read back: {error}"
+        raise ValueError(msg) from error
+    with path.open("rb") as file:
+        return _digest(iter(lambda: file.read(_CHUNK), b""))
+
+
+def _same_parts(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
-        expected: dict[str, str] = json.loads(archive.read("manifest.json"))["sha256"]
-        found = {name for name in archive.namelist() if name != "manifest.json"}
-        if found != set(expected):
-            msg = f"parts differ from the manifest: {sorted(found ^ set(expected))}"
+        expected: dict[str, str] = json.loads(archive.read(_MANIFEST))["sha256"]
+        found = sorted(archive.namelist())
+        if found != sorted([*expected, _MANIFEST]):
+            msg = f"the parts {', '.join(found)} are not those of the manifest"
             raise ValueError(msg)
         for part, digest in expected.items():
             with archive.open(part) as stream:
                 if _digest(iter(lambda: stream.read(_CHUNK), b"")) != digest:
                     msg = f"{part} is not what was written"
                     raise ValueError(msg)
-    with path.open("rb") as file:
-        return _digest(iter(lambda: file.read(_CHUNK), b""))
 
 
 def _digest(chunks: Iterator[bytes]) -> str:
@@ -100,11 +146,34 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o640)
 
 
+def _made(folder: Path) -> None:
+    """Make a folder and what is above it, so that a power cut does not take them away again."""
+    if not folder.is_dir():
+        _made(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o750)
+        _sync_folder(folder.parent)
+
+
+def _kept(target: Path) -> None:
+    """Make the rename durable, or take the name back."""
+    try:
+        _sync_folder(target.parent)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise Refusal("BACKUP_FAILED", path=str(target), error=str(error)) from error
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the platform lets a folder be opened."""
+    """Make the names in a folder durable, where the platform lets a folder be opened."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _forget(descriptor: int) -> None:
+    """Drop what memory has of a synced file, so that the read-back asks the disk, where it can."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
