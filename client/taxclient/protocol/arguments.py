@@ -1,0 +1,103 @@
+"""The arguments of each op (docs/protocol.md, Operations)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from taxclient.protocol.base import (
+    WAIT_MAX_MS,
+    Args,
+    DeviceNo,
+    InvoiceType,
+    JobId,
+    Limit,
+    Milliseconds,
+    Month,
+    OptionalDeviceNo,
+    OptionalJobId,
+    OptionalKey,
+    TaxpayerId,
+)
+
+
+class NoArgs(Args, frozen=True, kw_only=True):
+    """hello, status, device.list."""
+
+
+class CheckArgs(Args, frozen=True, kw_only=True):
+    """check: empty `types` and `periods` mean all of the device and all that are due."""
+
+    device_no: DeviceNo
+    taxpayer_id: TaxpayerId = ""
+    types: tuple[InvoiceType, ...] = ()
+    periods: tuple[Month, ...] = ()
+
+
+class PrepareArgs(CheckArgs, frozen=True, kw_only=True):
+    """prepare: what would be submitted."""
+
+    kind: Annotated[str, Meta(pattern=r"^(report|clear|settle)\Z")]
+    late: bool = False  # outside the filing window, on a technician's responsibility
+
+
+class SubmitArgs(CheckArgs, frozen=True, kw_only=True):
+    """submit: `token` confirms what prepare showed; none is needed for check and backup."""
+
+    kind: Annotated[str, Meta(pattern=r"^(check|backup|report|clear|settle)\Z")]
+    late: bool = False
+    token: Annotated[str, Meta(max_length=128)] = ""
+
+
+class JobGetArgs(Args, frozen=True, kw_only=True):
+    """job.get: exactly one of the two."""
+
+    job_id: OptionalJobId = ""
+    key: OptionalKey = ""
+
+
+class JobWaitArgs(Args, frozen=True, kw_only=True):
+    """job.wait: answered when the job is no longer at `rev` (until="change") or has ended (until="end")."""
+
+    job_id: JobId
+    rev: Annotated[str, Meta(max_length=64)] = ""  # of the job as last seen; "" = as it is now
+    until: Annotated[str, Meta(pattern=r"^(change|end)\Z")] = "change"
+    timeout_ms: Annotated[int, Meta(ge=0, le=WAIT_MAX_MS)] = 20_000
+
+
+class JobListArgs(Args, frozen=True, kw_only=True):
+    """job.list: newest first; `before` is `next` of the page before."""
+
+    device_no: OptionalDeviceNo = ""
+    live: bool = False
+    before: OptionalJobId = ""
+    limit: Limit = 50
+
+
+class JobArgs(Args, frozen=True, kw_only=True):
+    """job.cancel and record.get."""
+
+    job_id: JobId
+
+
+class RecordListArgs(Args, frozen=True, kw_only=True):
+    """record.list: newest first."""
+
+    device_no: OptionalDeviceNo = ""
+    before: OptionalJobId = ""
+    limit: Limit = 50
+
+
+class EventsArgs(Args, frozen=True, kw_only=True):
+    """events.since: the events after `since`, oldest first."""
+
+    since: Milliseconds
+    limit: Limit = 200
+
+
+class WindowArgs(Args, frozen=True, kw_only=True):
+    """window.explain: year 0 means the current one; a device's findings, or those of all."""
+
+    year: Annotated[int, Meta(ge=0, le=9999)] = 0
+    device_no: OptionalDeviceNo = ""

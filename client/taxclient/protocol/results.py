@@ -1,0 +1,125 @@
+"""The result of each op (docs/protocol.md, Operations)."""
+
+from __future__ import annotations
+
+from taxclient.protocol.base import Message
+from taxclient.protocol.views import (
+    DeadlineView,
+    DeviceView,
+    EventView,
+    FindingView,
+    JobView,
+    ProblemView,
+    RecordRow,
+    ScopeView,
+    SeenView,
+    TotalsView,
+)
+
+
+class HelloResult(Message, frozen=True, kw_only=True):
+    """Who answers, how late it is there, and what it takes."""
+
+    protocol: str
+    minor: int
+    version: str
+    now: int  # real UTC in ms
+    sim_now: int | None  # where the agent lives in simulated time
+    simulated: bool
+    principal: str
+    role: str
+    seq: int  # of the newest event: the authority for a subscriber
+    events: str  # endpoint of the event channel
+    ops: tuple[str, ...]
+    limits: dict[str, int]
+
+
+class DevicesResult(Message, frozen=True, kw_only=True):
+    """device.list."""
+
+    devices: tuple[DeviceView, ...]
+    seen: tuple[SeenView, ...]
+
+
+class StatusResult(DevicesResult, frozen=True, kw_only=True):
+    """What the agent knows at once."""
+
+    version: str
+    started_ms: int
+    simulated: bool
+    verifying: bool
+    draining: bool
+    live_jobs: tuple[JobView, ...]
+    trouble: ProblemView | None = None  # why nothing can be seen on the bus, where that is so
+
+
+class PreparedResult(Message, frozen=True, kw_only=True):
+    """What a person must see before confirming; `token` confirms exactly this."""
+
+    token: str
+    expires_ms: int
+    kind: str
+    scope: ScopeView
+    device: DeviceView
+    totals: tuple[TotalsView, ...]
+    consequences: tuple[str, ...]
+    warnings: tuple[ProblemView, ...]
+
+
+class AcceptedResult(Message, frozen=True, kw_only=True):
+    """A durable job; `known` when the key already had it."""
+
+    job: JobView
+    known: bool
+
+
+class JobResult(Message, frozen=True, kw_only=True):
+    """job.get, job.cancel."""
+
+    job: JobView
+
+
+class JobWaitResult(Message, frozen=True, kw_only=True):
+    """job.wait; `timed_out` when neither a change nor the end came."""
+
+    job: JobView
+    timed_out: bool
+
+
+class JobListResult(Message, frozen=True, kw_only=True):
+    """A page; `next` is "" on the last."""
+
+    jobs: tuple[JobView, ...]
+    next: str
+
+
+class RecordResult(Message, frozen=True, kw_only=True):
+    """A clearing record: the JSON text as it was journaled, the SHA-256 of its UTF-8 bytes, and a page."""
+
+    job_id: str
+    sha256: str
+    json: str
+    page: str = ""  # the same as text, in the request's language
+
+
+class RecordListResult(Message, frozen=True, kw_only=True):
+    """A page; `next` is "" on the last."""
+
+    records: tuple[RecordRow, ...]
+    next: str
+
+
+class EventsResult(Message, frozen=True, kw_only=True):
+    """Events in order; ask again from `next` while `next` < `last`."""
+
+    events: tuple[EventView, ...]
+    next: int
+    last: int
+
+
+class WindowResult(Message, frozen=True, kw_only=True):
+    """The year's deadlines, and what stands in the way now."""
+
+    year: int
+    deadlines: tuple[DeadlineView, ...]
+    findings: tuple[FindingView, ...]

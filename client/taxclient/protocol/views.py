@@ -1,0 +1,238 @@
+"""The values that results are made of (docs/protocol.md, Values). Enumerations are text: any value is kept."""
+
+from __future__ import annotations
+
+from taxclient.protocol.base import Message
+
+
+class ProblemView(Message, frozen=True, kw_only=True):
+    """A fault in words; `code` is of the fault catalogue."""
+
+    code: str
+    message: str
+    outcome: str
+    who: str
+    remedy: str
+    title: str = ""  # `message` in one short line
+    detail: dict[str, str] = {}
+    device_code: str = ""
+
+
+class WaitView(Message, frozen=True, kw_only=True):
+    """Why a job waits, and when it looks again (ms UTC; None = by event, or for ever)."""
+
+    reason: str
+    code: str
+    message: str
+    remedy: str
+    who: str
+    since_ms: int
+    next_ms: int | None
+    until_ms: int | None
+    title: str = ""
+    detail: dict[str, str] = {}
+
+
+class StepView(Message, frozen=True, kw_only=True):
+    """A step of a job; its outcome is `unknown` between begin and end."""
+
+    step: str
+    group: str
+    period: str
+    outcome: str
+    begun_ms: int
+    ended_ms: int | None
+    note: str = ""
+    facts: dict[str, str] = {}
+
+
+class TicketView(Message, frozen=True, kw_only=True):
+    """A clear ticket that is stored; its bytes stay with the agent."""
+
+    group: str
+    ticket_no: str
+    period: str
+    deadline: str
+
+
+class BackupView(Message, frozen=True, kw_only=True):
+    """A back-up that was read back; `path` is on the agent's machine."""
+
+    period: str
+    path: str
+    sha256: str
+    before: str
+
+
+class ConfirmedView(Message, frozen=True, kw_only=True):
+    """Who confirmed, by what, when."""
+
+    by: str
+    how: str
+    at_ms: int
+
+
+class ScopeView(Message, frozen=True, kw_only=True):
+    """What a job is about."""
+
+    device_no: str
+    taxpayer_id: str
+    types: tuple[str, ...]
+    periods: tuple[str, ...]
+
+
+class JobView(Message, frozen=True, kw_only=True):
+    """A job as the journal has it. `rev` changes whenever anything of it does."""
+
+    job_id: str
+    rev: str
+    kind: str
+    state: str
+    ended: bool
+    outcome: str
+    scope: ScopeView
+    principal: str
+    key: str
+    ref: str
+    accepted_ms: int
+    ended_ms: int | None
+    late: bool
+    cancel_requested: bool
+    confirmed: ConfirmedView | None
+    wait: WaitView | None
+    problem: ProblemView | None
+    steps: tuple[StepView, ...]
+    tickets: tuple[TicketView, ...]
+    backups: tuple[BackupView, ...]
+    record_sha256: str
+
+
+class PeriodView(Message, frozen=True, kw_only=True):
+    """State of one closed month: report_due, clear_due, settled."""
+
+    period: str
+    state: str
+
+
+class TypeView(Message, frozen=True, kw_only=True):
+    """One invoice type of a device."""
+
+    invoice_type: str
+    group: str
+    invoicing_deadline: str
+    last_report: str
+    pending_uploads: int
+    locked: bool
+    overdue: bool
+    periods: tuple[PeriodView, ...]
+
+
+class DeviceView(Message, frozen=True, kw_only=True):
+    """The newest snapshot of a device."""
+
+    device_no: str
+    location: str
+    kind: str
+    simulated: bool
+    firmware: str
+    taxpayer_id: str
+    taxpayer_name: str
+    terminal_no: int
+    held_by: str
+    held_since_ms: int
+    as_of_ms: int
+    stale: bool
+    clock: str  # the device's own wall clock, Asia/Shanghai; "" where it was never read
+    tries_left: int | None
+    types: tuple[TypeView, ...]
+    problem: ProblemView | None
+
+
+class SeenView(Message, frozen=True, kw_only=True):
+    """A thing on the bus, from its descriptors alone."""
+
+    location: str
+    usb_id: str  # "vvvv:pppp", hex
+    recognised: str
+    name: str
+
+
+class TotalsView(Message, frozen=True, kw_only=True):
+    """Statistics of one type in a closed month: counts, and sums in fen."""
+
+    invoice_type: str
+    date_from: str
+    date_to: str
+    opening: int
+    bought: int
+    returned: int
+    positive: int
+    positive_voided: int
+    negative: int
+    negative_voided: int
+    blank_voided: int
+    closing: int
+    positive_amount: int
+    positive_tax: int
+    positive_voided_amount: int
+    positive_voided_tax: int
+    negative_amount: int
+    negative_tax: int
+    negative_voided_amount: int
+    negative_voided_tax: int
+
+
+class RecordRow(Message, frozen=True, kw_only=True):
+    """A line of record.list."""
+
+    job_id: str
+    kind: str
+    device_no: str
+    taxpayer_id: str
+    types: tuple[str, ...]
+    periods: tuple[str, ...]
+    state: str
+    outcome: str
+    ended_ms: int
+    sha256: str
+
+
+class EventView(Message, frozen=True, kw_only=True):
+    """An event: ids and states only. The same on the event channel, with `boot`."""
+
+    seq: int
+    boot: str  # "" in events.since: the journal spans boots
+    topic: str  # job.<job_id> | device.<device_no> | agent
+    type: str
+    at: int
+    job_id: str = ""
+    device_no: str = ""
+    state: str = ""
+    step: str = ""
+    group: str = ""
+    period: str = ""
+    outcome: str = ""
+
+
+class DeadlineView(Message, frozen=True, kw_only=True):
+    """The filing deadline of a month, and where it comes from: official, rule or override."""
+
+    month: int
+    deadline: str
+    source: str
+    provisional: bool
+
+
+class FindingView(Message, frozen=True, kw_only=True):
+    """A window that is shut for one device: a hard one forbids, a soft one only warns."""
+
+    device_no: str
+    rule: str  # which window
+    acts: tuple[str, ...]  # report | clear: for which work it counts
+    hard: bool
+    code: str  # of the fault catalogue
+    title: str
+    message: str
+    remedy: str
+    opens: str  # ISO 8601 wall clock of Asia/Shanghai; "" where waiting alone does not help
+    detail: dict[str, str] = {}
