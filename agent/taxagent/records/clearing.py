@@ -45,8 +45,18 @@ class TicketRecord(Value, frozen=True, kw_only=True):
     clear_ticket_sha256: str
 
 
+class FilingRecord(Value, frozen=True, kw_only=True):
+    """The filing window that counted: its last day, and where that day is from (model.filing.Source)."""
+
+    deadline: dt.date
+    source: str
+
+
 class ClearingRecord(Value, frozen=True, kw_only=True):
-    """A job's record. Times are ms UTC; `simulated` is true where device or clock was simulated."""
+    """A job's record. Times are ms UTC; `simulated` is true where device or clock was simulated.
+
+    `simulated_time_ms` is the simulated clock's time at the end, None where the clock is real.
+    """
 
     record_version: int
     job_id: str
@@ -74,6 +84,8 @@ class ClearingRecord(Value, frozen=True, kw_only=True):
     tickets: tuple[TicketRecord, ...]
     steps: tuple[StepRun, ...]
     agent_version: str
+    device_clock: dt.datetime | None = None  # the device's own, naive, Asia/Shanghai, as the job found it
+    filing: FilingRecord | None = None  # None where the job came to no window
 
 
 def clearing_record(
@@ -115,6 +127,8 @@ def clearing_record(
         tickets=tuple(_tickets(job)),
         steps=job.steps,
         agent_version=version,
+        device_clock=before.state.clock if before else None,
+        filing=_filing(job),
     )
 
 
@@ -126,6 +140,15 @@ def encoded(record: ClearingRecord) -> bytes:
 def _bureau_confirmed(job: Job) -> bool:
     runs = [run for run in job.steps if run.id.step is Step.CONFIRM]
     return bool(runs) and all(run.outcome is Outcome.EXECUTED for run in runs)
+
+
+def _filing(job: Job) -> FilingRecord | None:
+    run = next((run for run in job.steps if run.id.step is Step.PREFLIGHT), None)
+    if run is None or "deadline" not in run.facts:
+        return None
+    return FilingRecord(
+        deadline=dt.date.fromisoformat(run.facts["deadline"]), source=run.facts.get("source", "")
+    )
 
 
 def _types(job: Job) -> Iterator[TypeRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import hashlib
 import tomllib
@@ -40,6 +41,7 @@ def page(record: bytes, lang: Lang) -> str:
     blocks = (
         _head(value, words),
         _end(value, words, lang),
+        _windows(value, words, lang),
         _types(value, words),
         _steps(value, words),
         _evidence(value, words),
@@ -64,12 +66,18 @@ def _head(record: ClearingRecord, words: _Words) -> Iterator[str]:
     if record.confirmed is not None:
         how = label["by_token"] if record.confirmed.how == "token" else label["by_consent"]
         yield f"{label['confirmed']}: {record.confirmed.by}, {_time(record.confirmed.at_ms)} ({how})"
+    elif record.kind.irreversible:
+        yield f"{label['confirmed']}: {label['by_consent']}"
+    if record.late:
+        yield label["late"]
 
 
 def _end(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
     label = words.labels
     yield f"{label['accepted']}: {_time(record.accepted_ms)}"
     yield f"{label['ended']}: {_time(record.ended_ms)}"
+    if record.simulated_time_ms is not None:
+        yield f"{label['simulated_time']}: {_time(record.simulated_time_ms)}"
     yield f"{label['state']}: {words.of('job_state', record.state)}"
     yield f"{label['outcome']}: {words.of('outcome', record.outcome)}"
     if record.problem is not None:
@@ -80,25 +88,43 @@ def _end(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
         yield label["not_confirmed"]
 
 
+def _windows(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
+    label = words.labels
+    if record.device_clock is not None:
+        yield f"{label['device_clock']}: {record.device_clock:%Y-%m-%d %H:%M:%S}"
+    if record.filing is not None:
+        source = words.of("source", record.filing.source)
+        yield f"{label['filing']}: {record.filing.deadline}" + (f" ({source})" if source else "")
+    for finding in record.findings:
+        yield f"{label['finding']}: {text(finding, lang).title} [{finding.fault}]"
+
+
 def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:
+    wrote = any(run.wrote for run in record.steps)
     if record.types:
         yield f"{words.labels['types']}:"
     for row in record.types:
-        yield f"  {row.invoice_type}  {_moved(row, words)}"
+        yield f"  {row.invoice_type}  {_moved(row, words, wrote=wrote)}"
         for sums in row.totals:
             yield f"       {_totals(sums, words)}"
 
 
-def _moved(row: TypeRecord, words: _Words) -> str:
+def _moved(row: TypeRecord, words: _Words, *, wrote: bool) -> str:
+    """What became of the two dates. What was not read after a write is not called unchanged."""
     pairs = (
         ("last_report", row.last_report_before, row.last_report_after),
         ("deadline", row.invoicing_deadline_before, row.invoicing_deadline_after),
     )
-    unchanged = words.labels["unchanged"]
     return "; ".join(
-        f"{words.labels[name]} {before} -> {after if after not in (None, before) else unchanged}"
+        f"{words.labels[name]} {before}{_became(before, after, words, wrote=wrote)}"
         for name, before, after in pairs
     )
+
+
+def _became(before: dt.date, after: dt.date | None, words: _Words, *, wrote: bool) -> str:
+    if after is None:
+        return f" -> {words.labels['not_read']}" if wrote else ""
+    return f" -> {after if after != before else words.labels['unchanged']}"
 
 
 def _totals(sums: Statistics, words: _Words) -> str:
@@ -121,10 +147,10 @@ def _steps(record: ClearingRecord, words: _Words) -> Iterator[str]:
 
 
 def _step(run: StepRun, words: _Words) -> str:
-    about = " ".join(part for part in (run.id.group, run.id.period) if part)
+    what = (words.of("step", run.id.step), words.of("step", run.id.group), run.id.period)
     note = words.of("declaration" if run.id.step is Step.DECLARATION else "note", run.note)
     ending = f" ({note})" if note else ""
-    return f"{words.of('step', run.id.step)} {about}: {words.of('outcome', run.outcome)}{ending}"
+    return f"{' '.join(part for part in what if part)}: {words.of('outcome', run.outcome)}{ending}"
 
 
 def _evidence(record: ClearingRecord, words: _Words) -> Iterator[str]:
