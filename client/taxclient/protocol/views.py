@@ -1,4 +1,4 @@
-"""The values that results are made of (docs/protocol.md, Values). Enumerations are text: any value is kept."""
+"""The values that results are made of (docs/protocol.md, Values). Enumerations are text; any is kept."""
 
 from __future__ import annotations
 
