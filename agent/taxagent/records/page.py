@@ -147,7 +147,10 @@ def _steps(record: ClearingRecord, words: _Words) -> Iterator[str]:
 
 
 def _step(run: StepRun, words: _Words) -> str:
-    what = (words.of("step", run.id.step), words.of("step", run.id.group), run.id.period)
+    what = (words.of("step", run.id.step), run.id.group, run.id.period)
+    if run.id.step is Step.BACKUP:  # its group is the step that it protects, or itself
+        before = "" if run.id.group == Step.BACKUP else words.of("step", run.id.group)
+        what = (what[0], words.labels["before"].format(step=before) if before else "", run.id.period)
     note = words.of("declaration" if run.id.step is Step.DECLARATION else "note", run.note)
     ending = f" ({note})" if note else ""
     return f"{' '.join(part for part in what if part)}: {words.of('outcome', run.outcome)}{ending}"

@@ -35,6 +35,7 @@ AT = rows.AT_MS  # 2026-11-25 07:00:00 in Shanghai
 DONE = (JobState.DONE, Outcome.EXECUTED, None)
 STEPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("preflight", "", {"deadline": "2026-11-16", "source": "official"}),
+    ("backup", "", {}),
     ("seal", "", {}),
     ("submit", "", {}),
     ("declaration", "accepted", {}),
@@ -43,11 +44,15 @@ STEPS: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 
-def run(name: str, note: str = "", outcome: Outcome = Outcome.EXECUTED, **facts: str) -> StepRun:
+def run(
+    name: str, note: str = "", outcome: Outcome = Outcome.EXECUTED, facts: dict[str, str] | None = None
+) -> StepRun:
     group = "007" if name in ("seal", "submit", "apply", "confirm") else ""
+    if name == "backup":
+        group = "ticket"
     month = "2026-10" if name != "preflight" else ""
     step = StepId(step=Step(name), group=group, period=month)
-    return StepRun(id=step, outcome=outcome, begun_ms=AT, ended_ms=AT, note=note, facts=facts)
+    return StepRun(id=step, outcome=outcome, begun_ms=AT, ended_ms=AT, note=note, facts=facts or {})
 
 
 def reading(**changes: Any) -> Reading:
@@ -70,7 +75,7 @@ def job(**changes: Any) -> Job:
         "confirmed": Confirmed(types=(), by="shop", how="token", at_ms=AT),
         "before": reading(),
         "after": reading(last_report=dt.date(2026, 10, 31), invoicing_deadline=dt.date(2026, 12, 15)),
-        "steps": tuple(run(name, note, **facts) for name, note, facts in STEPS),
+        "steps": tuple(run(name, note, facts=facts) for name, note, facts in STEPS),
         "backups": (
             Backup(period=rows.scope().periods[0], path="/b.zip", sha256="aa" * 32, before=Step.SEAL),
         ),
@@ -195,6 +200,7 @@ Invoice types:
 
 Steps:
   2026-11-25 07:00:00  preflight: executed
+  2026-11-25 07:00:00  back-up (before: get the clear ticket) 2026-10: executed
   2026-11-25 07:00:00  seal 007 2026-10: executed
 """
 
