@@ -35,15 +35,25 @@ def run(args: argparse.Namespace) -> int:
 
     if not _NAME.fullmatch(args.name):
         raise Refusal(
-            "BAD_REQUEST", field="name", error="write device- and the 12 digits of the device's number"
+            "BAD_REQUEST", field="name", what="write device- and the 12 digits of the device's number"
         )
     files = SecretFiles(config.load(args.config).secrets_dir)
     if args.action == "status":
         there = files.get(args.name) is not None
         print(f"{args.name}: {'set' if there else 'not set'}")
         return 0 if there else 10
-    value = getpass.getpass(f"{args.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    value = _asked(args.name) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not value:
-        raise Refusal("BAD_REQUEST", field="value", error="an empty secret is no secret")
+        raise Refusal("BAD_REQUEST", field="value", what="an empty secret is no secret")
     print(files.set(args.name, value))
     return 0
+
+
+def _asked(name: str) -> str:
+    """Ask for a secret twice: a mistyped password costs one of the device's few tries."""
+    from taxagent.model.errors import Refusal
+
+    value = getpass.getpass(f"{name}: ")
+    if getpass.getpass(f"{name} (2): ") != value:
+        raise Refusal("BAD_REQUEST", field="value", what="the two are not the same; nothing was stored")
+    return value

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from taxagent.model.errors import Refusal
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # a device names itself: its name must stay a name
 
 
 class SecretFiles:
@@ -17,32 +20,77 @@ class SecretFiles:
         self._credentials = credentials
 
     def get(self, name: str) -> str | None:
-        """Return the secret without its last line end, or None where there is none.
+        """Return the secret without its last line end, or None where there is none or an empty one.
 
-        Raises Refusal("SECRET_EXPOSED", path=) for a file in the folder that others than its owner may read.
+        Raises Refusal: SECRET_EXPOSED (path=) for a file in the folder that others than its owner may read,
+        SECRET_STORE_UNUSABLE (path=, what=) for one that cannot be read as text.
         """
         for folder in (self._credentials, self._folder):
-            path = folder / name if folder is not None else None
-            if path is not None and path.is_file():
-                if folder is self._folder and _exposed(path):
-                    raise Refusal("SECRET_EXPOSED", path=str(path))
-                return path.read_text(encoding="utf-8").removesuffix("\n")
+            path = folder / _checked(name) if folder is not None else None
+            if path is not None and (value := _read(path, private=folder is self._folder)):
+                return value
         return None
 
     def set(self, name: str, value: str) -> Path:
-        """Write a secret, readable by its owner alone; return its path."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / name
+        """Write a secret, readable by its owner alone; return its path. The old one stands until it is whole.
+
+        Raises Refusal("SECRET_STORE_UNUSABLE", path=, what=).
+        """
+        path = self._folder / _checked(name)
         partial = path.with_name(f".{name}.partial")
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(value)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            partial.unlink(missing_ok=True)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(value)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync(self._folder)
+        except OSError as error:
+            raise _unusable(path, error) from error
         return path
 
 
-def _exposed(path: Path) -> bool:
-    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+def _read(path: Path, *, private: bool) -> str | None:
+    """Return the text of a file that exists; its permissions are those of the very file that is read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            if private and _exposed(os.fstat(file.fileno())):
+                raise Refusal("SECRET_EXPOSED", path=str(path))
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(path, error) from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Refusal("BAD_REQUEST", field="name", what=f"{name[:40]!r} is no name of a secret")
+    return name
+
+
+def _unusable(path: Path, error: Exception) -> Refusal:
+    """The reason without the bytes: a decoding error would show some of the secret."""
+    what = error.strerror or "it cannot be used" if isinstance(error, OSError) else "it is not UTF-8"
+    return Refusal("SECRET_STORE_UNUSABLE", path=str(path), what=what)
+
+
+def _exposed(status: os.stat_result) -> bool:
+    return os.name == "posix" and bool(status.st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
