@@ -8,6 +8,12 @@ import sys
 import structlog
 
 
+# Local variables are left out: among them are passwords and tickets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
 def set_up(level: str) -> None:
     """Write JSON lines of at least `level` ("debug" to "error") to stderr, for journald or a file."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -16,7 +22,7 @@ def set_up(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
