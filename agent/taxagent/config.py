@@ -52,8 +52,9 @@ class AccessSection(_Section, frozen=True, kw_only=True):
 
 
 class UsbSection(_Section, frozen=True, kw_only=True):
-    """[usb]: "libusb", or a simulator's "usbip://HOST:PORT?control=PORT"."""
+    """[usb]: the driver by its entry point; for ours "libusb", or "usbip://HOST:PORT?control=PORT"."""
 
+    driver: Place = "tcdp"
     backend: str = "libusb"
 
 
@@ -190,7 +191,8 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
         yield "ipc.endpoint", file.ipc.endpoint, expected
     if not _is_gateway(file.bureau.url):
         yield "bureau.url", file.bureau.url, "https://HOST[:PORT][/PATH], without user, query and fragment"
-    if file.usb.backend != "libusb" and not _is_usbip(file.usb.backend):
+    ours = file.usb.driver == "tcdp"  # another driver reads its text itself
+    if ours and file.usb.backend != "libusb" and not _is_usbip(file.usb.backend):
         yield "usb.backend", file.usb.backend, "libusb, usbip://HOST:PORT, usbip://HOST:PORT?control=PORT"
     yield from _wrong_overrides(file.windows.overrides)
     for kind in file.consent.kinds:

@@ -11,7 +11,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import structlog
@@ -19,6 +18,7 @@ import structlog
 from taxagent import __version__
 from taxagent.bureau.client import GatewayClient, GatewaySettings
 from taxagent.config import File, Settings
+from taxagent.device import drivers
 from taxagent.host.clock import HostClock
 from taxagent.host.lock import Owner, take_lock
 from taxagent.host.secret_files import SecretFiles
@@ -40,7 +40,7 @@ from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.period import Period
 from taxagent.model.usb import SeenDevice
 from taxagent.model.windows import Rules
-from taxagent.ports import DeviceSource, Watch
+from taxagent.ports import Watch
 from taxagent.procedures.preflight import window_end_ms
 from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
@@ -57,9 +57,11 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         """Take the lock and the journal, and build what stands on them.
 
-        Raises InstanceRunning, StateDirUnwritable or JournalRefused; nothing is left behind then.
+        Raises InstanceRunning, StateDirUnwritable, JournalRefused, or Refusal for a driver that is not there;
+        nothing is left behind then.
         """
         self._settings = settings
+        self._source = drivers.source(settings.file.usb.driver, settings.file.usb.backend)
         self._clock = HostClock(settings.simulation)
         self._boot = random_bytes.token_hex(8)
         self._lock = take_lock(settings.state_dir, self._owner())
@@ -72,7 +74,6 @@ class Agent:
         self._reader = Reader(path)
         self._book = Book(self._reader.jobs(live=True, limit=_LIVE_JOBS))
         self._bureau = GatewayClient(_gateway(settings.file), self._clock, pause=self._stopping.wait)
-        self._source = device_source(settings.file.usb.backend)
         self._watch: Watch | None = None
         self._build()
 
@@ -347,13 +348,6 @@ class _LateTimers:
 
     def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
         return self._loop().call_later(delay_ms, call)
-
-
-def device_source(backend: str) -> DeviceSource:
-    """Return the driver's source of devices: the entry point `tcdp` of the group `taxagent.devices`."""
-    (entry,) = entry_points(group="taxagent.devices", name="tcdp")
-    source: DeviceSource = entry.load()(backend)
-    return source
 
 
 def _gateway(file: File) -> GatewaySettings:
