@@ -7,7 +7,6 @@ import sys
 
 import structlog
 
-
 # Local variables are left out: among them are passwords and tickets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)

@@ -17,6 +17,7 @@ class Book:
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._live: dict[str, Job] = {job.job_id: job for job in jobs}
         self._ended: OrderedDict[str, Job] = OrderedDict()
+        self.changes = 0  # grows with every change of a job
 
     def take(self, event: AnyEvent) -> Job | None:
         """Apply a committed row; return the job it changed, or None where it was about none."""
@@ -29,6 +30,7 @@ class Book:
             job = applied(known, event)
         else:
             return None
+        self.changes += 1
         if job.state.ended:
             self._live.pop(job.job_id, None)
             self._ended[job.job_id] = job

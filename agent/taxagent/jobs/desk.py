@@ -16,6 +16,7 @@ from ulid import ULID
 
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
 from taxagent.jobs.book import Book
+from taxagent.jobs.requests import fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster, view_of
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.model.device import DeviceState
@@ -30,7 +31,6 @@ from taxagent.procedures.session import Latch, greet, open_session, read_state
 from taxagent.procedures.work import totals
 
 TOKEN_MS = 10 * 60_000
-SKEW_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ class JobDesk:
         self._office = office
         self._started_ms = office.clock.utc_ms()
         self._kept_back: list[Callable[[], None]] = []
+        self._ready: DeskStatus | None = None
+        self._ready_key: tuple[object, ...] = ()
+        self._ready_until_ms = 0
         self.verifying = True
         self.draining = False
 
@@ -81,7 +84,21 @@ class JobDesk:
             self._office.mailbox.post(call)  # one that fails takes no other with it
 
     def status(self) -> DeskStatus:
-        """Return what is known at once, from memory."""
+        """Return what is known at once, from memory: the same value as long as nothing has changed."""
+        office = self._office
+        key = (
+            office.book.changes,
+            office.roster.changes,
+            office.roster.trouble,
+            self.verifying,
+            self.draining,
+        )
+        if self._ready is None or key != self._ready_key or office.clock.utc_ms() >= self._ready_until_ms:
+            self._ready, self._ready_key = self._status(), key
+            self._ready_until_ms = office.roster.stale_ms()
+        return self._ready
+
+    def _status(self) -> DeskStatus:
         office = self._office
         return DeskStatus(
             boot=office.boot,
@@ -115,8 +132,8 @@ class JobDesk:
         def decide(tx: JournalTx) -> Accepted:
             known = tx.job_by_key(principal.name, ask.key)
             if known is not None:
-                return _known(known, ask)
-            _fresh(ask, now_ms)
+                return known_job(known, ask)
+            fresh(ask, now_ms)
             if draining:
                 raise Unavailable("DRAINING")
             event = self._accepted(tx, principal, ask, state_of(view, ask.device_no, host_now))
@@ -143,6 +160,7 @@ class JobDesk:
 
         def work(device: Device) -> None:
             try:
+                fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
                 result: Prepared | AgentError = self._prepared(principal, ask, device, location)
             except AnswerLost as lost:
                 # Only reads were asked of the device: nothing can have been done.
@@ -184,7 +202,7 @@ class JobDesk:
         if ask.kind.irreversible:
             if ask.token:
                 token_sha256 = hashlib.sha256(ask.token.encode()).hexdigest()
-                issued = _redeemable(tx, token_sha256, principal, ask, office.clock.utc_ms())
+                issued = redeemable(tx, token_sha256, principal, ask, office.clock.utc_ms())
                 scope, confirmed = issued.scope, issued.confirmed
             elif not office.consent.covers(principal.name, ask.kind):
                 raise Refusal("TOKEN_NEEDED", kind=ask.kind.value)
@@ -252,39 +270,3 @@ class JobDesk:
             consequences=consequences_of(ask.kind, scope, state),
             warnings=found,
         )
-
-
-def _known(known: tuple[Job, str], ask: Ask) -> Accepted:
-    job, request_sha256 = known
-    if request_sha256 != ask.request_sha256:
-        raise Refusal("KEY_CONFLICT", key=ask.key, job_id=job.job_id)
-    return Accepted(job=job, known=True)
-
-
-def _fresh(ask: Ask, now_ms: int) -> None:
-    """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
-    age_ms = now_ms - ask.sent_at_ms
-    if age_ms < -SKEW_MS:
-        raise Refusal("CLOCK_SKEW", what=f"{-age_ms} ms", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
-    if age_ms > ask.ttl_ms:
-        raise Refusal("EXPIRED", what=f"{age_ms - ask.ttl_ms} ms", limit=str(ask.ttl_ms))
-
-
-def _redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:
-    """Return what the token confirms, if it confirms this request."""
-    issued = tx.token(token_sha256)
-    if issued is None:
-        raise Refusal("TOKEN_INVALID")
-    if issued.expires_ms < now_ms:
-        raise Refusal("TOKEN_EXPIRED")
-    scope = issued.scope
-    asked = (principal.name, ask.kind, ask.device_no)
-    same = asked == (issued.principal, issued.kind, scope.device_no)
-    narrower = (ask.types and set(ask.types) != set(scope.types)) or (
-        ask.periods and set(ask.periods) != set(scope.periods)
-    )
-    if ask.taxpayer_id and ask.taxpayer_id != scope.taxpayer_id:
-        raise Refusal("TAXPAYER_WRONG", expected=ask.taxpayer_id, found=scope.taxpayer_id)
-    if not same or narrower:
-        raise Refusal("TOKEN_MISMATCH", kind=issued.kind.value, device_no=scope.device_no)
-    return issued

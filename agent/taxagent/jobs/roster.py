@@ -22,6 +22,7 @@ from taxagent.procedures.session import Latch, greet, open_session, read_state
 
 _log = structlog.get_logger(__name__)
 _STALE_MS = 15 * 60_000
+_NEVER_MS = 1 << 62
 _PASSING_MS = 30_000  # until a device that could not be read for a passing reason is looked at again
 
 
@@ -57,6 +58,7 @@ class Roster:
         self._renewing: set[str] = set()  # locations whose reading is queued
         self._retrying: set[str] = set()  # locations that have a timer for another look
         self._views: dict[str, DeviceView] = {}  # by device_no
+        self.changes = 0  # grows with every change of a view or of what is seen
         self.seen: tuple[SeenDevice, ...] = ()
         self.trouble: Problem | None = None
 
@@ -67,6 +69,7 @@ class Roster:
     def changed(self, seen: tuple[SeenDevice, ...]) -> None:
         """Take what is on the bus now: a queue for each new location, none for one that is gone."""
         self.seen = seen
+        self.changes += 1
         now = {thing.location for thing in seen if thing.recognised is Recognised.PROFILE}
         for location in set(self._queues) - now:
             self._gone(location)
@@ -107,6 +110,12 @@ class Roster:
         """Return every device seen since the start, by number."""
         return tuple(self._aged(self._views[number]) for number in sorted(self._views))
 
+    def stale_ms(self) -> int:
+        """Return the UTC in ms at which the next view turns stale by age; very late where none does."""
+        ages = [view.as_of_ms + _STALE_MS + 1 for view in self._views.values() if not view.stale]
+        now = self._clock.utc_ms()
+        return min((at_ms for at_ms in ages if at_ms > now), default=_NEVER_MS)
+
     def took(self, location: str, state: DeviceState) -> None:
         """Take a reading that a job or a prepare has made; the device may have gone since."""
         here = location in self._queues
@@ -116,6 +125,7 @@ class Roster:
             self._put(view)
         elif known is None or not known.location:
             self._views[view.device_no] = msgspec.structs.replace(view, stale=True)
+            self.changes += 1
 
     def close(self, timeout_s: float) -> bool:
         """Take no more work; wait for what runs; return whether all threads ended in time. Any thread.
@@ -203,6 +213,7 @@ class Roster:
 
     def _leave(self, location: str) -> None:
         """Whatever was at `location` is not there any more; what never had a number is forgotten."""
+        self.changes += 1
         for key, view in list(self._views.items()):
             if view.location == location:
                 if view.device_no:

@@ -174,21 +174,31 @@ class Runner:
             case DeviceInUse():
                 self._wait(ledger, WaitReason.DEVICE_IN_USE, error.problem(), waited)
             case BureauDown():
-                self._wait(ledger, WaitReason.BUREAU, error.problem(), waited)
+                self._wait(ledger, WaitReason.BUREAU, error.problem(), waited, error.retry_after_s or 0.0)
             case Unavailable():
                 self._wait(ledger, WaitReason.DEVICE, error.problem(), waited)
             case _:
                 self._end(ledger, JobState.REFUSED, outcome_of(job), error.problem())
 
-    def _wait(self, ledger: Ledger, reason: WaitReason, problem: Problem, waited: Wait | None) -> None:
+    def _wait(
+        self,
+        ledger: Ledger,
+        reason: WaitReason,
+        problem: Problem,
+        waited: Wait | None,
+        least_s: float = 0.0,
+    ) -> None:
         now = self._tools.clock.utc_ms()
         since = waited.since_ms if waited is not None and waited.reason is reason else now
+        next_ms = self._tools.patience.next_ms(reason, now, since)
+        if next_ms is not None:
+            next_ms = max(next_ms, now + round(least_s * 1000))
         ledger.waiting(
             Wait(
                 reason=reason,
                 fault=problem.fault,
                 since_ms=since,
-                next_ms=self._tools.patience.next_ms(reason, now, since),
+                next_ms=next_ms,
                 until_ms=self._until_ms(ledger.job, waited),
                 detail=problem.detail,
             )

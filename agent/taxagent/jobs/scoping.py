@@ -63,15 +63,18 @@ def consequences_of(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[st
     """
     quirks = _quirks(state)
     codes: dict[JobKind, list[str]] = {JobKind.REPORT: [], JobKind.CLEAR: []}
-    rows = {row.group: row for row in state.monitor if row.invoice_type in scope.types}
-    for group, row in rows.items():
-        states = {month: period_state(month, state.clock, row, quirks) for month in scope.periods}
-        for month, now in states.items():
-            if now is PeriodState.REPORT_DUE:
+    groups = dict.fromkeys(row.group for row in state.monitor if row.invoice_type in scope.types)
+    for group in groups:
+        rows = [row for row in state.of_group(group) if row.invoice_type in scope.types]
+        seen = {
+            month: {period_state(month, state.clock, row, quirks) for row in rows} for month in scope.periods
+        }
+        for month, states in seen.items():
+            if PeriodState.REPORT_DUE in states:
                 codes[JobKind.REPORT].append(f"SEAL:{group}:{month}")
-            if now in (PeriodState.REPORT_DUE, PeriodState.CLEAR_DUE):
+            if states & {PeriodState.REPORT_DUE, PeriodState.CLEAR_DUE}:
                 codes[JobKind.REPORT].append(f"SUBMIT:{group}:{month}")
-        if set(states.values()) != {PeriodState.SETTLED}:
+        if any(states != {PeriodState.SETTLED} for states in seen.values()):
             codes[JobKind.CLEAR].append(f"CLEAR:{group}:")
     if kind is JobKind.SETTLE:
         return (*codes[JobKind.REPORT], *codes[JobKind.CLEAR])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from taxagent.jobs.asks import Accepted, Prepared, Principal, Role
-from taxagent.model.device import DeviceKind
+from taxagent.model.device import QUIRKS, DeviceKind
 from taxagent.model.errors import (
     AgentError,
     AnswerLost,
@@ -260,7 +260,8 @@ def test_another_taxpayer_is_refused() -> None:
     assert fault(house.accept(taxpayer_id=synthetic_taxpayer_id(2), token=token(house))) == "TAXPAYER_WRONG"
 
 
-def test_a_kind_without_a_driver_is_named() -> None:
+def test_a_kind_without_a_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(QUIRKS, DeviceKind.GOLDEN_DISK, raising=False)
     house = plugged(consent=True, kind=DeviceKind.GOLDEN_DISK)
     assert fault(house.accept()) == "KIND_UNKNOWN"
     assert fault(prepare(house)) == "KIND_UNKNOWN"
@@ -368,6 +369,21 @@ def test_prepare_does_not_promise_to_seal_what_is_sealed() -> None:
     assert prepare(house, kind=JobKind.CLEAR).consequences == ("CLEAR:007:",)
 
 
+def test_types_that_report_together_are_one_thing_to_be_done() -> None:
+    together = {"group": "004+007"}
+    house = plugged(
+        monitors=(
+            monitor(**together),
+            monitor(invoice_type="004", last_report=dt.date(2026, 10, 31), **together),
+        )
+    )
+    assert prepare(house).consequences == (
+        "SEAL:004+007:2026-10",
+        "SUBMIT:004+007:2026-10",
+        "CLEAR:004+007:",
+    )
+
+
 def test_prepare_works_in_the_devices_thread_and_answers_in_the_loops() -> None:
     house = plugged()
     answers: list[Any] = []
@@ -451,3 +467,44 @@ def test_a_device_that_is_known_and_away_cannot_be_prepared() -> None:
     assert isinstance(answer, Unavailable)
     assert answer.fault == "DEVICE_ABSENT"
     assert fault(prepare(house, device_no="000000000000")) == "DEVICE_UNKNOWN"
+
+
+def test_a_prepare_that_was_given_up_meanwhile_is_not_read() -> None:
+    house = plugged()
+    answers: list[Any] = []
+    house.desk.prepare(SHOP, house.ask(), answers.append)
+    reads = house.source.plugged["1-1"].reads
+    house.clock.now_ms += 10_001
+    house.settle()
+    assert [fault(answer) for answer in answers] == ["EXPIRED"]
+    assert house.source.plugged["1-1"].reads == reads
+
+
+# ---- status
+
+
+def test_the_status_is_one_value_until_something_changes() -> None:
+    house = plugged(consent=True)
+    house.procedure.script = [
+        Waiting(WaitReason.BUREAU, Problem(fault="BUREAU_DOWN", outcome=Outcome.NOT_EXECUTED))
+    ]
+    before = house.desk.status()
+    house.clock.now_ms += MINUTE
+    assert house.desk.status() is before
+    house.accepted()
+    after = house.desk.status()
+    assert [job.state for job in after.live_jobs] == [JobState.WAITING]
+    house.desk.draining = True
+    assert house.desk.status().draining
+    house.unplug()
+    assert house.desk.status().devices[0].location == ""
+
+
+def test_the_status_ages_with_its_devices() -> None:
+    house = plugged()
+    assert not house.desk.status().devices[0].stale
+    house.clock.now_ms += 15 * MINUTE + 1
+    aged = house.desk.status()
+    assert aged.devices[0].stale
+    house.clock.now_ms += MINUTE
+    assert house.desk.status() is aged

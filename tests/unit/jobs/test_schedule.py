@@ -136,6 +136,16 @@ def test_a_bureau_that_is_down_is_asked_less_and_less_often() -> None:
     assert len(house.procedure.runs) - middle == 6
 
 
+def test_a_bureau_that_says_when_to_come_back_is_not_asked_before() -> None:
+    house = plugged()
+    house.procedure.script = [BureauDown("BUREAU_BUSY", retry_after_s=300.0)]
+    job_id = house.accepted()
+    house.pass_time(4 * MINUTE)
+    assert len(house.procedure.runs) == 1
+    house.pass_time(MINUTE)
+    assert house.job(job_id).state is JobState.DONE
+
+
 def test_a_device_in_use_is_tried_again_at_its_time() -> None:
     house = plugged()
     house.source.refuses = DeviceInUse("DEVICE_IN_USE", holder="invoicing.exe")

@@ -1,0 +1,48 @@
+"""A request by itself: is its key known, is it fresh, does its token confirm it? No state, no thread."""
+
+from __future__ import annotations
+
+from taxagent.jobs.asks import Accepted, Ask, Principal
+from taxagent.model.errors import Refusal
+from taxagent.model.events import TokenIssued
+from taxagent.model.job import Job
+from taxagent.ports import JournalTx
+
+SKEW_MS = 30_000
+
+
+def known_job(known: tuple[Job, str], ask: Ask) -> Accepted:
+    """Return the job that the key has; Refusal("KEY_CONFLICT") where it is of another request."""
+    job, request_sha256 = known
+    if request_sha256 != ask.request_sha256:
+        raise Refusal("KEY_CONFLICT", key=ask.key, job_id=job.job_id)
+    return Accepted(job=job, known=True)
+
+
+def fresh(ask: Ask, now_ms: int) -> None:
+    """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
+    age_ms = now_ms - ask.sent_at_ms
+    if age_ms < -SKEW_MS:
+        raise Refusal("CLOCK_SKEW", what=f"{-age_ms} ms", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
+    if age_ms > ask.ttl_ms:
+        raise Refusal("EXPIRED", what=f"{age_ms - ask.ttl_ms} ms", limit=str(ask.ttl_ms))
+
+
+def redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:
+    """Return what the token confirms, if it confirms this request."""
+    issued = tx.token(token_sha256)
+    if issued is None:
+        raise Refusal("TOKEN_INVALID")
+    if issued.expires_ms < now_ms:
+        raise Refusal("TOKEN_EXPIRED")
+    scope = issued.scope
+    asked = (principal.name, ask.kind, ask.device_no)
+    same = asked == (issued.principal, issued.kind, scope.device_no)
+    narrower = (ask.types and set(ask.types) != set(scope.types)) or (
+        ask.periods and set(ask.periods) != set(scope.periods)
+    )
+    if ask.taxpayer_id and ask.taxpayer_id != scope.taxpayer_id:
+        raise Refusal("TAXPAYER_WRONG", expected=ask.taxpayer_id, found=scope.taxpayer_id)
+    if not same or narrower:
+        raise Refusal("TOKEN_MISMATCH", kind=issued.kind.value, device_no=scope.device_no)
+    return issued
