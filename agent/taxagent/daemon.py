@@ -243,13 +243,16 @@ class Agent:
         self._loop.publish(rows)
         for job in moved.values():
             self._schedule.moved(job)
-            if job.state.ended:
+            if job.state.ended or job.state is JobState.WAITING:
                 self._renew(job)
 
     def _renew(self, job: Job) -> None:
-        """After a job, its device's snapshot is what the job read last, or is read afresh."""
+        """After a job, and where it waits after a write, take what it read last, or read afresh."""
         view = self._roster.view(job.scope.device_no)
+        wrote_ms = max((run.ended_ms or 0 for run in job.steps if run.wrote), default=0)
         if view is None or not view.location:
+            return
+        if view.as_of_ms > wrote_ms and (wrote_ms or not job.state.ended):
             return
         if job.after is not None:
             self._roster.took(view.location, job.after.state)

@@ -187,6 +187,12 @@ def test_a_settle_waits_for_the_return_and_goes_on_when_it_is_filed() -> None:
             assert job.wait is not None
             assert job.wait.code == "NOT_DECLARED"
             assert sorted(writes(shop)) == [("seal", True)] * 2
+            until(
+                lambda: (
+                    {each.state for row in identified(one).types for each in row.periods} == {"clear_due"}
+                ),
+                "status shows what the seal did while the job waits",
+            )
             shop.file_return(TAXPAYER, PERIOD)
             done(one, job.job_id)
         assert sorted(writes(shop)) == ONCE_PER_TYPE
