@@ -164,6 +164,7 @@ class DeviceState(Value, frozen=True, kw_only=True):
     info: DeviceInfo
     clock: dt.datetime  # the device's own wall clock, naive, Asia/Shanghai
     monitor: tuple[MonitorData, ...]
+    stock: tuple[Stock, ...] | None = None  # None = not read; a type without stock is left out
 
     def of_group(self, group: str) -> tuple[MonitorData, ...]:
         """Return the monitor data of the types in `group`; empty where the device has no such group."""
