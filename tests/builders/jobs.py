@@ -376,6 +376,7 @@ class House:
         self.office: list[Callable[[], None]] = []
         self.window_end_ms: int | None = None
         self.stopping = False
+        self.identified: list[str] = []  # what the roster told, in order
         self.simulation = simulation
         self.consent = Consent(
             kinds=frozenset(JobKind) if consent else frozenset(), principals=frozenset({"shop"})
@@ -511,6 +512,7 @@ class House:
         return any(queue.turn() for queue in self.source.queues)
 
     def _identified(self, device_no: str) -> None:
+        self.identified.append(device_no)
         self.schedule.arrived(device_no)
 
     def _take(self, rows: list[AnyEvent]) -> None:

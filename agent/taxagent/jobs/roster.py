@@ -183,8 +183,8 @@ class Roster:
         )
         if isinstance(error, Unavailable | AnswerLost):
             self._retry(location)
-        if device_no:
-            self._identified(device_no)
+        if device_no and (known.location, known.problem) != (location, error.problem()):
+            self._identified(device_no)  # news; else jobs and looks that fail would wake each other for ever
 
     def _holder(self, known: DeviceView, error: AgentError) -> dict[str, Any]:
         if not isinstance(error, DeviceInUse):

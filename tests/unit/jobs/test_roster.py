@@ -119,6 +119,19 @@ def test_what_passes_is_tried_again(error: Exception) -> None:
     assert fault(house) == ""
 
 
+def test_looks_that_fail_the_same_way_are_no_news() -> None:
+    house = House()
+    house.secrets.clear()
+    house.plug()
+    house.roster.renew("1-1")
+    house.settle()
+    assert house.identified == [DEVICE_NO]
+    house.secrets[f"device-{DEVICE_NO}"] = PASSWORD
+    house.roster.renew("1-1")
+    house.settle()
+    assert house.identified == [DEVICE_NO, DEVICE_NO]
+
+
 def test_a_refused_password_is_never_tried_again_by_itself() -> None:
     house = House()
     device = FakeDevice(password="something else")
