@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from taxagent.bureau.client import GatewayClient, GatewaySettings
 from taxagent.jobs.latch import JournalLatch
@@ -21,8 +22,8 @@ from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.device import Statistics
 from taxagent.model.errors import Interrupted
 from taxagent.model.events import AnyEvent, CancelRequested, JobAccepted, StepBegun, StepEnded
-from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope, Step, StepId
-from taxagent.model.period import Period, first_day
+from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope
+from taxagent.model.period import Period
 from taxagent.model.value import from_json
 from taxagent.model.windows import Rules
 from taxagent.ports import Journal
@@ -36,10 +37,9 @@ from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import request_of
 from taxagent.simulator.bureau_state import BureauStore
 from taxagent.simulator.device import VirtualDevice
-from taxagent.simulator.scenario import Blanks, Generated, TypeScenario
+from taxagent.simulator.scenario import ListedInvoice
 from taxagent.simulator.state import DeviceStore, LoggedWrite, read_log
 from tests.builders.scenario import (
-    CODE,
     DEVICE_NO,
     NOON,
     OCTOBER,
@@ -47,7 +47,6 @@ from tests.builders.scenario import (
     TAXPAYER_ID,
     StillClock,
     scenario,
-    type_007,
 )
 from tests.builders.tap import Death, Tap, TappedArchives, TappedJournal
 from tests.builders.work_ports import ModelDevice, TappedBureau
@@ -81,11 +80,13 @@ class Bench:
         self.secrets = Password()
         self.types = tuple(kind.invoice_type for kind in described.types)
         self.stopping = False
+        self._writer: JournalWriter | None = None
         self.number = 1  # of the job that is worked on
         self.simulation = False
         self.rules = Rules()
+        self.ticket_changes: dict[str, Any] = {}  # what is wrong with the tickets that the bureau gives
         self.judge: Callable[[AnyEvent], None] = lambda _event: None  # sees each row right after its commit
-        self.adapter: Callable[[], ModelDevice] = lambda: ModelDevice(self.device, self.tap)
+        self.adapter: Callable[[], ModelDevice] = self.this_device
 
     @property
     def job_id(self) -> str:
@@ -132,9 +133,38 @@ class Bench:
             self.bureau.file_return(TAXPAYER_ID, month)
 
     def cancel(self) -> None:
-        """Ask for the job's stop, in a transaction of its own."""
+        """Ask for the job's stop, in a transaction of its own; also in the middle of a run."""
+        event = CancelRequested(job_id=self.job_id, principal=_PEOPLE, at_ms=self.clock.utc_ms())
+        if self._writer is not None:
+            self._writer.append(event)
+            return
         with self.journal() as journal:
-            journal.append(CancelRequested(job_id=self.job_id, principal=_PEOPLE, at_ms=self.clock.utc_ms()))
+            journal.append(event)
+
+    # ---- what is plugged
+
+    def this_device(self) -> ModelDevice:
+        """The device, as the driver shows it."""
+        return ModelDevice(self.device, self.tap)
+
+    def another_device(self) -> ModelDevice:
+        """A device of another number in the same port."""
+        described = scenario(device_no="661700000029")
+        store = DeviceStore(self.folder / "another", described.device_no)
+        return ModelDevice(VirtualDevice(described, store, self.clock), self.tap)
+
+    def losing_answers(self, name: str) -> Callable[[], ModelDevice]:
+        """The device, of which every answer to `name` is lost, refusals too."""
+        return lambda: ModelDevice(self.device, self.tap, loses=name)
+
+    def issue(self, *invoices: ListedInvoice) -> None:
+        """Have these invoices on the device from now on, behind its own back."""
+        kind = msgspec.structs.replace(self.device.scenario.types[0], invoices=invoices)
+        described = msgspec.structs.replace(self.device.scenario, types=(kind,))
+        store = DeviceStore(self.folder / "device", DEVICE_NO)
+        memory = msgspec.structs.replace(self.device.memory, scenario_sha256=described.sha256())
+        store.save(memory)
+        self.device = VirtualDevice(described, store, self.clock)
 
     # ---- what is done
 
@@ -200,9 +230,11 @@ class Bench:
         fatal: list[Exception] = []
         writer = JournalWriter(self.folder / JOURNAL_NAME, sink=self._committed, on_fatal=fatal.append)
         writer.start()
+        self._writer = writer
         try:
             yield writer
         finally:
+            self._writer = None
             writer.close()
         assert not fatal, fatal
 
@@ -225,7 +257,7 @@ class Bench:
         journal: Journal = TappedJournal(writer, self.tap)
         return Tools(
             journal=journal,
-            bureau=TappedBureau(self._gateway(), self.tap),
+            bureau=TappedBureau(self._gateway(), self.tap, self.ticket_changes),
             clock=self.clock,
             secrets=self.secrets,
             latch=JournalLatch(journal, reader, self.clock),
@@ -271,21 +303,3 @@ class _NoLatch:
 
     def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
         raise AssertionError
-
-
-def due(name: str = "007", *periods: Period, **changes: Any) -> TypeScenario:
-    """Return an invoice type of which `periods` (October; or September and October) are to be reported."""
-    months = periods or (OCTOBER,)
-    fields: dict[str, Any] = {
-        "invoice_type": name,
-        "last_report": first_day(months[0]) - dt.timedelta(days=1),
-        "invoicing_deadline": dt.date(2026, 10, 26) if months[0] == SEPTEMBER else dt.date(2026, 11, 16),
-        "stock": (Blanks(code=CODE, number_from="00000001", count=50),),
-        "generate": Generated(seed=1, months=months, per_month=2),
-    }
-    return type_007(**(fields | changes))
-
-
-def step(what: Step, group: str = "007", month: Period = OCTOBER) -> StepId:
-    """Return the id of a step about a group and a month."""
-    return StepId(step=what, group=group, period=month)

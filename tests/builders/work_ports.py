@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from taxagent.device import commands as c
 from taxagent.model.bureau import BureauStatus, Declaration, Receipt, Report, Ticket
@@ -17,7 +19,14 @@ from taxagent.model.device import (
     Stock,
     WriteRecord,
 )
-from taxagent.model.errors import AgentError, DeviceAbsent, DeviceInUse, DeviceRefused, PasswordRefused
+from taxagent.model.errors import (
+    AgentError,
+    AnswerLost,
+    DeviceAbsent,
+    DeviceInUse,
+    DeviceRefused,
+    PasswordRefused,
+)
 from taxagent.model.invoice import Invoice
 from taxagent.model.period import Period
 from taxagent.ports import Bureau
@@ -38,9 +47,10 @@ class Passage(Protocol):
 class ModelDevice:
     """ports.Device without frames: what the driver does of a virtual device's values and refusals."""
 
-    def __init__(self, device: VirtualDevice, tap: Passage) -> None:
+    def __init__(self, device: VirtualDevice, tap: Passage, *, loses: str = "") -> None:
         self._device = device
         self._tap = tap
+        self._loses = loses
         self._sequence = 0
 
     def hello(self) -> Hello:
@@ -117,19 +127,25 @@ class ModelDevice:
     def _asked(self, name: str, work: Callable[[], T]) -> T:
         def refusing() -> T:
             try:
-                return work()
+                result = work()
+                if name == self._loses:
+                    raise AnswerLost("ANSWER_LOST", what=name)
+                return result
             except Denied as denied:
+                if name == self._loses:
+                    raise AnswerLost("ANSWER_LOST", what=name) from denied
                 raise _as_the_driver_says(denied) from denied
 
         return self._tap.call(name, refusing)
 
 
 class TappedBureau:
-    """ports.Bureau in front of another one."""
+    """ports.Bureau in front of another one; `ticket_changes` are made to the tickets that it gives."""
 
-    def __init__(self, bureau: Bureau, tap: Passage) -> None:
+    def __init__(self, bureau: Bureau, tap: Passage, ticket_changes: dict[str, Any]) -> None:
         self._bureau = bureau
         self._tap = tap
+        self._changes = ticket_changes
 
     def status(self) -> BureauStatus:
         return self._tap.call("status", self._bureau.status)
@@ -144,9 +160,10 @@ class TappedBureau:
         return self._tap.call("get_declaration", lambda: self._bureau.get_declaration(taxpayer_id, month))
 
     def put_ticket(self, device_no: str, group: str, month: Period, *, supersedes: str = "") -> Ticket:
-        return self._tap.call(
+        ticket = self._tap.call(
             "put_ticket", lambda: self._bureau.put_ticket(device_no, group, month, supersedes=supersedes)
         )
+        return msgspec.structs.replace(ticket, **self._changes)
 
     def get_ticket(self, device_no: str, group: str, month: Period) -> Ticket | None:
         return self._tap.call("get_ticket", lambda: self._bureau.get_ticket(device_no, group, month))

@@ -19,7 +19,8 @@ from taxagent.model.job import JobState
 from tests.builders import judge
 from tests.builders.scenario import OCTOBER
 from tests.builders.tap import raising
-from tests.builders.work import SEPTEMBER, Bench, due
+from tests.builders.work import SEPTEMBER, Bench
+from tests.builders.world import due
 
 MONTHS = {1: (OCTOBER,), 2: (SEPTEMBER, OCTOBER)}
 SEED = 20_261_103

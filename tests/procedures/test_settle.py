@@ -5,18 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.device import WriteKind
 from taxagent.model.job import Job, JobKind, JobState, Outcome, Step, WaitReason
-from taxagent.model.period import Period
 from taxagent.simulator.bureau_register import BureauScenario
-from taxagent.simulator.state import Memory
-from tests.builders import judge
-from tests.builders.scenario import OCTOBER, TAXPAYER_ID, seal_of, sent
-from tests.builders.work import SEPTEMBER, Bench, due, step
+from tests.builders import judge, world
+from tests.builders.scenario import OCTOBER, TAXPAYER_ID
+from tests.builders.work import SEPTEMBER, Bench
+from tests.builders.world import due, step
 
 DECEMBER = dt.date(2026, 12, 15)
 BOTH = (SEPTEMBER, OCTOBER)
@@ -168,7 +166,7 @@ def test_a_month_sealed_by_another_program_is_submitted_where_the_bureau_has_no_
     tmp_path: Path,
 ) -> None:
     bench = Bench(tmp_path)
-    _sealed_by_another_program(bench)
+    world.seal_by_another_program(bench)
     bench.accept()
     bench.file_return()
     judge.watch(bench)
@@ -193,7 +191,7 @@ def test_a_month_reported_by_another_program_is_a_success_with_a_note(tmp_path: 
 
 def test_two_months_of_which_another_program_sealed_the_first(tmp_path: Path) -> None:
     bench = Bench(tmp_path, types=(due("007", *BOTH),))
-    _sealed_by_another_program(bench, SEPTEMBER)
+    world.seal_by_another_program(bench, SEPTEMBER)
     bench.accept(periods=BOTH)
     bench.file_return(*BOTH)
     judge.watch(bench)
@@ -230,7 +228,7 @@ def test_a_settled_month_is_done_where_the_bureau_has_its_report_and_the_device_
     bench.accept()
     bench.file_return()
     bench.run()
-    bench.device.kept.keep(_without_summaries(bench))
+    world.remember(bench, summaries=())()
     assert _another(bench, JobKind.SETTLE).state is JobState.DONE
 
 
@@ -263,7 +261,7 @@ def test_another_report_at_the_bureau_wants_a_person(tmp_path: Path) -> None:
     bench.run()
     other = Bench(tmp_path / "other", types=(due(generate=None),))
     other.bureau = bench.bureau
-    _sealed_by_another_program(other)
+    world.seal_by_another_program(other)
     other.accept()
     job = other.run()
     assert job.state is JobState.NEEDS_HUMAN
@@ -293,9 +291,7 @@ def test_a_job_under_the_standing_consent_is_held_to_what_its_first_run_read(tmp
     bench = Bench(tmp_path)
     bench.accept(confirmed=False)
     bench.run()
-    group = bench.device.memory.groups[0]
-    moved = msgspec.structs.replace(group, invoicing_deadline=dt.date(2026, 11, 20))
-    bench.device.kept.keep(bench.device.memory.with_group(moved))
+    world.moved(bench, invoicing_deadline=dt.date(2026, 11, 20))()
     bench.file_return()
     job = bench.run()
     assert job.state is JobState.NEEDS_HUMAN
@@ -309,14 +305,3 @@ def _another(bench: Bench, kind: JobKind) -> Job:
     bench.next_job()
     bench.accept(kind)
     return bench.run()
-
-
-def _sealed_by_another_program(bench: Bench, month: Period = OCTOBER) -> None:
-    bench.device.hello()
-    bench.device.open(bench.device.memory.password)
-    bench.device.seal(seal_of(month), sent())
-    bench.device.close()
-
-
-def _without_summaries(bench: Bench) -> Memory:
-    return msgspec.structs.replace(bench.device.memory, summaries=())

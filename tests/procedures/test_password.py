@@ -1,0 +1,111 @@
+"""A refused password is never tried again by itself: not after a wait, a restart or a lost answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from taxagent.model.errors import AnswerLost, DeviceAbsent
+from taxagent.model.job import JobState, Outcome, WaitReason
+from tests.builders import judge
+from tests.builders.tap import raising
+from tests.builders.work import Bench
+
+WRONG, RIGHT = "12345678", "88888888"
+
+
+def bench_with(folder: Path, password: str | None, **device: Any) -> Bench:
+    bench = Bench(folder, **device)
+    bench.accept(confirmed=False)
+    bench.file_return()
+    bench.secrets.password = password
+    return bench
+
+
+def fault_of(bench: Bench) -> str:
+    """Run the job; return why it was refused with nothing done. The next run is of another job."""
+    job = bench.run()
+    assert (job.state, job.outcome) == (JobState.REFUSED, Outcome.NOT_EXECUTED)
+    assert job.problem is not None
+    bench.next_job()
+    bench.accept(confirmed=False)
+    return job.problem.fault
+
+
+def test_a_wrong_password_is_tried_once_ever(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert [fault_of(bench) for _ in range(3)] == ["PASSWORD_LATCHED"] * 3  # each by an agent of its own
+    assert bench.device.memory.tries_left == 4
+    assert bench.tap.passed.count("before open") == 1
+
+
+def test_another_password_is_tried_again(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    bench.secrets.password = RIGHT
+    judge.settled(bench, bench.run())
+    assert bench.device.memory.tries_left == 5
+
+
+def test_without_a_password_nothing_is_tried(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, None)
+    assert fault_of(bench) == "PASSWORD_MISSING"
+    assert bench.device.memory.tries_left == 5
+
+
+def test_the_last_try_is_not_taken_even_with_the_right_password(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT, tries=1)
+    assert fault_of(bench) == "PASSWORD_LAST_TRY"
+    assert "before open" not in bench.tap.passed
+
+
+def test_a_blocked_device_is_not_tried(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT, tries=1)
+    bench.device.kept.keep(msgspec.structs.replace(bench.device.memory, tries_left=0))
+    assert fault_of(bench) == "PASSWORD_BLOCKED"
+
+
+def test_a_refusal_whose_answer_is_lost_is_read_from_the_tries_left(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    bench.adapter = bench.losing_answers("open")
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
+
+
+def test_a_refusal_at_the_second_try_after_a_lost_question_is_remembered_as_well(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    bench.tap.on("before open", raising(AnswerLost("ANSWER_LOST")))  # the device never saw the first
+    bench.adapter = bench.losing_answers("open")  # and the answer to the second is lost
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
+
+
+def test_an_accepted_password_whose_answer_is_lost_is_given_once_more(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.tap.on("after open", raising(AnswerLost("ANSWER_LOST")))
+    judge.settled(bench, bench.run())
+
+
+def test_another_device_in_the_port_is_not_given_the_password(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.adapter = bench.another_device
+    job = bench.run()
+    assert job.wait is not None
+    assert (job.wait.reason, job.wait.fault) == (WaitReason.DEVICE, "DEVICE_ABSENT")
+    assert "before open" not in bench.tap.passed
+    bench.adapter = bench.this_device
+    judge.settled(bench, bench.run())
+
+
+def test_a_device_that_leaves_during_open_is_waited_for(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.tap.on("before open", raising(DeviceAbsent("DEVICE_ABSENT")))
+    job = bench.run()
+    assert job.wait is not None
+    assert job.wait.reason is WaitReason.DEVICE
+    judge.settled(bench, bench.run())
