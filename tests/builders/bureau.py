@@ -13,6 +13,7 @@ import httpx
 from taxagent.bureau.client import GatewayClient, GatewaySettings
 from taxagent.bureau.messages import Op
 from taxagent.model.bureau import Report
+from taxagent.model.device import DeviceKind
 from taxagent.model.period import Period
 from taxagent.model.simtime import local_time, simulated_time
 from taxagent.simulator.authority import Papers
@@ -82,9 +83,12 @@ def sealed_report(
     taxpayer_id: str = TAXPAYER,
     group: str = "007",
     month: Period = OCTOBER,
+    kind: DeviceKind = DeviceKind.CONTROL_DISK,
 ) -> Report:
     """Return a report as a simulated device seals it, without invoices."""
-    summary = Summary(device_no=device_no, taxpayer_id=taxpayer_id, group=group, period=month, statistics=())
+    summary = Summary(
+        device_no=device_no, kind=kind, taxpayer_id=taxpayer_id, group=group, period=month, statistics=()
+    )
     return Report(
         device_no=device_no, taxpayer_id=taxpayer_id, group=group, period=month, summary=sealed(summary)
     )

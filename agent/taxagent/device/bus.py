@@ -16,12 +16,12 @@ import usb.backend
 import usb.core
 
 from taxagent.device.bulk_only import BulkOnly
-from taxagent.device.claim import INTERFACE, claimed, wait
+from taxagent.device.claim import INTERFACE, claimed
 from taxagent.device.identities import identity_of
 from taxagent.device.libusb_host import LibusbHost
 from taxagent.device.profile import ProfileDevice
 from taxagent.device.recognition import speaks_profile
-from taxagent.device.transport import TransportError
+from taxagent.device.transport import TransportError, wait
 from taxagent.device.usbip_host import UsbipHost, usbip_address
 from taxagent.model.errors import AgentError, DeviceAbsent
 from taxagent.model.job import Problem
@@ -143,7 +143,7 @@ class UsbSource:
             except TransportError as error:
                 raise DeviceAbsent("DEVICE_ABSENT", location=location, reason=str(error)) from error
             self._failed_holds = 0
-            yield ProfileDevice(transport, self._monotonic)
+            yield ProfileDevice(transport, self._monotonic, self._pause)
 
     def _count_failure(self) -> None:
         """After repeated failures drop the library's context too: it may be the one that is broken."""

@@ -10,24 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import threading
 from collections.abc import Callable, Iterator
 
 import tenacity
 import usb.core
 import usb.util
 
+from taxagent.device.transport import wait
 from taxagent.model.errors import DeviceAbsent, DeviceInUse
 
 INTERFACE = 0  # the one that every known device has
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 _UDEV_PAUSE_S = 0.2
 _UDEV_TRIES = 12
-
-
-def wait(seconds: float) -> None:
-    """Wait that long."""
-    threading.Event().wait(seconds)
 
 
 @contextlib.contextmanager

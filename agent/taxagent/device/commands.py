@@ -240,7 +240,8 @@ SPECS: dict[Command, Spec[Any, Any]] = {
 }  # fmt: skip
 
 _OTHER_EFFECT: dict[tuple[Command, DeviceKind], Effect] = {
-    (Command.READ_SUMMARY, DeviceKind.UKEY): Effect.IRREVERSIBLE,  # of an unsealed month it is the seal
+    # Of a month that is not sealed it is the seal; of a sealed one it is a read like everywhere.
+    (Command.READ_SUMMARY, DeviceKind.UKEY): Effect.IRREVERSIBLE,
 }
 
 

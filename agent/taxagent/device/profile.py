@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator
 
-from taxagent.device import commands
+from taxagent.device import commands, reading_seal
 from taxagent.device.commands import (
     ClockTicketOrder,
     Command,
@@ -27,23 +27,25 @@ from taxagent.device.commands import (
 )
 from taxagent.device.exchange import CLOSE_MS, READ_MS, WRITE_MS, Call, Exchange
 from taxagent.device.tlv import WireError
-from taxagent.device.transport import Transport
+from taxagent.device.transport import Transport, wait
 from taxagent.device.wire import NO_SESSION
 from taxagent.model.device import (
+    QUIRKS,
     DeviceInfo,
     DeviceKind,
     Hello,
     MonitorData,
     OfflineState,
+    Quirks,
     SealOrder,
     Statistics,
     Stock,
     WriteRecord,
 )
-from taxagent.model.errors import AgentError, AnswerLost, DeviceRefused
+from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceRefused
 from taxagent.model.invoice import Invoice
 from taxagent.model.job import Effect
-from taxagent.model.period import Period
+from taxagent.model.period import Period, last_day
 
 _NEVER_RESENT = frozenset({Command.OPEN, Command.CHANGE_PASSWORD, Command.CLOSE})  # two spend a try
 _NOTHING = Nothing()
@@ -52,10 +54,20 @@ _NOTHING = Nothing()
 class ProfileDevice:
     """ports.Device over a transport: one claimed device that speaks TCDP/1, used by one thread."""
 
-    def __init__(self, transport: Transport, monotonic: Callable[[], float]) -> None:
-        """Talk over `transport`; `monotonic` returns seconds that never jump (ports.Clock.monotonic)."""
+    def __init__(
+        self,
+        transport: Transport,
+        monotonic: Callable[[], float],
+        pause: Callable[[float], None] = wait,
+    ) -> None:
+        """Talk over `transport`; `monotonic` returns seconds that never jump (ports.Clock.monotonic).
+
+        `pause` waits that many seconds between two looks at a seal that takes time to settle.
+        """
         self._exchange = Exchange(transport, monotonic)
+        self._pause = pause
         self._kind = DeviceKind.CONTROL_DISK  # until HELLO says
+        self._may_settle = False  # a seal by reading may not show yet in MONITOR
 
     def hello(self) -> Hello:
         """Start a session; the one before ends. Needs no password."""
@@ -63,6 +75,7 @@ class ProfileDevice:
         hello = self._ask(commands.HELLO, _NOTHING)
         self._exchange.begin(bytes.fromhex(hello.session))
         self._kind = hello.kind
+        self._may_settle = self._quirks.seal_by_reading  # someone may have sealed a moment ago
         return hello
 
     def open(self, password: str) -> None:
@@ -83,7 +96,16 @@ class ProfileDevice:
         return self._ask(commands.CLOCK, _NOTHING).clock
 
     def monitor(self) -> tuple[MonitorData, ...]:
-        return self._ask(commands.MONITOR, TypeChoice()).monitor
+        """Return what MONITOR shows; where a seal by reading still settles, once it shows or is overdue."""
+        if not self._may_settle:
+            return self._monitor()
+        sealed = reading_seal.newest_seal(self.last_writes())
+        rows: tuple[MonitorData, ...] = ()
+        for rows in reading_seal.polled(self._monitor, self._pause, self._quirks):
+            if reading_seal.shows(rows, sealed):
+                break
+        self._may_settle = False
+        return rows
 
     def stock(self, invoice_type: str) -> Stock:
         return self._ask(commands.STOCK, OfType(invoice_type=invoice_type))
@@ -118,13 +140,24 @@ class ProfileDevice:
         return next(iter(page.invoices), None)
 
     def seal(self, order: SealOrder) -> None:
-        self._ask(commands.SEAL, order)
+        """Close the period, by SEAL or by the reading that seals; the latter returns once it shows."""
+        if self._quirks.seal_by_reading:
+            self._seal_by_reading(order)
+        else:
+            self._ask(commands.SEAL, order)
 
     def seal_sha256(self, order: SealOrder) -> str:
+        """Return the hash of what `seal` will send to the kind that HELLO told. No I/O."""
+        if self._quirks.seal_by_reading:
+            return commands.payload_sha256(commands.READ_SUMMARY.body(reading_seal.reading_of(order)))
         return commands.payload_sha256(commands.SEAL.body(order))
 
     def read_summary(self, group: str, month: Period) -> bytes:
-        return self._ask(commands.READ_SUMMARY, SummaryQuery(group=group, month=month)).summary
+        """Return the summary of a sealed month; of another one it is never asked where that would seal it."""
+        query = SummaryQuery(group=group, month=month)
+        if self._quirks.seal_by_reading and not reading_seal.shows(self.monitor(), last_day(month), group):
+            raise DeviceRefused("NO_SUCH_DATA", what="the month is not sealed", group=group, period=month)
+        return self._ask(commands.READ_SUMMARY, query, Effect.READ).summary
 
     def apply_clock_ticket(self, ticket: bytes) -> None:
         self._ask(commands.CLOCK_TICKET, ClockTicketOrder(ticket=ticket))
@@ -151,9 +184,39 @@ class ProfileDevice:
     def self_test(self) -> None:
         self._ask(commands.SELF_TEST, _NOTHING)
 
-    def _ask(self, spec: Spec[P, R], params: P) -> R:
+    @property
+    def _quirks(self) -> Quirks:
+        return QUIRKS[self._kind]
+
+    def _monitor(self) -> tuple[MonitorData, ...]:
+        return self._ask(commands.MONITOR, TypeChoice()).monitor
+
+    def _seal_by_reading(self, order: SealOrder) -> None:
         try:
-            body = self._exchange.ask(self._call(spec, params))
+            rows = self.monitor()
+        except AnswerLost as lost:  # nothing was sealed yet
+            raise DeviceAbsent("DEVICE_MUTE", what=f"before the seal: {lost}") from lost
+        reading_seal.must_be_due(order, rows)
+        self._may_settle = True
+        self._ask(commands.READ_SUMMARY, reading_seal.reading_of(order))
+        self._await_seal(order)
+
+    def _await_seal(self, order: SealOrder) -> None:
+        """Return once MONITOR shows the month that was just sealed; every other end leaves it unknown."""
+        try:
+            for rows in reading_seal.polled(self._monitor, self._pause, self._quirks):
+                if reading_seal.shows(rows, order.period_to, order.group):
+                    self._may_settle = False
+                    return
+        except AgentError as error:
+            raise AnswerLost("ANSWER_LOST", what=f"sealed by reading, then: {error}") from error
+        within = f"{self._quirks.settles_within_s:g} s"
+        raise AnswerLost("ANSWER_LOST", what=f"sealed by reading, but it does not show within {within}")
+
+    def _ask(self, spec: Spec[P, R], params: P, effect: Effect | None = None) -> R:
+        """Ask; `effect` where it is known to be another than the command's on this kind."""
+        try:
+            body = self._exchange.ask(self._call(spec, params, effect))
         except WireError as error:  # longer than a frame can be: it never left
             raise DeviceRefused("DEVICE_REFUSED", what=f"{spec.command.name}: {error}") from error
         try:
@@ -161,8 +224,8 @@ class ProfileDevice:
         except WireError as error:
             raise AnswerLost("DEVICE_GARBLED", what=f"{spec.command.name}: {error}") from error
 
-    def _call(self, spec: Spec[P, R], params: P) -> Call:
-        writes = commands.effect(spec.command, self._kind) is Effect.IRREVERSIBLE
+    def _call(self, spec: Spec[P, R], params: P, effect: Effect | None) -> Call:
+        writes = (effect or commands.effect(spec.command, self._kind)) is Effect.IRREVERSIBLE
         budget_ms = WRITE_MS if writes else READ_MS
         return Call(
             command=spec.command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 
@@ -38,3 +39,8 @@ class Transport(Protocol):
 
         Never both `data_out` and `data_in`. Raises CommandFailed (status 1, with sense) or TransportError.
         """
+
+
+def wait(seconds: float) -> None:
+    """Wait that long: what a driver does between two tries or looks, unless its maker gave it another way."""
+    threading.Event().wait(seconds)

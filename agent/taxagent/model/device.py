@@ -10,7 +10,7 @@ from taxagent.model.value import Value
 
 
 class DeviceKind(StrEnum):
-    """The issued kinds of tax-control device; the quirks of each are data in `quirks`."""
+    """The issued kinds of tax-control device; the quirks of each are data in `QUIRKS`."""
 
     GOLDEN_DISK = "golden_disk"  # 金税盘
     CONTROL_DISK = "control_disk"  # 税控盘
@@ -18,14 +18,20 @@ class DeviceKind(StrEnum):
 
 
 class Quirks(Value, frozen=True, kw_only=True):
-    """What differs between kinds, as data."""
+    """What differs between kinds, as data. Which types report together the device itself says (`group`)."""
 
-    last_report_inclusive: bool  # last_report is the last day of the reported period
-    clock_ticket_first: bool  # a clock ticket is written before the clear ticket
+    last_report_inclusive: bool  # last_report is the last day of the reported period, else the day after it
+    clock_ticket_first: bool  # a clock ticket is written before the clear ticket; others refuse one
+    seal_by_reading: bool = False  # the first reading of a closed month's summary seals it; no SEAL command
+    settles_within_s: float = 0.0  # so long after the seal MONITOR may still show the date before it
 
 
 QUIRKS: dict[DeviceKind, Quirks] = {
+    DeviceKind.GOLDEN_DISK: Quirks(last_report_inclusive=False, clock_ticket_first=False),
     DeviceKind.CONTROL_DISK: Quirks(last_report_inclusive=True, clock_ticket_first=True),
+    DeviceKind.UKEY: Quirks(
+        last_report_inclusive=True, clock_ticket_first=False, seal_by_reading=True, settles_within_s=4.0
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -25,12 +25,17 @@ class Bookcase:
         return self._books[invoice_type]
 
     def pending(
-        self, invoice_type: str, now: dt.datetime, uploaded_until: dt.datetime | None
+        self, types: Iterable[str], now: dt.datetime, uploaded_until: dt.datetime | None
     ) -> Sequence[Invoice]:
-        """Return the invoices of a type that are not uploaded, oldest first; () for an unknown type."""
-        book = self._books.get(invoice_type)
-        waiting = book.pending(now) if book else ()
-        return [invoice for invoice in waiting if not as_it_stands(invoice, uploaded_until).uploaded]
+        """Return the invoices of these types that are not uploaded, oldest first; unknown types have none."""
+        books = [self._books[name] for name in types if name in self._books]
+        waiting = [
+            invoice
+            for book in books
+            for invoice in book.pending(now)
+            if not as_it_stands(invoice, uploaded_until).uploaded
+        ]
+        return sorted(waiting, key=lambda invoice: invoice.issued_at)
 
     def find(self, code: str, number: str, now: dt.datetime) -> Invoice | None:
         """Return the invoice of any type, or None."""

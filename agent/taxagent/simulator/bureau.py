@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from taxagent.bureau import messages as m
 from taxagent.bureau.messages import Code, Op
 from taxagent.model.bureau import DeclarationState
+from taxagent.model.device import DeviceKind
 from taxagent.model.period import Period, period_of, plus
 from taxagent.model.simtime import local_time
 from taxagent.model.value import Value, from_json, to_json
@@ -176,7 +177,7 @@ class VirtualBureau:
         memory = self._memory
         body = body_of(request, m.ReportBody)
         owner = memory.owners.get(request.device_no)
-        own_summary(self._scenario, owner, request, body, now)
+        summary = own_summary(self._scenario, owner, request, body, now)
         held = memory.reports.get(request.about)
         summary_sha256 = hashlib.sha256(body.summary).hexdigest()
         if held is not None:
@@ -196,6 +197,7 @@ class VirtualBureau:
             memory,
             reports={**memory.reports, request.about: report},
             owners={**memory.owners, request.device_no: body.taxpayer_id},
+            kinds={**memory.kinds, request.device_no: summary.kind},
             receipts=memory.receipts + 1,
         )
         return changed, receipt
@@ -210,7 +212,8 @@ class VirtualBureau:
             return memory, before[-1].ticket
         TicketRules(self._scenario, memory, self._declared).check(request, now)
         serial = memory.serials.get(request.device_no, 0) + 1
-        one = issued(self._scenario, request, serial, now)
+        kind = memory.kinds.get(request.device_no, DeviceKind.CONTROL_DISK)  # the only one that told none
+        one = issued(self._scenario, kind, request, serial, now)
         changed = replace(
             memory,
             tickets={**memory.tickets, request.about: (*before, one)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from taxagent.model.bureau import DeclarationState, FilingRow
-from taxagent.model.device import QUIRKS, DeviceKind
+from taxagent.model.device import DeviceKind
 from taxagent.model.filing import filing_deadline
 from taxagent.model.period import Period
 from taxagent.model.value import Value
@@ -16,7 +16,7 @@ class Registration(Value, frozen=True, kw_only=True):
 
     device_no: str
     taxpayer_id: str
-    kind: DeviceKind = DeviceKind.CONTROL_DISK
+    kind: DeviceKind | None = None  # None: what its first summary says
     first_period: Period | None = None  # the first month that it has to report
 
 
@@ -43,12 +43,6 @@ class BureauScenario(Value, frozen=True, kw_only=True):
         """Return whether a device that is not listed may belong to that taxpayer."""
         known = (*self.taxpayers, *self.quarterly, *(one.taxpayer_id for one in self.devices))
         return not known or taxpayer_id in known
-
-    def wants_clock_ticket(self, device_no: str) -> bool:
-        """Return whether the device's kind takes a clock ticket before the clear ticket."""
-        registration = self.registration(device_no)
-        kind = registration.kind if registration else DeviceKind.CONTROL_DISK
-        return kind not in QUIRKS or QUIRKS[kind].clock_ticket_first
 
     def filing_deadline(self, month: Period) -> dt.date:
         """Return the last day on which returns are filed in `month`."""

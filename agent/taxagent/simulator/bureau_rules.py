@@ -7,6 +7,7 @@ from collections.abc import Callable
 from taxagent.bureau import messages as m
 from taxagent.bureau.messages import Code, Missing
 from taxagent.model.bureau import DeclarationState
+from taxagent.model.device import QUIRKS, DeviceKind
 from taxagent.model.period import Period, last_day, plus
 from taxagent.model.simtime import local_time
 from taxagent.ports import Clock
@@ -42,6 +43,8 @@ def own_summary(
     registration = scenario.registration(request.device_no)
     if registration is not None:
         owner = registration.taxpayer_id
+        if registration.kind not in (None, summary.kind):
+            raise BureauSaysNo(422, Code.SEAL_INVALID, f"设备发行时的种类是 {registration.kind}")
     elif not scenario.serves(body.taxpayer_id):
         raise BureauSaysNo(403, Code.DEVICE_UNKNOWN, "设备未发行")
     if summary.taxpayer_id != body.taxpayer_id or owner not in (None, body.taxpayer_id):
@@ -105,8 +108,10 @@ class TicketRules:
         return min((Period(month) for month in reported if month <= request.period), default=request.period)
 
 
-def issued(scenario: BureauScenario, request: Request, serial: int, now: int) -> IssuedTicket:
-    """Return a new ticket that settles the group up to the request's period.
+def issued(
+    scenario: BureauScenario, kind: DeviceKind, request: Request, serial: int, now: int
+) -> IssuedTicket:
+    """Return a new ticket that settles the group up to the request's period, for a device of `kind`.
 
     The month P is filed in P+1 and done; invoicing goes on until the filing deadline of P+2.
     """
@@ -130,7 +135,7 @@ def issued(scenario: BureauScenario, request: Request, serial: int, now: int) ->
         period=request.period,
         deadline=deadline,
         clear_ticket=sealed(clear),
-        clock_ticket=sealed(timed) if scenario.wants_clock_ticket(device_no) else None,
+        clock_ticket=sealed(timed) if QUIRKS[kind].clock_ticket_first else None,
         issued_ms=now,
     )
     return IssuedTicket(serial=serial, ticket=ticket)

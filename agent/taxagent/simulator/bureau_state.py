@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from taxagent.bureau.messages import DeclarationAnswer, ReceiptAnswer, TicketAnswer
+from taxagent.model.device import DeviceKind
 from taxagent.model.errors import AgentError
 from taxagent.model.value import Value, from_json, to_json
+from taxagent.simulator.durable import append_line, replace_file, whole_lines
 
 
 class HeldReport(Value, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class BureauMemory(Value, frozen=True, kw_only=True):
     returns: dict[str, DeclarationAnswer] = {}  # under "taxpayer/period"
     kept: dict[str, KeptAnswer] = {}  # under the Idempotency-Key
     owners: dict[str, str] = {}  # device_no -> taxpayer_id, from the first report on
+    kinds: dict[str, DeviceKind] = {}  # device_no -> what its newest summary says that it is
     serials: dict[str, int] = {}  # device_no -> serial of its newest ticket
     receipts: int = 0
 
@@ -80,7 +82,6 @@ class BureauStore:
     def __init__(self, directory: Path) -> None:
         """Create the directory where it is missing. Raises OSError where that cannot be done."""
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
         self._state = directory / "bureau.json"
         self.log_path = directory / "calls.jsonl"
 
@@ -95,38 +96,12 @@ class BureauStore:
 
     def save(self, memory: BureauMemory) -> None:
         """Replace the state file as a whole; it is on disk when this returns."""
-        fresh = self._state.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(to_json(memory))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._state)
-        self._sync_directory()
+        replace_file(self._state, to_json(memory))
 
     def log(self, line: LoggedCall) -> None:
         """Append to the log. Accepted calls are on disk when this returns; the others may be lost."""
-        new = not self.log_path.exists()
-        with self.log_path.open("ab") as file:
-            file.write(to_json(line) + b"\n")
-            if line.result is Result.ACCEPTED:
-                file.flush()
-                os.fsync(file.fileno())
-        if new:
-            self._sync_directory()
+        append_line(self.log_path, to_json(line), sync=line.result is Result.ACCEPTED)
 
     def logged(self) -> tuple[LoggedCall, ...]:
         """Return the log, oldest first; a last line that a crash cut short is left out."""
-        try:
-            lines = self.log_path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return ()
-        return tuple(from_json(line, LoggedCall) for line in lines)
-
-    def _sync_directory(self) -> None:
-        if os.name == "nt":  # a directory cannot be opened there
-            return
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        return tuple(from_json(line, LoggedCall) for line in whole_lines(self.log_path))

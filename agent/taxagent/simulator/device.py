@@ -1,4 +1,4 @@
-"""A simulated control_disk's meaning: its commands on model values, over a memory that is durable first.
+"""A simulated device's meaning: its commands on model values, over a memory that is durable first.
 
 Knows no frame and no USB. One thread at a time uses it, under `lock`.
 """
@@ -6,214 +6,68 @@ Knows no frame and no USB. One thread at a time uses it, under `lock`.
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-import threading
-from collections.abc import Sequence
 
 import msgspec
 
 from taxagent.device import refusals
 from taxagent.device.refusals import Refused
-from taxagent.model.device import (
-    DeviceInfo,
-    Hello,
-    MonitorData,
-    OfflineState,
-    SealOrder,
-    Statistics,
-    Stock,
-    WriteKind,
-    WriteRecord,
-)
-from taxagent.model.invoice import Invoice
-from taxagent.model.period import Period, period_of
-from taxagent.ports import Clock
+from taxagent.model.device import SealOrder, WriteKind, WriteRecord
+from taxagent.model.period import Period, first_day, last_day, period_of
 from taxagent.simulator import rules
-from taxagent.simulator.bookcase import Bookcase, as_it_stands
-from taxagent.simulator.books import InvoiceBook
 from taxagent.simulator.denial import Denied
-from taxagent.simulator.monitor import monitor_data, month_so_far, offline_state
-from taxagent.simulator.nonvolatile import Nonvolatile, Sent
-from taxagent.simulator.scenario import Scenario, TypeScenario
+from taxagent.simulator.kinds import first_unreported
+from taxagent.simulator.nonvolatile import Sent
+from taxagent.simulator.readings import ReadableDevice, well_formed
 from taxagent.simulator.sealing import Summary, sealed
-from taxagent.simulator.state import DeviceStore, GroupMemory, KeptSummary, Memory, with_summary
+from taxagent.simulator.state import GroupMemory, KeptSummary, Memory, with_summary
 
-PASSWORD_BYTES = 32
 NOT_HASHED = "00" * 32  # a hash of two short secrets can be reversed
 
 
-class VirtualDevice:
-    """One device. Commands raise Denied; all but hello, open and close want a session let in by `open`."""
-
-    def __init__(self, scenario: Scenario, store: DeviceStore, clock: Clock) -> None:
-        """Go on from the store's memory, or begin as the scenario says.
-
-        Raises AgentError SCENARIO_INVALID where the memory is another scenario's or the invoices do not fit.
-        """
-        self.scenario = scenario
-        self.lock = threading.Lock()
-        self.kept = Nonvolatile(scenario, store, clock)
-        self._types = {kind.invoice_type: kind for kind in scenario.types}
-        self._books = Bookcase(scenario)
-        self._session = ""
-        self._opened = False
-
-    @property
-    def memory(self) -> Memory:
-        """What the device remembers now."""
-        return self.kept.memory
-
-    @property
-    def session(self) -> str:
-        """Return the live session's nonce in hex, "" where there is none."""
-        return self._session
-
-    def now(self) -> dt.datetime:
-        """Return the device's own wall clock, naive."""
-        return self.kept.now()
-
-    # --- session ---
-
-    def hello(self) -> Hello:
-        """Begin a session; the one before is gone."""
-        self._session = secrets.token_hex(8)
-        self._opened = False
-        return Hello(
-            device_no=self.scenario.device_no,
-            kind=self.scenario.kind,
-            simulated=True,
-            firmware=self.scenario.firmware,
-            tries_left=self.memory.tries_left,
-            session=self._session,
-        )
-
-    def open(self, password: str) -> None:
-        """Let the session in. A wrong password costs a try, on disk before the answer."""
-        self._opened = False
-        _well_formed(password)
-        self.kept.check_password(password)
-        self._opened = True
-
-    def close(self) -> None:
-        """End the session; a power cycle does the same."""
-        self._opened = False
-        self._session = ""
-
-    # --- reads ---
-
-    def info(self) -> DeviceInfo:
-        """Return who owns the device."""
-        self._need_open()
-        return DeviceInfo(
-            device_no=self.scenario.device_no,
-            taxpayer_id=self.scenario.taxpayer_id,
-            taxpayer_name=self.scenario.taxpayer_name,
-            terminal_no=self.scenario.terminal_no,
-            registered=self.scenario.registered,
-            certificate_from=self.scenario.certificate_from,
-            certificate_to=self.scenario.certificate_to,
-        )
-
-    def clock(self) -> dt.datetime:
-        """Return the device's clock, to the second."""
-        self._need_open()
-        return self.now().replace(microsecond=0)
-
-    def types(self) -> tuple[str, ...]:
-        """Return the invoice types that the device has."""
-        self._need_registered()
-        return tuple(self._types)
-
-    def monitor(self, invoice_type: str) -> MonitorData:
-        """Return 监控数据 of one type."""
-        kind, book = self._type(invoice_type)
-        now = self.now()
-        return monitor_data(
-            kind,
-            self._group(invoice_type),
-            book.issued(*month_so_far(now), now),
-            self._pending(invoice_type, now),
-            now,
-            capacity_left=self._books.room(now),
-        )
-
-    def offline(self, invoice_type: str) -> OfflineState:
-        """Return what one type issued without the bureau."""
-        kind, _ = self._type(invoice_type)
-        now = self.now()
-        return offline_state(kind, self._pending(invoice_type, now), now)
-
-    def stock(self, invoice_type: str) -> Stock:
-        """Return the blanks of one type."""
-        _, book = self._type(invoice_type)
-        return book.stock(self.now())
-
-    def statistics(self, invoice_type: str, day_from: dt.date, day_to: dt.date) -> Statistics:
-        """Return 发票统计 of the closed interval."""
-        _, book = self._type(invoice_type)
-        if day_to < day_from:
-            raise Denied(refusals.BAD_DATE)
-        return book.statistics(day_from, day_to, self.now())
-
-    def invoices(
-        self, invoice_type: str, day_from: dt.date, day_to: dt.date, *, start: int, limit: int
-    ) -> tuple[tuple[Invoice, ...], int | None]:
-        """Return up to `limit` invoices of the interval from the `start`-th on, and the next `start`."""
-        _, book = self._type(invoice_type)
-        issued = book.issued(day_from, day_to, self.now())
-        page = tuple(self._as_it_stands(invoice) for invoice in issued[start : start + limit])
-        follows = start + len(page)
-        return page, follows if follows < len(issued) else None
-
-    def find_invoice(self, code: str, number: str) -> Invoice | None:
-        """Return the invoice, or None where it is not on the device."""
-        self._need_registered()
-        now = self.now()
-        found = self._books.find(code, number, now)
-        return self._as_it_stands(found) if found else None
-
-    def read_summary(self, group: str, month: Period) -> bytes:
-        """Return the sealed summary of one of the last 12 sealed periods. Changes nothing."""
-        self._need_registered()
-        self._group(group)
-        for kept in self.memory.summaries:
-            if (kept.group, kept.period) == (group, month):
-                return kept.summary
-        raise Denied(refusals.NO_SUCH_DATA)
-
-    def last_writes(self) -> tuple[WriteRecord, ...]:
-        """Return the last eight writes, newest first, refused ones too."""
-        self._need_open()
-        return self.memory.writes
-
-    def self_test(self) -> None:
-        """Raises Denied where the device is broken or full."""
-        self._need_open()
-        if self.scenario.broken:
-            raise Denied(refusals.HARDWARE)
-        if not self._books.room(self.now()):
-            raise Denied(refusals.MEMORY_FULL)
-
-    # --- writes: each is remembered and logged before it is answered, refused or not ---
+class VirtualDevice(ReadableDevice):
+    """One device of any kind. Each write is remembered and logged before it is answered, refused or not."""
 
     def seal(self, order: SealOrder, sent: Sent) -> WriteRecord:
         """Close the oldest closed month of a group and keep its summary."""
         self._need_registered()
 
         def change() -> Memory:
-            standing = self._group(order.group)
-            now = self.now()
-            pending = len(self._pending(order.group, now))
-            group = rules.after_seal(standing, order, now, pending=pending)
-            return with_summary(self.memory.with_group(group), self._summary(order, now))
+            if self.quirks.seal_by_reading:
+                raise Denied(refusals.NOT_THIS_KIND)
+            return self._sealed(order)
 
         return self.kept.write(WriteKind.SEAL, sent, order.group, change)
+
+    def reading_seals(self, group: str, month: Period) -> bool:
+        """Return whether the reading of that summary is a seal, or the try of one."""
+        standing = self.memory.group(group)
+        if standing is None or not self.quirks.seal_by_reading:
+            return False
+        return last_day(month) >= first_unreported(standing.last_report, self.quirks)
+
+    def seal_by_reading(self, group: str, month: Period, sent: Sent) -> bytes:
+        """Seal a month for which `reading_seals`, and return its summary."""
+        self._need_registered()
+
+        def change() -> Memory:
+            order = SealOrder(
+                group=group,
+                period_from=first_day(month),
+                period_to=last_day(month),
+                expected_last_report=self._group(group).last_report,
+            )
+            return self._sealed(order)
+
+        self.kept.write(WriteKind.SEAL, sent, group, change)
+        return self.read_summary(group, month)
 
     def apply_clock_ticket(self, ticket: bytes, sent: Sent) -> WriteRecord:
         """Take the clock ticket that lets a clear ticket in."""
         self._need_registered()
 
         def change() -> Memory:
+            if not self.quirks.clock_ticket_first:
+                raise Denied(refusals.NOT_THIS_KIND)
             return rules.after_clock_ticket(self.memory, ticket, self.now())
 
         return self.kept.write(WriteKind.CLOCK_TICKET, sent, "", change)
@@ -225,8 +79,10 @@ class VirtualDevice:
         def change() -> Memory:
             clear = rules.genuine_clear_ticket(ticket)
             now = self.now()
-            pending = len(self._pending(clear.group, now))
-            group = rules.after_clear(self.memory, clear, ticket, expected_deadline, now, pending=pending)
+            pending = len(self._pending(tuple(clear.group.split("+")), now))
+            group = rules.after_clear(
+                self.memory, clear, ticket, expected_deadline, now, self.quirks, pending=pending
+            )
             return self.memory.with_group(group)
 
         return self.kept.write(WriteKind.APPLY_TICKET, sent, rules.group_of(ticket), change)
@@ -236,7 +92,7 @@ class VirtualDevice:
         self._need_open()
 
         def change() -> Memory:
-            _well_formed(new)
+            well_formed(new)
             self.kept.check_password(old)
             return msgspec.structs.replace(self.memory, password=new)
 
@@ -256,46 +112,29 @@ class VirtualDevice:
 
     # --- inside ---
 
-    def _need_open(self) -> None:
-        if not self._opened:
-            raise Denied(refusals.NOT_OPEN)
+    def _sealed(self, order: SealOrder) -> Memory:
+        group, now = self._group(order.group), self.now()
+        after = rules.after_seal(
+            group,
+            order,
+            now,
+            self.quirks,
+            pending=len(self._pending(group.types, now)),
+            settles_ms=self.scenario.settles_ms,
+        )
+        return with_summary(self.memory.with_group(after), self._summary(group, order, now))
 
-    def _need_registered(self) -> None:
-        self._need_open()
-        if not self.scenario.registered:
-            raise Denied(refusals.UNREGISTERED)
-
-    def _type(self, invoice_type: str) -> tuple[TypeScenario, InvoiceBook]:
-        self._need_registered()
-        if invoice_type not in self._types:
-            raise Denied(refusals.TYPE_UNKNOWN)
-        return self._types[invoice_type], self._books.of(invoice_type)
-
-    def _group(self, name: str) -> GroupMemory:
-        group = self.memory.group(name)
-        if group is None:
-            raise Denied(refusals.GROUP_UNKNOWN)
-        return group
-
-    def _pending(self, group: str, now: dt.datetime) -> Sequence[Invoice]:
-        return self._books.pending(group, now, self.memory.uploaded_until)
-
-    def _as_it_stands(self, invoice: Invoice) -> Invoice:
-        return as_it_stands(invoice, self.memory.uploaded_until)
-
-    def _summary(self, order: SealOrder, now: dt.datetime) -> KeptSummary:
+    def _summary(self, group: GroupMemory, order: SealOrder, now: dt.datetime) -> KeptSummary:
         month = period_of(order.period_to)
-        statistics = self._books.of(order.group).statistics(order.period_from, order.period_to, now)
         summary = Summary(
             device_no=self.scenario.device_no,
+            kind=self.scenario.kind,
             taxpayer_id=self.scenario.taxpayer_id,
             group=order.group,
             period=month,
-            statistics=(statistics,),
+            statistics=tuple(
+                self._books.of(kind).statistics(order.period_from, order.period_to, now)
+                for kind in group.types
+            ),
         )
         return KeptSummary(group=order.group, period=month, summary=sealed(summary))
-
-
-def _well_formed(password: str) -> None:
-    if not 1 <= len(password.encode()) <= PASSWORD_BYTES:
-        raise Denied(refusals.PASSWORD_FORM)

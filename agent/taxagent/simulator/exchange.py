@@ -130,8 +130,13 @@ class Exchange:
             sequence=request.sequence,
         )
         if forced is not None:
-            self._device.refuse(WRITES.get(command), forced, sent)
+            self._device.refuse(self._write_kind(command, params), forced, sent)
         return c.encode_result(command, self._result(command, params, sent))
+
+    def _write_kind(self, command: Command, params: Any) -> WriteKind | None:  # noqa: ANN401  (by command)
+        if command is Command.READ_SUMMARY and self._device.reading_seals(params.group, params.month):
+            return WriteKind.SEAL
+        return WRITES.get(command)
 
     def _result(self, command: Command, params: Any, sent: Sent) -> Value:  # noqa: ANN401  (by command)
         if command is Command.HELLO:
@@ -144,6 +149,8 @@ class Exchange:
             return c.Nothing()
         if command is Command.LAST_ERROR:
             return self._last_error
+        if command not in WRITES and self._write_kind(command, params) is WriteKind.SEAL:
+            return c.SealedSummary(summary=self._device.seal_by_reading(params.group, params.month, sent))
         if command in WRITES:
             return _written(_WRITE[command](self._device, params, sent))
         return _READ[command](self._device, params)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from taxagent.model.device import MonitorData, OfflineState
+from taxagent.model.device import MonitorData, OfflineState, Quirks
 from taxagent.model.invoice import Invoice, InvoiceMark
 from taxagent.model.period import first_day, last_day, period_of
+from taxagent.simulator.kinds import first_unreported
 from taxagent.simulator.scenario import TypeScenario
 from taxagent.simulator.state import GroupMemory
-
-_DAY = dt.timedelta(days=1)
 
 
 def monitor_data(
@@ -20,12 +19,14 @@ def monitor_data(
     this_month: Sequence[Invoice],
     pending: Sequence[Invoice],
     now: dt.datetime,
+    quirks: Quirks,
     *,
     capacity_left: int,
 ) -> MonitorData:
     """Return 监控数据. `this_month` has the invoices of the clock's month, `pending` those not uploaded."""
     offline = offline_state(kind, pending, now)
-    report_from = group.last_report + _DAY
+    last_report = group.shown_last_report(now)
+    report_from = first_unreported(last_report, quirks)
     used = sum(i.amount for i in this_month if i.mark is InvoiceMark.POSITIVE)
     return MonitorData(
         invoice_type=kind.invoice_type,
@@ -33,7 +34,7 @@ def monitor_data(
         invoicing_deadline=group.invoicing_deadline,
         report_from=report_from,
         report_to=last_day(period_of(report_from)),
-        last_report=group.last_report,
+        last_report=last_report,
         single_limit=kind.single_limit,
         month_limit=kind.month_limit,
         month_limit_left=max(0, kind.month_limit - used),

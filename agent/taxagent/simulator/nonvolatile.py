@@ -159,12 +159,13 @@ def _born(scenario: Scenario, base: Clock) -> Memory:
         password=scenario.password,
         tries_left=scenario.tries,
         clock_offset_ms=ahead // _MS,
-        groups=tuple(
-            GroupMemory(
-                group=kind.invoice_type,
-                last_report=kind.last_report,
-                invoicing_deadline=kind.invoicing_deadline,
-            )
-            for kind in scenario.types
-        ),
+        groups=tuple(_new_group(scenario, group) for group in scenario.groups()),
+    )
+
+
+def _new_group(scenario: Scenario, group: str) -> GroupMemory:
+    """Begin where the group's first type stands: those of a group stand alike (scenario.py sees to it)."""
+    first = next(kind for kind in scenario.types if kind.invoice_type in group.split("+"))
+    return GroupMemory(
+        group=group, last_report=first.last_report, invoicing_deadline=first.invoicing_deadline
     )

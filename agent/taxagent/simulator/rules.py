@@ -1,4 +1,4 @@
-"""When a simulated control_disk seals and clears: pure functions from its memory to the next one.
+"""When a simulated device seals and clears: pure functions from its memory to the next one, by its kind.
 
 Knows no disk, no session and no wire; each function raises Denied or returns what the group becomes.
 """
@@ -11,35 +11,53 @@ import hashlib
 import msgspec
 
 from taxagent.device import refusals
-from taxagent.model.device import SealOrder
+from taxagent.model.device import Quirks, SealOrder
 from taxagent.model.period import first_day, last_day, period_of
 from taxagent.simulator.denial import Denied
+from taxagent.simulator.kinds import first_unreported, last_report_of
 from taxagent.simulator.sealing import ClearTicket, ClockTicket, SealError, unsealed
-from taxagent.simulator.state import TICKETS_KEPT, GroupMemory, Memory
+from taxagent.simulator.state import TICKETS_KEPT, GroupMemory, Memory, Settling
 
 DAY_BEGINS = dt.time(0, 5)  # nothing is sealed or cleared before it, by the device's clock
 OVERDUE_DAYS = 90
-_DAY = dt.timedelta(days=1)
 
 
-def after_seal(group: GroupMemory, order: SealOrder, now: dt.datetime, *, pending: int) -> GroupMemory:
-    """Return the group after SEAL: the oldest closed month only, and only from the expected state."""
-    last = group.last_report
+def after_seal(
+    group: GroupMemory,
+    order: SealOrder,
+    now: dt.datetime,
+    quirks: Quirks,
+    *,
+    pending: int,
+    settles_ms: int = 0,
+) -> GroupMemory:
+    """Return the group after the seal: the oldest closed month only, and only from the expected state.
+
+    It shows only `settles_ms` later, by the device's clock.
+    """
+    begins = first_unreported(group.last_report, quirks)
     if now.time() < DAY_BEGINS:
         raise Denied(refusals.TOO_EARLY)
-    if order.period_to <= last:
+    if order.period_to < begins:
         raise Denied(refusals.ALREADY_SEALED)
-    if order.expected_last_report != last:
+    if order.expected_last_report != group.last_report:
         raise Denied(refusals.CAS_FAILED)
-    if (now.date() - (last + _DAY)).days > OVERDUE_DAYS:
+    if group.settles(now):
+        raise Denied(refusals.SETTLING)
+    if (now.date() - begins).days > OVERDUE_DAYS:
         raise Denied(refusals.OVERDUE)
-    if order.period_from != last + _DAY or order.period_to != last_day(period_of(order.period_from)):
+    if order.period_from != begins or order.period_to != last_day(period_of(order.period_from)):
         raise Denied(refusals.OUT_OF_ORDER)
     if order.period_to >= first_day(period_of(now.date())):
         raise Denied(refusals.PERIOD_NOT_ENDED)
     if pending:
         raise Denied(refusals.UPLOAD_PENDING)
-    return msgspec.structs.replace(group, last_report=order.period_to)
+    settling = None
+    if settles_ms:
+        until = now + dt.timedelta(milliseconds=settles_ms)
+        settling = Settling(since=now, until=until, shown=group.last_report)
+    last_report = last_report_of(period_of(order.period_to), quirks)
+    return msgspec.structs.replace(group, last_report=last_report, settling=settling)
 
 
 def after_clock_ticket(memory: Memory, data: bytes, now: dt.datetime) -> Memory:
@@ -69,6 +87,7 @@ def after_clear(
     data: bytes,
     expected_deadline: dt.date,
     now: dt.datetime,
+    quirks: Quirks,
     *,
     pending: int,
 ) -> GroupMemory:
@@ -85,9 +104,11 @@ def after_clear(
         raise Denied(refusals.TOO_EARLY)
     if ticket.serial <= group.ticket_serial:
         raise Denied(refusals.TICKET_STALE)
-    if ticket.ticket_no not in memory.let_in:
+    if quirks.clock_ticket_first and ticket.ticket_no not in memory.let_in:
         raise Denied(refusals.CLOCK_TICKET_MISSING)
-    if group.last_report < last_day(ticket.period):
+    if group.settles(now):
+        raise Denied(refusals.SETTLING)
+    if first_unreported(group.last_report, quirks) <= last_day(ticket.period):
         raise Denied(refusals.NOT_REPORTED)
     if pending:
         raise Denied(refusals.UPLOAD_PENDING)

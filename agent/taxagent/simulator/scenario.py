@@ -16,11 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from taxagent.device.commands import Command
-from taxagent.model.device import DeviceKind
+from taxagent.model.device import QUIRKS, DeviceKind, Quirks
 from taxagent.model.errors import AgentError
 from taxagent.model.invoice import INVOICE_TYPES, InvoiceMark
-from taxagent.model.period import Period, first_day, last_day, period
+from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.value import Value, to_json
+from taxagent.simulator.kinds import first_unreported, groups_of
 
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 Fen = Annotated[int, Meta(ge=0, le=10**15)]
@@ -127,9 +128,14 @@ class Scenario(Section, frozen=True, kw_only=True):
     certificate_from: dt.date
     certificate_to: dt.date
     capacity: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
+    settles_ms: Milliseconds = 0  # by its clock; where the reading of a summary is the seal
     clock: ClockScenario = ClockScenario()
     latency_ms: dict[str, Milliseconds] = {}
     types: Annotated[tuple[TypeScenario, ...], Meta(min_length=1, max_length=8)]
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the groups of types that report together, as the device names them."""
+        return groups_of(self.kind, (one.invoice_type for one in self.types))
 
     def sha256(self) -> str:
         """Return the hash that names this scenario in the state file."""
@@ -169,12 +175,14 @@ def scenario_of(text: str, *, source: str = "scenario") -> Scenario:
 
 
 def _contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    if scenario.kind is not DeviceKind.CONTROL_DISK:
-        yield "kind", "allowed: control_disk (the only kind that is simulated so far)"
     if len(scenario.taxpayer_id) not in {15, 17, 18, 20}:
         yield "taxpayer_id", "allowed: 15, 17, 18 or 20 characters of 0-9 and A-Z"
     if scenario.certificate_to < scenario.certificate_from:
         yield "certificate_to", "must not lie before certificate_from"
+    quirks = QUIRKS[scenario.kind]
+    if scenario.settles_ms > quirks.settles_within_s * 1000:
+        allowed = f"0 to {quirks.settles_within_s * 1000:.0f}" if quirks.seal_by_reading else "0"
+        yield "settles_ms", f"allowed for a {scenario.kind.value}: {allowed}"
     for name in scenario.latency_ms:
         if name not in (*COMMANDS, "default"):
             yield f"latency_ms.{name}", f"allowed: default, {', '.join(COMMANDS)}"
@@ -183,14 +191,28 @@ def _contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
         where = f"types[{index}]"
         if names.index(kind.invoice_type) != index:
             yield f"{where}.invoice_type", f"{kind.invoice_type} stands twice"
-        yield from ((f"{where}.{key}", problem) for key, problem in _type_contradictions(kind))
+        yield from ((f"{where}.{key}", problem) for key, problem in _type_contradictions(kind, quirks))
+    for group in scenario.groups():
+        yield from _apart(scenario, group)
 
 
-def _type_contradictions(kind: TypeScenario) -> Iterator[tuple[str, str]]:
+def _apart(scenario: Scenario, group: str) -> Iterator[tuple[str, str]]:
+    """Yield where the types of a group do not stand alike: they are reported and cleared together."""
+    members = [index for index, kind in enumerate(scenario.types) if kind.invoice_type in group.split("+")]
+    first = scenario.types[members[0]]
+    for index in members[1:]:
+        kind = scenario.types[index]
+        for key in ("last_report", "invoicing_deadline"):
+            if getattr(kind, key) != getattr(first, key):
+                yield f"types[{index}].{key}", f"must be that of {first.invoice_type}: {group} is one group"
+
+
+def _type_contradictions(kind: TypeScenario, quirks: Quirks) -> Iterator[tuple[str, str]]:
     if kind.invoice_type not in INVOICE_TYPES:
         yield "invoice_type", f"allowed: {', '.join(INVOICE_TYPES)}"
-    if kind.last_report != last_day(period(kind.last_report.isoformat()[:7])):
-        yield "last_report", "must be the last day of a month (this kind stores an inclusive date)"
+    if first_unreported(kind.last_report, quirks).day != 1:
+        which = "last" if quirks.last_report_inclusive else "first"
+        yield "last_report", f"must be the {which} day of a month: so this kind stores it"
     if kind.invoicing_deadline <= kind.last_report:
         yield "invoicing_deadline", "must lie after last_report"
     for index, listed in enumerate(kind.invoices):

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from taxagent.model.device import Statistics
+from taxagent.model.device import DeviceKind, Statistics
 from taxagent.model.period import Period
 from taxagent.model.value import Value, to_json
 
@@ -36,6 +36,7 @@ class Summary(Value, frozen=True, kw_only=True):
     """汇总密文: what the device sealed."""
 
     device_no: str
+    kind: DeviceKind  # it tells the bureau which sort of ticket the device takes
     taxpayer_id: str
     group: str
     period: Period

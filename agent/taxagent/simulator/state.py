@@ -12,19 +12,42 @@ from taxagent.device.commands import REMEMBERED_SUMMARIES
 from taxagent.model.device import WriteRecord
 from taxagent.model.period import Period
 from taxagent.model.value import Value, from_json, to_json
+from taxagent.simulator.durable import append_line, replace_file, whole_lines
 from taxagent.simulator.scenario import invalid
 
 TICKETS_KEPT = 8  # hashes of accepted tickets
 
 
+class Settling(Value, frozen=True, kw_only=True):
+    """A seal that does not show yet: until `until`, by the device's clock, MONITOR has the old date."""
+
+    since: dt.datetime
+    until: dt.datetime
+    shown: dt.date
+
+
 class GroupMemory(Value, frozen=True, kw_only=True):
-    """Where one group (here: one invoice type) stands."""
+    """Where one group of invoice types stands."""
 
     group: str
     last_report: dt.date
     invoicing_deadline: dt.date
     ticket_serial: int = 0  # of the newest clear ticket that was accepted
     applied: tuple[str, ...] = ()  # SHA-256 of the clear tickets that were accepted, newest first
+    settling: Settling | None = None  # of its newest seal
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The invoice types of the group, in the device's order."""
+        return tuple(self.group.split("+"))
+
+    def settles(self, now: dt.datetime) -> bool:
+        """Return whether the newest seal does not show yet; a clock that was put back ends the wait."""
+        return self.settling is not None and self.settling.since <= now < self.settling.until
+
+    def shown_last_report(self, now: dt.datetime) -> dt.date:
+        """Return the last_report that MONITOR has."""
+        return self.settling.shown if self.settling and self.settles(now) else self.last_report
 
 
 class KeptSummary(Value, frozen=True, kw_only=True):
@@ -55,6 +78,10 @@ class Memory(Value, frozen=True, kw_only=True):
     def group(self, name: str) -> GroupMemory | None:
         """Return the memory of that group, or None where the device has no such group."""
         return next((group for group in self.groups if group.group == name), None)
+
+    def group_of(self, invoice_type: str) -> GroupMemory:
+        """Return the memory of the group that a type of the device is in. Raises StopIteration."""
+        return next(group for group in self.groups if invoice_type in group.types)
 
     def with_group(self, changed: GroupMemory) -> Memory:
         """Return a memory in which `changed` stands in place of the group of its name."""
@@ -87,7 +114,6 @@ class DeviceStore:
     def __init__(self, directory: Path, device_no: str) -> None:
         """Create the directory where it is missing. Raises OSError where that cannot be done."""
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
         self.state_path = directory / f"{device_no}.state.json"
         self.log_path = directory / f"{device_no}.writes.jsonl"
 
@@ -102,23 +128,11 @@ class DeviceStore:
 
     def save(self, memory: Memory) -> None:
         """Replace the state file as a whole; it is on disk when this returns."""
-        fresh = self.state_path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(to_json(memory))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.state_path)
-        self._sync_directory()
+        replace_file(self.state_path, to_json(memory))
 
     def log(self, line: LoggedWrite) -> None:
         """Append to the write log; the line is on disk when this returns."""
-        new = not self.log_path.exists()
-        with self.log_path.open("ab") as file:
-            file.write(to_json(line) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if new:
-            self._sync_directory()
+        append_line(self.log_path, to_json(line))
 
     def mended_log(self) -> tuple[LoggedWrite, ...]:
         """Return the write log, oldest first, after cutting off a last line that a crash left unfinished."""
@@ -132,23 +146,10 @@ class DeviceStore:
         self.state_path.unlink(missing_ok=True)
         self.log_path.unlink(missing_ok=True)
 
-    def _sync_directory(self) -> None:
-        if os.name == "nt":  # a directory cannot be opened there
-            return
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
 
 def read_log(path: Path) -> tuple[LoggedWrite, ...]:
     """Return the write log in the file, oldest first; () where there is none.
 
     A last line that a crash cut short is left out: its write was never answered.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return ()
-    return tuple(from_json(line, LoggedWrite) for line in lines)
+    return tuple(from_json(line, LoggedWrite) for line in whole_lines(path))

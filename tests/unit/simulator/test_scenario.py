@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from taxagent.model.device import DeviceKind
 from taxagent.model.errors import AgentError
 from taxagent.model.taxpayer import taxpayer_id
 from taxagent.simulator import scenario as s
 from taxagent.simulator.books import InvoiceBook
+from taxagent.simulator.kinds import groups_of
 from taxagent.simulator.scenario import COMMANDS, load, scenario_of
 from taxagent.simulator.site import example
 
+TOGETHER = "types[1].invoicing_deadline"
 TEXT = example("control_disk").read_text(encoding="utf-8")
 
 
@@ -43,7 +46,8 @@ def test_the_example_names_every_key() -> None:
     ("old", "new", "key"),
     [
         ('device_no = "661700000011"', 'device_no = "66170000001"', "device_no"),
-        ('kind = "control_disk"', 'kind = "ukey"', "kind"),
+        ('kind = "control_disk"', 'kind = "golden_disk"', "types[0].last_report"),
+        ("# settles_ms = 1200", "settles_ms = 1200", "settles_ms"),
         ('kind = "control_disk"', 'kind = "toaster"', "kind"),
         ('taxpayer_id = "91370102MA3CXK7T44"', 'taxpayer_id = "91370102MA3CXK7T"', "taxpayer_id"),
         ("tries = 5", "tries = 0", "tries"),
@@ -63,6 +67,53 @@ def test_a_wrong_value_is_refused_with_its_key(old: str, new: str, key: str) -> 
     assert old in TEXT
     detail = refused(TEXT.replace(old, new, 1))
     assert (detail["key"], bool(detail["what"])) == (key, True)
+
+
+@pytest.mark.parametrize("kind", ["golden_disk", "ukey"])
+def test_each_kind_has_an_example_that_is_valid_down_to_its_taxpayer_and_its_invoices(kind: str) -> None:
+    scenario = load(example(kind))
+    assert (scenario.kind, taxpayer_id(scenario.taxpayer_id)) == (kind, scenario.taxpayer_id)
+    for each in scenario.types:
+        InvoiceBook(each)
+
+
+@pytest.mark.parametrize(
+    ("kind", "types", "groups"),
+    [
+        ("control_disk", ["004", "007"], ("004", "007")),
+        ("golden_disk", ["004", "007"], ("004+007",)),
+        ("golden_disk", ["007", "025", "004"], ("007+004", "025")),
+        ("golden_disk", ["005", "004", "026", "028", "006"], ("005+026+006", "004", "028")),
+        ("ukey", ["007", "026", "004"], ("007+026+004",)),
+    ],
+)
+def test_the_kind_decides_which_types_report_together(
+    kind: str, types: list[str], groups: tuple[str, ...]
+) -> None:
+    assert groups_of(DeviceKind(kind), types) == groups
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "key"),  # the key that is wrong, "" where nothing is
+    [
+        ("golden_disk", "last_report = 2026-09-01  ", "last_report = 2026-08-31  ", "types[0].last_report"),
+        ("golden_disk", "last_report = 2026-09-01\n", "last_report = 2026-10-01\n", ""),
+        ("golden_disk", "2026-09-01              # that", "2026-10-01  # that", "types[1].last_report"),
+        ("ukey", "last_report = 2026-09-30\n", "last_report = 2026-08-31\n", "types[1].last_report"),
+        ("ukey", "deadline = 2026-11-16\nsingle", "deadline = 2026-12-15\nsingle", TOGETHER),
+        ("ukey", "settles_ms = 1200", "settles_ms = 4001", "settles_ms"),
+    ],
+)
+def test_the_types_of_a_group_stand_alike_as_their_kind_stores_it(
+    kind: str, old: str, new: str, key: str
+) -> None:
+    text = example(kind).read_text(encoding="utf-8")
+    assert old in text
+    changed = text.replace(old, new, 1)
+    if key:
+        assert refused(changed)["key"] == key
+    else:
+        scenario_of(changed)  # 026 is a group of its own
 
 
 def test_an_unknown_key_is_refused_by_its_name() -> None:
