@@ -10,6 +10,7 @@ unexport PYTHONPATH
 PYTHON ?= python3
 UV ?= uv
 ARGS ?=
+ROUNDS ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -45,9 +46,8 @@ format: $(STAMP) ## Format the code and mend what ruff can mend by itself
 	@$(PY) -m ruff check --fix --exit-zero --quiet .
 	@$(PY) -m ruff format .
 
-bench: $(STAMP) ## Measure against the floors (tests/bench)
-	@if [ -f tests/bench/run.py ]; then $(PY) tests/bench/run.py $(ARGS); \
-	else echo "There is no benchmark yet: nothing was measured."; fi
+bench: $(STAMP) ## Measure against the floors (OUT=bench.json writes it too, ROUNDS=30)
+	@$(PY) -m tests.bench.run --rounds $(ROUNDS) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache
