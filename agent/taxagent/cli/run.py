@@ -11,6 +11,7 @@ from taxagent.cli.screen import default_lang
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
+    from taxagent.config import Settings
 
 
 def add(subparsers: Subparsers) -> None:
@@ -25,5 +26,19 @@ def run(args: argparse.Namespace) -> int:
     from taxagent.daemon import Agent
 
     settings = config.load(args.config)
+    _readable(settings)
     logs.set_up(settings.file.agent.log_level)
     return Agent(settings).run()
+
+
+def _readable(settings: Settings) -> None:
+    """Refuse to start without the files of mutual TLS: else the first report would find that out."""
+    from taxagent.model.errors import Refusal
+
+    for key in ("ca", "certificate", "key"):
+        path = Path(getattr(settings.file.bureau, key))
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            facts = {"path": str(settings.path), "key": f"bureau.{key}", "found": str(path)}
+            raise Refusal("CONFIG_INVALID", **facts, what=error.strerror or str(error)) from None

@@ -131,8 +131,10 @@ class Runner:
     def _not_run(self, ledger: Ledger, error: AgentError) -> None:
         if ledger.job.cancel_requested and not ledger.job.open_steps:
             self._stop(ledger)
-        else:
+        elif isinstance(error, Interrupted | Unavailable) or ledger.job.open_steps:
             self._failed(ledger, error, ledger.job.wait)
+        else:  # a defect of the driver: nothing was done, and the device may come to itself
+            self._wait(ledger, WaitReason.DEVICE, error.problem(), ledger.job.wait)
 
     def _expire(self, ledger: Ledger) -> None:
         job = ledger.job

@@ -185,5 +185,16 @@ def test_run_without_a_configuration_says_so_and_exits_2(
     assert str(missing) in capsys.readouterr().err
 
 
+def test_run_without_its_certificates_says_which_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(tmp_path, toml())
+    (tmp_path / "ca.pem").write_bytes(b"")
+    assert main(["run", "--config", str(tmp_path / "taxagent.toml"), "--lang", "en"]) == 2
+    said = capsys.readouterr().err
+    assert "bureau.certificate" in said
+    assert str(tmp_path / "a.pem") in said
+
+
 def test_the_example_is_in_the_wheel() -> None:
     assert files("taxagent").joinpath("taxagent.example.toml").is_file()

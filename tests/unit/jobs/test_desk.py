@@ -29,6 +29,7 @@ from tests.builders.model import monitor, synthetic_taxpayer_id
 
 MINUTE = 60_000
 SOMEONE = Principal(name="someone", role=Role.TECHNICIAN)
+BEHIND = {"last_report": dt.date(2026, 8, 31), "invoicing_deadline": dt.date(2026, 10, 26)}
 TWO_TYPES = (monitor(), monitor(invoice_type="004", group="004"))
 
 
@@ -195,10 +196,15 @@ def test_a_refused_request_does_not_use_its_token_up() -> None:
 
 
 def test_what_was_confirmed_counts_and_not_an_older_snapshot() -> None:
-    house = plugged(monitors=(monitor(last_report=dt.date(2026, 8, 31)),))
-    good = token(house, periods=(Period("2026-09"),))
-    accepted = house.accept(token=good, periods=(Period("2026-09"),))
-    assert accepted.job.scope.periods == ("2026-09",)
+    house = plugged(monitors=(monitor(**BEHIND),))
+    device = house.source.plugged["1-1"]
+    device.monitors = (monitor(),)  # September was settled by another program meanwhile
+    good = token(house)
+    device.monitors = (monitor(**BEHIND),)
+    house.roster.renew("1-1")
+    house.settle()
+    accepted = house.accept(token=good, periods=(Period("2026-10"),))
+    assert accepted.job.scope.periods == ("2026-10",)
 
 
 def test_a_consent_is_for_its_kinds_and_principals() -> None:

@@ -182,6 +182,16 @@ def test_a_device_that_is_plugged_but_mute_is_tried_again_each_minute() -> None:
     assert house.job(job_id).state is JobState.DONE
 
 
+def test_a_defect_while_the_device_is_taken_does_not_end_the_job() -> None:
+    house = plugged()
+    house.source.refuses = ZeroDivisionError()
+    job_id = house.accepted()
+    assert reason(house, job_id) is WaitReason.DEVICE
+    house.source.refuses = None
+    house.pass_time(MINUTE)
+    assert house.job(job_id).state is JobState.DONE
+
+
 def test_a_device_that_comes_back_while_its_job_fails_for_the_old_place_wakes_it() -> None:
     house = plugged()
     device = house.source.plugged["1-1"]
