@@ -23,8 +23,10 @@ from taxagent.host.clock import HostClock
 from taxagent.host.lock import Owner, take_lock
 from taxagent.host.secret_files import SecretFiles
 from taxagent.ipc.access import Access, AccessTable
+from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
+from taxagent.ipc.operations import Answers
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.jobs.book import Book
@@ -172,8 +174,11 @@ class Agent:
             desk=self._desk,
             reader=self._reader,
             clock=self._clock,
-            explain=Explainer(rules, self._clock),
-            page=page,
+            answers=Answers(
+                explain=Explainer(rules, self._clock),
+                diagnose=Diagnoser(rules, self._clock, settings.simulation),
+                page=page,
+            ),
         )
 
     def _owner(self) -> Owner:

@@ -95,6 +95,10 @@ class Client:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
         return self._read("window.explain", m.WindowArgs(year=year, device_no=device_no), m.WindowResult)
 
+    def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
+        """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
+        return self._read("diagnose", m.DiagnoseArgs(device_no=device_no), m.DiagnoseResult)
+
     # ---- asking for work
 
     def prepare(self, args: m.PrepareArgs, *, timeout_ms: int = 90_000) -> m.PreparedResult:

@@ -17,6 +17,7 @@ from taxagent.ipc.access import Access, AccessTable
 from taxagent.ipc.gate import Rate
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
+from taxagent.ipc.operations import Answers
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, DeviceView, Prepared, Principal
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
@@ -198,6 +199,11 @@ def explain(args: m.WindowArgs, status: DeskStatus, lang: str) -> m.WindowResult
     return m.WindowResult(year=args.year, deadlines=(), findings=())
 
 
+def diagnose(args: m.DiagnoseArgs, status: DeskStatus, lang: str) -> m.DiagnoseResult:
+    """No answers."""
+    return m.DiagnoseResult(answers=())
+
+
 class House:
     """A running loop and what it stands on."""
 
@@ -216,8 +222,9 @@ class House:
             desk=self.desk,
             reader=self.reader,
             clock=self.clock,
-            explain=explain,
-            page=lambda record, lang: f"{lang} {len(record)}",
+            answers=Answers(
+                explain=explain, diagnose=diagnose, page=lambda record, lang: f"{lang} {len(record)}"
+            ),
         )
         self.thread = threading.Thread(target=self.loop.run)
 

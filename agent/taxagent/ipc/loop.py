@@ -19,7 +19,7 @@ from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
-from taxagent.ipc.operations import Explain, Operations, Page
+from taxagent.ipc.operations import Answers, Operations
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body
@@ -53,8 +53,8 @@ class LoopSettings(Value, frozen=True, kw_only=True):
 class Loop:
     """Serves TCA/1 at one endpoint until `stop`. Made and run in the main thread.
 
-    `explain` answers window.explain, `page` writes a record as text; both run in a thread. Other threads
-    reach the loop through `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
+    `answers` are asked in a thread. Other threads reach the loop through `mailbox.post`; all methods but
+    `bind` and `run` are for the loop's own thread.
     """
 
     def __init__(
@@ -66,8 +66,7 @@ class Loop:
         desk: Desk,
         reader: JournalReader,
         clock: Clock,
-        explain: Explain,
-        page: Page,
+        answers: Answers,
     ) -> None:
         self._settings = settings
         self._mailbox = mailbox
@@ -92,8 +91,7 @@ class Loop:
             waits=self._waits,
             keys=keys,
             hello=self._hello,
-            explain=explain,
-            page=page,
+            answers=answers,
         )
         self._admission = Admission(
             access=access,

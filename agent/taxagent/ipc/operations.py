@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,7 +27,17 @@ from taxclient.protocol import messages as m
 T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
 Explain = Callable[[m.WindowArgs, DeskStatus, Lang], m.WindowResult]
+Diagnose = Callable[[m.DiagnoseArgs, DeskStatus, Lang], m.DiagnoseResult]
 Page = Callable[[bytes, Lang], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What is asked outside the loop's thread: window.explain, diagnose, a record as a page of text."""
+
+    explain: Explain
+    diagnose: Diagnose
+    page: Page
 
 
 class Operation(Value, frozen=True, kw_only=True):
@@ -49,8 +60,7 @@ class Operations:
         waits: Waits,
         keys: KeysInFlight,
         hello: Hello,
-        explain: Explain,
-        page: Page,
+        answers: Answers,
     ) -> None:
         self._desk = desk
         self._reader = reader
@@ -58,8 +68,7 @@ class Operations:
         self._waits = waits
         self._keys = keys
         self._hello = hello
-        self._explain = explain
-        self._page = page
+        self._answers = answers
         self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
         self.table: Mapping[str, Operation] = self._operations()
 
@@ -82,6 +91,7 @@ class Operations:
             "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
             "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
             "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
+            "diagnose": op(Role.VIEWER, Effect.READ, self._answer_why),
         }
 
     def role_for(self, call: Call) -> Role:
@@ -204,7 +214,7 @@ class Operations:
                 job_id=job.job_id,
                 sha256=job.record_sha256,
                 json=record.decode(),
-                page=self._page(record, call.lang),
+                page=self._answers.page(record, call.lang),
             )
 
         self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id))
@@ -234,7 +244,11 @@ class Operations:
     def _window_explain(self, call: Call, args: m.WindowArgs) -> None:
         status = self._desk.status()
         # The holiday tables are loaded at the first question: not in the loop.
-        self._read(call, lambda: self._explain(args, status, call.lang), call.ok)
+        self._read(call, lambda: self._answers.explain(args, status, call.lang), call.ok)
+
+    def _answer_why(self, call: Call, args: m.DiagnoseArgs) -> None:
+        status = self._desk.status()
+        self._read(call, lambda: self._answers.diagnose(args, status, call.lang), call.ok)
 
     def _read(
         self,

@@ -101,3 +101,9 @@ class WindowArgs(Args, frozen=True, kw_only=True):
 
     year: Annotated[int, Meta(ge=0, le=9999)] = 0
     device_no: OptionalDeviceNo = ""
+
+
+class DiagnoseArgs(Args, frozen=True, kw_only=True):
+    """diagnose: one device, or "" for all that the agent knows of."""
+
+    device_no: OptionalDeviceNo = ""

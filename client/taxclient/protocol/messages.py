@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from taxclient.protocol.arguments import (
     CheckArgs,
+    DiagnoseArgs,
     EventsArgs,
     JobArgs,
     JobGetArgs,
@@ -52,6 +53,7 @@ from taxclient.protocol.base import (
 from taxclient.protocol.results import (
     AcceptedResult,
     DevicesResult,
+    DiagnoseResult,
     EventsResult,
     HelloResult,
     JobListResult,
@@ -64,7 +66,9 @@ from taxclient.protocol.results import (
     WindowResult,
 )
 from taxclient.protocol.views import (
+    AnswerView,
     BackupView,
+    CauseView,
     ConfirmedView,
     DeadlineView,
     DeviceView,
@@ -147,6 +151,7 @@ OPS: dict[str, Op] = {
     "record.list": Op(args=RecordListArgs, result=RecordListResult),
     "events.since": Op(args=EventsArgs, result=EventsResult),
     "window.explain": Op(args=WindowArgs, result=WindowResult),
+    "diagnose": Op(args=DiagnoseArgs, result=DiagnoseResult),
 }
 
 
@@ -158,14 +163,18 @@ __all__ = [
     "TTL_MAX_MS",
     "WAIT_MAX_MS",
     "AcceptedResult",
+    "AnswerView",
     "Args",
     "BackupView",
+    "CauseView",
     "CheckArgs",
     "ConfirmedView",
     "DeadlineView",
     "DeviceNo",
     "DeviceView",
     "DevicesResult",
+    "DiagnoseArgs",
+    "DiagnoseResult",
     "ErrorBody",
     "EventView",
     "EventsArgs",

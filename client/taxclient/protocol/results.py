@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taxclient.protocol.base import Message
 from taxclient.protocol.views import (
+    AnswerView,
     DeadlineView,
     DeviceView,
     EventView,
@@ -123,3 +124,9 @@ class WindowResult(Message, frozen=True, kw_only=True):
     year: int
     deadlines: tuple[DeadlineView, ...]
     findings: tuple[FindingView, ...]
+
+
+class DiagnoseResult(Message, frozen=True, kw_only=True):
+    """diagnose: an answer a device and invoice type."""
+
+    answers: tuple[AnswerView, ...]

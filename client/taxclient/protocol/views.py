@@ -236,3 +236,33 @@ class FindingView(Message, frozen=True, kw_only=True):
     remedy: str
     opens: str  # ISO 8601 wall clock of Asia/Shanghai; "" where waiting alone does not help
     detail: dict[str, str] = {}
+
+
+class CauseView(Message, frozen=True, kw_only=True):
+    """Why no invoice can be issued, or soon none: the fact, who can mend it, and the next command."""
+
+    case: str  # name; never re-used
+    number: str  # two digits, to be read over the phone
+    blocks: str  # yes | doubt | no
+    title: str
+    message: str
+    who: str
+    remedy: str
+    next: str  # the command to type, "" where none helps
+    detail: dict[str, str] = {}
+
+
+class AnswerView(Message, frozen=True, kw_only=True):
+    """Whether invoices of one type can be issued with one device, by its newest reading."""
+
+    device_no: str  # "" where no device was seen
+    taxpayer_id: str
+    taxpayer_name: str
+    simulated: bool
+    as_of_ms: int  # of the reading; 0 = never read
+    stale: bool
+    invoice_type: str  # "" where the device's types are not known
+    verdict: str  # can | cannot | unknown
+    hours_left: int | None  # until it locks, in the last days before that; 0 once it is locked
+    case_code: str  # the type and the numbers of the causes, to be read over the phone
+    causes: tuple[CauseView, ...]  # what blocks first; at most three
