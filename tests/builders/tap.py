@@ -23,6 +23,8 @@ class Tap:
         self._counts: dict[str, int] = {}
         self.at: int | None = None  # at this pass of any place the agent dies
         self.dead = False
+        self.before: Callable[[str], None] = lambda _name: None  # these see every call
+        self.after: Callable[[str], None] = lambda _name: None
 
     def on(self, place: str, act: Callable[[], None], nth: int = 1) -> None:
         """Do `act` at the `nth` pass of `place` from now on."""
@@ -44,8 +46,10 @@ class Tap:
     def call(self, name: str, work: Callable[[], T]) -> T:
         """Do `work` between the two passes of `name`."""
         self.pass_by(f"before {name}")
+        self.before(name)
         result = work()
         self.pass_by(f"after {name}")
+        self.after(name)
         return result
 
     def die(self) -> None:

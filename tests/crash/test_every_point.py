@@ -14,17 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from taxagent.model.errors import AnswerLost
+from taxagent.model.errors import AgentError, AnswerLost, BureauDown, DeviceAbsent, DeviceInUse
 from taxagent.model.job import JobState
 from tests.builders import judge
 from tests.builders.scenario import OCTOBER
-from tests.builders.tap import raising
+from tests.builders.tap import Tap, raising
 from tests.builders.work import SEPTEMBER, Bench
 from tests.builders.world import due
 
 MONTHS = {1: (OCTOBER,), 2: (SEPTEMBER, OCTOBER)}
 SEED = 20_261_103
-PAIRS = 150  # deaths in two runs of the same job: drawn, not enumerated
+PAIRS = 100  # deaths in two runs of the same job: drawn, not enumerated
+STORMS = 100
+QUIET = {"commit", "archive", "close", "confirm"}  # they have ways of their own to fail, or never raise
+BUREAU = {"status", "get_report", "put_report", "get_declaration", "get_ticket", "put_ticket"}
 WRITES = ["seal", "clock_ticket", "apply_ticket", "put_report", "put_ticket", "confirm"]
 
 
@@ -82,6 +85,54 @@ def test_an_answer_is_lost_at_every_write(folder: Path, name: str, place: str) -
             _ends_settled(bench, f"lost {place} {name}, {nth}")
         shutil.rmtree(bench.folder)
     print(f"answer lost {place} {name}: {count} times")
+
+
+def test_nothing_but_bad_luck(folder: Path) -> None:
+    """Every third run is killed; of the others' calls some fail in the ways that the ports promise."""
+    struck = 0
+    for number in range(STORMS):
+        draw = random.Random(SEED + number)
+        bench = _bench(folder / str(number), draw.choice([1, 2]))
+        storm = Storm(bench.tap, draw)
+        bench.tap.before = storm.before
+        bench.tap.after = storm.after
+        for _ in range(draw.randrange(2, 7)):
+            if draw.randrange(3) == 0:
+                bench.tap.at = len(bench.tap.passed) + draw.randrange(200)
+            bench.run_until_killed()
+        bench.tap.before = bench.tap.after = lambda _name: None
+        bench.tap.at = None
+        struck += storm.struck
+        _ends_settled(bench, f"seed {SEED + number}: {storm.log}")
+        shutil.rmtree(bench.folder)
+    print(f"bad luck: {STORMS} jobs, {struck} failed calls, seeds from {SEED}")
+
+
+class Storm:
+    """Lets some calls fail: before anything happened as "not now" or "lost", afterwards as "lost"."""
+
+    def __init__(self, tap: Tap, draw: random.Random) -> None:
+        self.struck = 0
+        self.log: list[str] = []
+        self._passed = tap.passed
+        self._draw = draw
+
+    def before(self, name: str) -> None:
+        if name in QUIET or self._draw.randrange(30):
+            return
+        if name in BUREAU:
+            self._raise(BureauDown("BUREAU_DOWN"), name)
+        lost, absent = AnswerLost("ANSWER_LOST"), DeviceAbsent("DEVICE_ABSENT")
+        self._raise(self._draw.choice([lost, absent, DeviceInUse("DEVICE_BUSY")]), name)
+
+    def after(self, name: str) -> None:
+        if name not in QUIET and not self._draw.randrange(30):
+            self._raise(AnswerLost("ANSWER_LOST"), f"after {name}")
+
+    def _raise(self, error: AgentError, place: str) -> None:
+        self.struck += 1
+        self.log.append(f"{len(self._passed)} {place} {error.fault}")
+        raise error
 
 
 def _undisturbed(folder: Path, months: int) -> list[str]:

@@ -111,6 +111,18 @@ def test_where_another_program_wrote_its_clock_ticket_between_ours_a_fresh_pair_
     assert bench.writes() == ["seal 007", "clock_ticket", "clock_ticket", "apply_ticket 007"]
 
 
+def test_a_clock_ticket_that_was_written_is_not_forgotten_where_its_successor_is_refused(
+    tmp_path: Path,
+) -> None:
+    bench = ready_to_clear(tmp_path)
+    bench.tap.on("after clock_ticket", world.remember(bench, let_in=(), clock_serial=2))
+    job = bench.run()
+    assert job.problem is not None
+    assert (job.state, job.problem.fault) == (JobState.REFUSED, "TICKET_STALE")
+    assert bench.writes() == ["seal 007", "clock_ticket"]
+    assert job.outcome is Outcome.PARTLY_EXECUTED
+
+
 def test_a_ticket_of_another_device_is_refused_and_nothing_is_cleared(tmp_path: Path) -> None:
     bench = ready_to_clear(tmp_path)
     bench.ticket_changes = {
