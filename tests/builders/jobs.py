@@ -236,6 +236,7 @@ class FakeDevice:
         self.now = dt.datetime(2026, 11, 3, 11, 30)
         self.fails: Exception | None = None
         self.reads = 0
+        self.session_open = False
         for name, value in changes.items():
             setattr(self, name, value)
 
@@ -251,12 +252,13 @@ class FakeDevice:
 
     def open(self, password: str) -> None:
         self.passwords_tried.append(password)
+        self.session_open = True
         if password != self.password:
             self.tries_left -= 1
             raise PasswordRefused(self.tries_left)
 
     def close(self) -> None:
-        return
+        self.session_open = False
 
     def info(self) -> DeviceInfo:
         return DeviceInfo(

@@ -16,8 +16,9 @@ from ulid import ULID
 
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
 from taxagent.jobs.book import Book
+from taxagent.jobs.device_views import view_of
 from taxagent.jobs.requests import fresh, known_job, redeemable
-from taxagent.jobs.roster import Roster, view_of
+from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.model.device import DeviceState
 from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
@@ -166,6 +167,8 @@ class JobDesk:
                 # Only reads were asked of the device: nothing can have been done.
                 result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)
             except AgentError as error:
+                if isinstance(error, Refusal):
+                    device.close()  # it is well: nobody else may find its session open
                 result = error
             self._answer(result, done)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
 import structlog
 
-from taxagent.jobs.asks import DeviceView, TypeView
+from taxagent.jobs.asks import DeviceView
+from taxagent.jobs.device_views import away, bare_view, view_of
 from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.schedule import Timers
-from taxagent.model.device import QUIRKS, DeviceState, Hello
-from taxagent.model.errors import AgentError, AnswerLost, DeviceInUse, Interrupted, Unavailable
+from taxagent.model.device import DeviceState, Hello
+from taxagent.model.errors import AgentError, AnswerLost, DeviceInUse, Interrupted, Refusal, Unavailable
 from taxagent.model.job import Problem
-from taxagent.model.period_state import due_periods, locked, overdue, period_state
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.ports import Clock, Device, DeviceSource, Mailbox, Secrets
 from taxagent.procedures.session import Latch, greet, open_session, read_state
@@ -149,6 +149,8 @@ class Roster:
             state = read_state(device, hello)
             device.close()
         except AgentError as error:
+            if isinstance(error, Refusal):
+                device.close()  # it is well: nobody else may find its session open
             self._unreadable(location, hello, error)
             return
         self._mailbox.post(lambda: self._arrived(location, state))
@@ -175,7 +177,7 @@ class Roster:
         device_no = hello.device_no if hello is not None else error.detail.get("device_no", "")
         known = self._views.get(device_no) if device_no else self._at(location)
         if known is None:
-            known = _bare_view(device_no, hello, self._clock.utc_ms())
+            known = bare_view(device_no, hello, self._clock.utc_ms())
         self._put(
             msgspec.structs.replace(
                 known, location=location, problem=error.problem(), **self._holder(known, error)
@@ -217,7 +219,7 @@ class Roster:
         for key, view in list(self._views.items()):
             if view.location == location:
                 if view.device_no:
-                    self._views[key] = _away(view)
+                    self._views[key] = away(view)
                 else:
                     del self._views[key]
 
@@ -233,67 +235,3 @@ class Roster:
     def _aged(self, view: DeviceView) -> DeviceView:
         old = self._clock.utc_ms() - view.as_of_ms > _STALE_MS
         return msgspec.structs.replace(view, stale=True) if old and not view.stale else view
-
-
-def _away(view: DeviceView) -> DeviceView:
-    return msgspec.structs.replace(view, location="", held_by="", held_since_ms=0, stale=True)
-
-
-def view_of(location: str, state: DeviceState, now_ms: int) -> DeviceView:
-    """Return the view that a reading makes."""
-    return DeviceView(
-        device_no=state.hello.device_no,
-        location=location,
-        kind=state.hello.kind.value,
-        simulated=state.hello.simulated,
-        taxpayer_id=state.info.taxpayer_id,
-        taxpayer_name=state.info.taxpayer_name,
-        terminal_no=state.info.terminal_no,
-        held_by="",
-        held_since_ms=0,
-        as_of_ms=now_ms,
-        stale=False,
-        state=state,
-        types=tuple(_type_views(state)),
-        problem=None,
-    )
-
-
-def _type_views(state: DeviceState) -> Iterable[TypeView]:
-    quirks = QUIRKS.get(state.hello.kind)
-    if quirks is None:
-        return
-    for row in state.monitor:
-        due = [
-            (month, period_state(month, state.clock, row, quirks).value)
-            for month in due_periods(state.clock, row, quirks)
-        ]
-        yield TypeView(
-            invoice_type=row.invoice_type,
-            group=row.group,
-            invoicing_deadline=row.invoicing_deadline,
-            last_report=row.last_report,
-            pending_uploads=row.pending_uploads,
-            locked=locked(state.clock, row, quirks),
-            overdue=overdue(state.clock, row, quirks),
-            periods=tuple(due),
-        )
-
-
-def _bare_view(device_no: str, hello: Hello | None, now_ms: int) -> DeviceView:
-    return DeviceView(
-        device_no=device_no,
-        location="",
-        kind=hello.kind.value if hello is not None else "",
-        simulated=hello.simulated if hello is not None else False,
-        taxpayer_id="",
-        taxpayer_name="",
-        terminal_no=0,
-        held_by="",
-        held_since_ms=0,
-        as_of_ms=now_ms,
-        stale=False,
-        state=None,
-        types=(),
-        problem=None,
-    )

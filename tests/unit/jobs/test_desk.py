@@ -475,6 +475,14 @@ def test_a_device_that_is_known_and_away_cannot_be_prepared() -> None:
     assert fault(prepare(house, device_no="000000000000")) == "DEVICE_UNKNOWN"
 
 
+@pytest.mark.parametrize("periods", [(), (Period("2026-11"),)])
+def test_a_prepare_leaves_no_session_open(periods: tuple[Period, ...]) -> None:
+    house = plugged()
+    prepare(house, periods=periods)
+    assert len(house.source.plugged["1-1"].passwords_tried) == 2
+    assert not house.source.plugged["1-1"].session_open
+
+
 def test_a_prepare_that_was_given_up_meanwhile_is_not_read() -> None:
     house = plugged()
     answers: list[Any] = []

@@ -137,6 +137,7 @@ def test_a_refused_password_is_never_tried_again_by_itself() -> None:
     device = FakeDevice(password="something else")
     house.plug("1-1", device)
     assert fault(house) == "PASSWORD_WRONG"
+    assert not device.session_open
     house.pass_time(60 * MINUTE)
     house.unplug("1-1")
     house.plug("1-2", device)
