@@ -179,10 +179,12 @@ class StepRun(Value, frozen=True, kw_only=True):
 
     @property
     def wrote(self) -> bool:
-        """True for an irreversible step that this job did itself (not found done already)."""
-        return (
-            self.id.step in IRREVERSIBLE_STEPS and self.outcome is Outcome.EXECUTED and self.note != "already"
-        )
+        """True for an irreversible step that this job did itself (not found done already).
+
+        Done once is done, also where it was begun again for a fresh ticket: `facts["written_before"]`.
+        """
+        done = self.outcome is Outcome.EXECUTED and self.note != "already"
+        return self.id.step in IRREVERSIBLE_STEPS and (done or bool(self.facts.get("written_before")))
 
 
 class StoredTicket(Value, frozen=True, kw_only=True):

@@ -176,7 +176,10 @@ def _write_clock(work: Work, state: DeviceState, group: str, ticket: Ticket, clo
     state = last_look(work, group, Step.CLOCK_TICKET, state)
     row = state.of_group(group)[0]
     sha256 = work.device.clock_ticket_sha256(clock_ticket)
-    work.ledger.begin_irreversible(step, baseline(work, row, sha256), ticket_no=ticket.ticket_no)
+    facts = {"ticket_no": ticket.ticket_no}
+    if run is not None and run.wrote:  # a stale ticket's: what was done is not forgotten over this one
+        facts["written_before"] = run.facts.get("written_before") or run.facts["ticket_no"]
+    work.ledger.begin_irreversible(step, baseline(work, row, sha256), **facts)
     try:
         work.device.apply_clock_ticket(clock_ticket)
     except Unavailable:
