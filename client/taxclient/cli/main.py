@@ -19,6 +19,7 @@ Run = Callable[[argparse.Namespace, Client, Screen], int]
 _COMMANDS = {
     "status": "look:status",
     "window": "look:window",
+    "why": "why:run",
     "job": "look:job",
     "record": "look:record",
     "check": "ask:run",
@@ -80,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
         return _command(commands, name, text, shared)
 
     command("status", "devices, what is due, live jobs")
+    command("why", "can this shop issue invoices, and if not, why? (为什么不能开票)").add_argument(
+        "device", nargs="?", default="", metavar="DEVICE_NO", help="default: all"
+    )
     window = command("window", "filing deadlines of a year, and what stands in the way now")
     window.add_argument("--year", type=int, default=0, help="default: this year")
     window.add_argument("--device", default="", metavar="DEVICE_NO")

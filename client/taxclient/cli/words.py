@@ -66,6 +66,26 @@ SOURCE: Words = {
     "rule": ("按规则推算", "by the rule"),
     "override": ("地方延期或人工指定", "override"),
 }
+VERDICT: Words = {
+    "can": ("可以开票", "CAN issue invoices"),
+    "cannot": ("不能开票", "CANNOT issue invoices"),
+    "unknown": ("无法判断能否开票", "NOT KNOWN whether it can issue invoices"),
+}
+INVOICE: Words = {
+    "004": ("增值税专用发票", "special VAT invoice"),
+    "005": ("机动车销售统一发票", "motor vehicle invoice"),
+    "006": ("二手车销售统一发票", "used vehicle invoice"),
+    "007": ("增值税普通发票", "general VAT invoice"),
+    "025": ("增值税普通发票(卷票)", "general VAT invoice, roll"),
+    "026": ("增值税电子普通发票", "electronic general VAT invoice"),
+    "028": ("增值税电子专用发票", "electronic special VAT invoice"),
+}
+WHO: Words = {
+    "here": ("本单位", "you, here"),
+    "bureau": ("税务机关", "the tax bureau"),
+    "vendor": ("设备服务商", "the device's vendor"),
+    "tax_hall": ("办税服务厅", "the tax hall"),
+}
 CONSEQUENCE: Words = {
     "SEAL": (
         "对发票种类 {0} 抄税,所属期 {1};不可撤销",
@@ -160,6 +180,13 @@ TEXT: Words = {
         "已请求停止;会在下一个不可撤销的步骤之前停下。",
         "Asked to stop before its next irreversible step.",
     ),
+    "read_at": ("读取于 {0}", "read {0}"),
+    "never_read": ("还没有读到", "not read"),
+    "no_device": ("没有税控设备", "no tax-control device"),
+    "case_code": ("案例码 {0}", "case {0}"),
+    "hours_left": ("再过 {0} 小时锁死", "locks in {0} hours"),
+    "who_mends": ("谁能处理: {0}", "who can mend it: {0}"),
+    "next_command": ("下一步: {0}", "next: {0}"),
     "left": (
         "代理暂时没有回答;任务已受理,代理恢复后会继续。",
         "The agent does not answer just now; the job is accepted and goes on when it is back.",
