@@ -198,6 +198,24 @@ def test_two_months_of_which_another_program_sealed_the_first(tmp_path: Path) ->
     judge.settled(bench, bench.run())
 
 
+@pytest.mark.parametrize("kinds", [(JobKind.SETTLE,), (JobKind.REPORT, JobKind.CLEAR)])
+def test_a_type_that_is_new_on_the_device_does_not_miss_the_months_before_it(
+    tmp_path: Path, kinds: tuple[JobKind, ...]
+) -> None:
+    bench = Bench(tmp_path, types=(due("007", *BOTH), due("025", OCTOBER)))  # 025 never had a September
+    bench.file_return(*BOTH)
+    for kind in kinds:
+        bench.next_job()
+        bench.accept(kind, periods=BOTH)
+        job = bench.run()
+        assert (job.state, job.problem) == (JobState.DONE, None)
+    assert sorted(write.split()[0] for write in bench.writes()) == [
+        *["apply_ticket"] * 2,
+        *["clock_ticket"] * 2,
+        *["seal"] * 3,
+    ]
+
+
 def test_what_is_settled_already_needs_no_window_and_no_second_write(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.accept()

@@ -23,6 +23,7 @@ from taxagent.model.period import Period, period_of, plus
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
 from taxagent.procedures.guard import baseline, last_look, same_month
+from taxagent.procedures.preflight import beside_the_point
 from taxagent.procedures.session import greet, open_session, read_state
 from taxagent.procedures.work import Waiting, Work, groups_of, quirks_of
 
@@ -86,8 +87,7 @@ def _reported(work: Work, state: DeviceState, group: str, month: Period) -> bool
         case PeriodState.REPORT_DUE:
             return False
         case PeriodState.SETTLED:
-            apply = StepId(step=Step.APPLY, group=group, period=work.job.scope.periods[-1])
-            return work.job.done(apply) or _held(work, group, month)
+            return beside_the_point(work, state, group, month) or _held(work, group, month)
         case _:
             return True
 

@@ -59,6 +59,17 @@ def needed(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[Act, ...]:
     return tuple(acts)
 
 
+def beside_the_point(work: Work, state: DeviceState, group: str, month: Period) -> bool:
+    """Return whether the month is settled for `group` in a job that was asked for because of others.
+
+    A job's months are those of all its types: one that was new on the device later never reported the older.
+    """
+    job, row = work.job, state.of_group(group)[0]
+    if period_state(month, state.clock, row, quirks_of(state)) is not PeriodState.SETTLED:
+        return False
+    return job.before is not None and bool(needed(job.kind, job.scope, job.before.state))
+
+
 def moment_of(work: Work, state: DeviceState) -> Moment:
     """Return all that the windows of this job depend on."""
     job = work.job

@@ -12,6 +12,7 @@ from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
 from taxagent.procedures.guard import baseline, last_look, same_month
+from taxagent.procedures.preflight import beside_the_point
 from taxagent.procedures.session import read_state
 from taxagent.procedures.work import Work, groups_of, quirks_of
 
@@ -24,7 +25,7 @@ def report(work: Work, state: DeviceState) -> DeviceState:
     for month in work.job.scope.periods:
         for group in groups_of(state, work.job.scope.types):
             state = _sealed(work, state, group, month)
-            _submitted(work, group, month)
+            _submitted(work, state, group, month)
     return state
 
 
@@ -82,11 +83,13 @@ def _seal_refused(work: Work, state: DeviceState, step: StepId, refusal: DeviceR
     return now
 
 
-def _submitted(work: Work, group: str, month: Period) -> None:
+def _submitted(work: Work, state: DeviceState, group: str, month: Period) -> None:
     step = StepId(step=Step.SUBMIT, group=group, period=month)
     if work.job.done(step):
         return
     summary = _summary(work, group, month)
+    if summary is None and beside_the_point(work, state, group, month):
+        return
     digest = hashlib.sha256(summary).hexdigest() if summary is not None else ""
     with work.ledger.trying(step, summary_sha256=digest):
         receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
