@@ -26,6 +26,7 @@ class Bench:
         self.directory = directory
         self.scenario = scenario or BureauScenario()
         self.clock = BureauClock(at) if at else BureauClock()
+        self.group = "007"  # of the device, in every call
         self.restart()
 
     def restart(self) -> None:
@@ -36,9 +37,9 @@ class Bench:
             Request(
                 op=op,
                 device_no=DEVICE,
-                group="007",
+                group=self.group,
                 period=month,
-                key=key or idempotency_key(op, DEVICE, "007", month, payload),
+                key=key or idempotency_key(op, DEVICE, self.group, month, payload),
                 body=to_json(body),
             )
         )
@@ -55,7 +56,7 @@ class Bench:
         return self.put(Op.CONFIRM, m.ConfirmBody(ticket_no=ticket_no), ticket_no.encode())
 
     def get(self, op: Op, month: Period = OCTOBER) -> Reply:
-        return self.bureau.reply(Request(op=op, device_no=DEVICE, group="007", period=month))
+        return self.bureau.reply(Request(op=op, device_no=DEVICE, group=self.group, period=month))
 
     def declaration(self, month: Period = OCTOBER) -> m.DeclarationAnswer:
         reply = self.bureau.reply(Request(op=Op.DECLARATION_GET, taxpayer_id=TAXPAYER, period=month))

@@ -10,12 +10,13 @@ import pytest
 from taxagent.bureau import messages as m
 from taxagent.bureau.messages import Op
 from taxagent.model.bureau import DeclarationState, FilingRow
+from taxagent.model.device import DeviceKind
 from taxagent.model.period import Period
 from taxagent.model.value import from_json
 from taxagent.simulator.bureau_register import BureauScenario, Registration
 from taxagent.simulator.sealing import ClearTicket, ClockTicket, unsealed
 from tests.builders.bench import SEPTEMBER, Bench, granted, refusal
-from tests.builders.bureau import DEVICE, OCTOBER, TAXPAYER
+from tests.builders.bureau import DEVICE, OCTOBER, TAXPAYER, sealed_report
 
 
 @pytest.fixture
@@ -78,6 +79,33 @@ def test_a_control_disk_gets_a_clock_ticket_with_the_same_number(bench: Bench) -
     assert ticket.clock_ticket is not None
     clock = unsealed(ticket.clock_ticket, ClockTicket)
     assert (clock.ticket_no, clock.clock) == (ticket.ticket_no, dt.datetime(2026, 11, 3, 9, 30))
+
+
+@pytest.mark.parametrize("kind", [DeviceKind.GOLDEN_DISK, DeviceKind.UKEY])
+def test_the_other_kinds_get_none_as_their_summary_tells_the_kind(bench: Bench, kind: DeviceKind) -> None:
+    bench.report(sealed_report(kind=kind))
+    bench.file()
+    assert granted(bench.ticket()).clock_ticket is None
+    bench.restart()
+    again = granted(bench.ticket(supersedes=granted(bench.ticket()).ticket_no))
+    assert again.clock_ticket is None
+
+
+def test_a_summary_of_another_kind_than_was_issued_is_not_taken(tmp_path: Path) -> None:
+    device = Registration(device_no=DEVICE, taxpayer_id=TAXPAYER, kind=DeviceKind.UKEY)
+    bench = Bench(tmp_path, BureauScenario(devices=(device,)))
+    assert refusal(bench.report(sealed_report(kind=DeviceKind.GOLDEN_DISK))).code == "SEAL_INVALID"
+    assert bench.report(sealed_report(kind=DeviceKind.UKEY)).status == 200
+
+
+def test_a_ticket_is_for_a_group_as_the_device_reported_it(bench: Bench) -> None:
+    bench.group = "007+026"
+    bench.report(sealed_report(group="007+026", kind=DeviceKind.UKEY))
+    bench.file()
+    bench.group = "007"
+    assert refusal(bench.ticket()).missing == (m.Missing(period="2026-10", group="007"),)
+    bench.group = "007+026"
+    assert unsealed(granted(bench.ticket()).clear_ticket, ClearTicket).group == "007+026"
 
 
 def test_the_calendar_moves_the_deadline(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from taxagent.device import refusals, wire
 from taxagent.device.commands import PAGE, SPECS
 from taxagent.device.layout import FIELDS, LISTED, Layout
+from taxagent.model.device import QUIRKS, DeviceKind
 
 ROOT = Path(__file__).parents[3]
 DOC = (ROOT / "docs" / "device-profile.md").read_text(encoding="utf-8")
@@ -77,6 +78,19 @@ def test_each_format_is_explained() -> None:
     assert {form.name for _, form in FIELDS.values()} <= explained
 
 
+def test_the_kinds_are_the_codes() -> None:
+    rows = {row[0]: row[1:] for row in table("what", "golden_disk", "control_disk", "ukey")}
+    for column, kind in enumerate((DeviceKind.GOLDEN_DISK, DeviceKind.CONTROL_DISK, DeviceKind.UKEY)):
+        quirks = QUIRKS[kind]
+        sealed = {name: cells[column] for name, cells in rows.items()}
+        october = "2026-10-31" if quirks.last_report_inclusive else "2026-11-01"
+        assert sealed["October 2026 is sealed where it is"] == october
+        assert ("READ_SUMMARY" in sealed["the seal is"]) is quirks.seal_by_reading
+        shows = f"within {quirks.settles_within_s:g} s" if quirks.settles_within_s else "at once"
+        assert sealed["a seal shows in MONITOR"] == shows
+        assert ("CLOCK_TICKET" in sealed["tickets of a clear"]) is quirks.clock_ticket_first
+
+
 def test_the_numbers_are_the_codes() -> None:
     assert f"opcode {wire.OP_EXECUTE:02X}h | opcode {wire.OP_FETCH:02X}h" in DOC
     assert f"28 to {wire.MAX_REQUEST} | allocation length, 1 to {wire.BLOCK}" in DOC
@@ -87,11 +101,12 @@ def test_the_numbers_are_the_codes() -> None:
 def test_the_examples_are_vectors() -> None:
     vectors = ROOT / "tests" / "vectors" / "device"
     rows = json.loads((vectors / "commands.json").read_text(encoding="utf-8"))
-    seal = next(row for row in rows if row["command"] == "SEAL")
     packed = "".join(DOC.split())
-    assert seal["request_frame"] in packed
-    assert f"EXECUTE {seal['execute_cdb']}" in DOC
-    assert f"FETCH   {seal['fetch_cdb']}" in DOC
+    for note in ("October 2026 of 007", "ukey: of a month that is not sealed it is the seal"):
+        seal = next(row for row in rows if row["note"] == note)
+        assert seal["request_frame"] in packed
+        assert f"EXECUTE {seal['execute_cdb']}" in DOC
+        assert f"FETCH   {seal['fetch_cdb']}" in DOC
     for name, key in (("refusals.json", "09d1cx"), ("descriptors.json", "control_disk")):
         found = json.loads((vectors / name).read_text(encoding="utf-8"))
         row = next(

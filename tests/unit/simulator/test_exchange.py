@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from taxagent.device.wire import (
     decode_answer,
     encode_request,
 )
+from taxagent.model.device import DeviceKind, WriteKind
+from taxagent.model.period import Period
 from taxagent.model.value import Value
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.exchange import Exchange
@@ -30,8 +33,8 @@ from tests.builders.scenario import DEVICE_NO, PASSWORD, seal_of, virtual_device
 class Host:
     """The profile's other side, without a transport."""
 
-    def __init__(self, folder: Path) -> None:
-        self.device = virtual_device(folder)
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.device = virtual_device(folder, **changes)
         self.exchange = Exchange(self.device)
         self.session = NO_SESSION
         self.sequence = 0
@@ -215,3 +218,34 @@ def test_a_forced_refusal_looks_like_a_rule_and_is_remembered_for_writes(
         host.exchange.execute(request, refusals.HARDWARE)
     assert denied.value.why is refusals.HARDWARE
     assert [w.accepted for w in host.device.memory.writes] == ([False] if command is Command.SEAL else [])
+
+
+OCTOBER = c.SummaryQuery(group="007", month=Period("2026-10"))
+
+
+def test_a_reading_that_seals_is_a_write_with_the_hash_of_its_body_and_the_next_is_none(
+    tmp_path: Path,
+) -> None:
+    host = Host(tmp_path, kind=DeviceKind.UKEY)
+    host.enter()
+    request = host.request(Command.READ_SUMMARY, OCTOBER)
+    host.execute(request)
+    sealed = host.fetch().body
+    (record,) = host.device.memory.writes
+    assert (record.kind, record.accepted) == (WriteKind.SEAL, True)
+    assert record.payload_sha256 == c.payload_sha256(request.body)
+    assert (record.session, record.sequence) == (request.session.hex(), request.sequence)
+    host.execute(host.request(Command.READ_SUMMARY, OCTOBER))
+    assert host.fetch().body == sealed
+    assert len(host.device.memory.writes) == 1
+
+
+@pytest.mark.parametrize(("kind", "writes"), [(DeviceKind.UKEY, 1), (DeviceKind.CONTROL_DISK, 0)])
+def test_a_forced_refusal_of_a_reading_is_remembered_where_it_would_have_sealed(
+    tmp_path: Path, kind: DeviceKind, writes: int
+) -> None:
+    host = Host(tmp_path, kind=kind)
+    host.enter()
+    with pytest.raises(Denied):
+        host.exchange.execute(host.request(Command.READ_SUMMARY, OCTOBER), refusals.HARDWARE)
+    assert [w.kind for w in host.device.memory.writes] == [WriteKind.SEAL] * writes
