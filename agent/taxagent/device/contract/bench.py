@@ -35,7 +35,9 @@ class Plan(Value, frozen=True, kw_only=True):
 class Bench:
     """The state of one run. Everything but `source_again` is used by one thread."""
 
-    def __init__(self, factory: Factory, plan: Plan, tell: Callable[[str], None] = lambda _what: None) -> None:
+    def __init__(
+        self, factory: Factory, plan: Plan, tell: Callable[[str], None] = lambda _what: None
+    ) -> None:
         """Examine what `factory` makes; `tell` asks the person to "unplug" or to "plug"."""
         self.plan = plan
         self.tell = tell
@@ -85,6 +87,19 @@ class Bench:
             raise NotTried("no_quirks", kind=self.hello.kind)
         return quirks
 
+    def known(self) -> dict[str, object] | None:
+        """Return the chosen device for a report: what it is and where; None where none was found."""
+        if self._found is None:
+            return None
+        location, hello = self._found
+        return {
+            "device_no": hello.device_no,
+            "kind": hello.kind,
+            "firmware": hello.firmware,
+            "simulated": hello.simulated,
+            "location": location,
+        }
+
     def _device(self) -> tuple[str, Hello]:
         if self._found is None:
             raise NotTried("no_device")
@@ -103,11 +118,14 @@ class Bench:
         """Hold and open the device; close it at the end."""
         with self.held() as device:
             self.open(device)
-            yield device
-            device.close()
+            try:
+                yield device
+            finally:
+                with contextlib.suppress(Exception):  # a check of its own is about close()
+                    device.close()
 
     def open(self, device: Device) -> Hello:
-        """Open a held device with the password. Raises NotTried where that would cost, or might cost, a try."""
+        """Open a held device with the password. Raises NotTried where that might cost a try."""
         self.need_password()
         hello = device.hello()
         if hello.device_no != self.hello.device_no:

@@ -29,7 +29,9 @@ def driver_loads(bench: Bench) -> str:
     except ValueError as error:
         raise NotKept("backend_refused", backend=bench.plan.backend, error=error) from error
     for member in ("seen", "trouble", "watch", "hold"):
-        ruled(f"{type(source).__name__}.{member}", "?", "callable", kept=callable(getattr(source, member, None)))
+        ruled(
+            f"{type(source).__name__}.{member}", "?", "callable", kept=callable(getattr(source, member, None))
+        )
     bench.sourced(source)
     return type(source).__name__
 
@@ -112,7 +114,7 @@ def unknown_location_is_absent(bench: Bench) -> str:
 
 
 def hold_is_exclusive(bench: Bench) -> str:
-    """While a device is held, holding it again raises DeviceInUse, and the first holder goes on undisturbed."""
+    """While a device is held, holding it again raises DeviceInUse, and the first holder goes on."""
     with bench.held() as device:
         number = device.hello().device_no
         bench.refusal(lambda: _touch(bench, bench.location), "a second hold()", DeviceInUse)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from contextlib import suppress
 
 from taxagent.device.contract.bench import Bench
 from taxagent.device.contract.verdict import NotKept, NotTried, demand, instance, ruled, same
@@ -17,11 +16,16 @@ from taxagent.model.stock import stock_difference
 from taxagent.ports import Device
 
 _MOST_TYPES = 8
-_LEFT_OF = (("month_limit_left", "month_limit"), ("offline_hours_left", "offline_hours"),
-            ("offline_amount_left", "offline_amount"))
+_LEFT_OF = (
+    ("month_limit_left", "month_limit"),
+    ("offline_hours_left", "offline_hours"),
+    ("offline_amount_left", "offline_amount"),
+)
 _COUNTS = ("opening", "bought", "returned", "closing", *(mark.value for mark in InvoiceMark))
 _SUMS = tuple(
-    f"{mark.value}_{sum_}" for mark in InvoiceMark if mark is not InvoiceMark.BLANK_VOIDED
+    f"{mark.value}_{sum_}"
+    for mark in InvoiceMark
+    if mark is not InvoiceMark.BLANK_VOIDED
     for sum_ in ("amount", "tax")
 )
 _NO_TYPE = "999"
@@ -33,15 +37,16 @@ def info_agrees(bench: Bench) -> str:
         info = device.info()
     instance("info()", info, DeviceInfo)
     same("info().device_no", bench.hello.device_no, info.device_no)
-    with suppress(ValueError):
+    try:
         taxpayer.taxpayer_id(info.taxpayer_id)
-        ruled("terminal_no", info.terminal_no, ">= 0", kept=info.terminal_no >= 0)
-        days = f"{info.certificate_from}..{info.certificate_to}"
-        for day in (info.certificate_from, info.certificate_to):
-            instance("certificate_from, certificate_to", day, dt.date)
-        ruled("certificate", days, "from <= to", kept=info.certificate_from <= info.certificate_to)
-        return f"taxpayer_id={info.taxpayer_id}"
-    raise NotKept("malformed", what="taxpayer_id", found=info.taxpayer_id, rule="15, 17, 18 or 20 of [0-9A-Z]")
+    except ValueError as error:
+        raise NotKept("malformed", what="taxpayer_id", found=info.taxpayer_id, rule=error) from error
+    ruled("terminal_no", info.terminal_no, ">= 0", kept=info.terminal_no >= 0)
+    days = (info.certificate_from, info.certificate_to)
+    for day in days:
+        instance("certificate_from, certificate_to", day, dt.date)
+    ruled("certificate", f"{days[0]}..{days[1]}", "from <= to", kept=days[0] <= days[1])
+    return f"taxpayer_id={info.taxpayer_id}"
 
 
 def clock_is_naive(bench: Bench) -> str:
@@ -61,7 +66,9 @@ def monitor_is_described(bench: Bench) -> str:
     ruled("monitor()", len(rows), "1..8 rows", kept=1 <= len(rows) <= _MOST_TYPES)
     for row in rows:
         instance("monitor()[]", row, MonitorData)
-        ruled("invoice_type", row.invoice_type, "/".join(INVOICE_TYPES), kept=row.invoice_type in INVOICE_TYPES)
+        ruled(
+            "invoice_type", row.invoice_type, "/".join(INVOICE_TYPES), kept=row.invoice_type in INVOICE_TYPES
+        )
     types = [row.invoice_type for row in rows]
     ruled("invoice_type", types, "all different", kept=len(set(types)) == len(types))
     return f"types={','.join(types)}"
@@ -93,7 +100,9 @@ def dates_are_ordered(bench: Bench) -> str:
             instance("upload_deadline", row.upload_deadline, dt.date)
         days = f"{row.report_from}..{row.report_to}"
         ruled("report_from..report_to" + where, days, "from <= to", kept=row.report_from <= row.report_to)
-        ruled("last_report" + where, row.last_report, f"<= {clock.date()}", kept=row.last_report <= clock.date())
+        ruled(
+            "last_report" + where, row.last_report, f"<= {clock.date()}", kept=row.last_report <= clock.date()
+        )
         deadline = row.invoicing_deadline
         ruled("invoicing_deadline" + where, deadline, "> last_report", kept=deadline > row.last_report)
         same("report_from" + where, reported_until(row, bench.quirks), row.report_from)
@@ -101,9 +110,14 @@ def dates_are_ordered(bench: Bench) -> str:
 
 
 def limits_are_possible(bench: Bench) -> str:
-    """Limits and what is left are whole numbers of fen, hours and invoices; what is left is within the limit."""
+    """Limits are whole numbers of fen, hours and invoices; what is left is within them."""
     for row in _monitor(bench):
-        for name in ("single_limit", "pending_uploads", "capacity_left", *(n for pair in _LEFT_OF for n in pair)):
+        for name in (
+            "single_limit",
+            "pending_uploads",
+            "capacity_left",
+            *(n for pair in _LEFT_OF for n in pair),
+        ):
             number = getattr(row, name)
             instance(name, number, int)
             ruled(f"{name} ({row.invoice_type})", number, ">= 0", kept=number >= 0)
@@ -131,10 +145,12 @@ def statistics_are_described(bench: Bench) -> str:
 
 
 def stock_identity_holds(bench: Bench) -> str:
-    """closing = opening + bought - returned - all that were used, for each type and month."""
+    """Of each type and month: closing = opening + bought - returned - all that were used."""
     for _, _, row in _statistics(bench):
         wrong = stock_difference(row)
-        demand(not wrong, "sums_differ", invoice_type=row.invoice_type, differences="; ".join(map(str, wrong)))
+        demand(
+            not wrong, "sums_differ", invoice_type=row.invoice_type, differences="; ".join(map(str, wrong))
+        )
     return ""
 
 
@@ -168,11 +184,15 @@ def stock_is_described(bench: Bench) -> str:
         same("invoice_type", kind, stock.invoice_type)
         ends: list[tuple[str, int, int]] = []
         for run in stock.ranges:
-            coded = re.fullmatch(r"[0-9]{10}|[0-9]{12}", run.code) and re.fullmatch(r"[0-9]{8}", run.number_from)
+            coded = re.fullmatch(r"[0-9]{10}|[0-9]{12}", run.code) and re.fullmatch(
+                r"[0-9]{8}", run.number_from
+            )
             ruled("code, number_from", f"{run.code} {run.number_from}", "[0-9]{10|12} [0-9]{8}", kept=coded)
             ruled("count", run.count, ">= 1", kept=run.count >= 1)
             begin = int(run.number_from)
-            twice = [end for end in ends if end[0] == run.code and begin < end[2] and end[1] < begin + run.count]
+            twice = [
+                end for end in ends if end[0] == run.code and begin < end[2] and end[1] < begin + run.count
+            ]
             demand(not twice, "blank_twice", code=run.code, number=run.number_from)
             ends.append((run.code, begin, begin + run.count))
     return f"types={len(stocks)}"

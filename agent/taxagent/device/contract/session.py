@@ -65,7 +65,8 @@ def session_opens(bench: Bench) -> str:
     with bench.held() as device:
         before = bench.open(device)
         device.clock()
-        device.close()
+        bench.writes_at_first = newest_write(device)
+        closed(device)
         same("tries_left", before.tries_left, device.hello().tries_left)
     return ""
 
@@ -118,6 +119,11 @@ def closed(device: Device) -> None:
         device.close()
     except Exception as error:
         raise NotKept("raised", call="close()", error=described(error)) from error
+
+
+def newest_write(device: Device) -> int:
+    """Return the number of the newest write that an opened device remembers, 0 where there is none."""
+    return max((write.write_no for write in device.last_writes()), default=0)
 
 
 def _refused(bench: Bench, call: Callable[[], object], what: str) -> None:
