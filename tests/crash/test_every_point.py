@@ -9,12 +9,21 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from taxagent.model.errors import AgentError, AnswerLost, BureauDown, DeviceAbsent, DeviceInUse
+from taxagent.model.errors import (
+    AgentError,
+    AnswerLost,
+    BureauDown,
+    DeviceAbsent,
+    DeviceInUse,
+    JournalError,
+    JournalFull,
+    JournalUnknown,
+)
 from taxagent.model.job import JobState
 from tests.builders import judge
 from tests.builders.scenario import OCTOBER
@@ -22,10 +31,12 @@ from tests.builders.tap import Tap, raising
 from tests.builders.work import SEPTEMBER, Bench
 from tests.builders.world import due
 
+pytestmark = pytest.mark.slow
+
 MONTHS = {1: (OCTOBER,), 2: (SEPTEMBER, OCTOBER)}
 SEED = 20_261_103
-PAIRS = 100  # deaths in two runs of the same job: drawn, not enumerated
-STORMS = 100
+PAIRS = 60  # deaths in two runs of the same job: drawn, not enumerated
+STORMS = 60
 QUIET = {"commit", "archive", "close", "confirm"}  # they have ways of their own to fail, or never raise
 BUREAU = {"status", "get_report", "put_report", "get_declaration", "get_ticket", "put_ticket"}
 WRITES = ["seal", "clock_ticket", "apply_ticket", "put_report", "put_ticket", "confirm"]
@@ -85,6 +96,32 @@ def test_an_answer_is_lost_at_every_write(folder: Path, name: str, place: str) -
             _ends_settled(bench, f"lost {place} {name}, {nth}")
         shutil.rmtree(bench.folder)
     print(f"answer lost {place} {name}: {count} times")
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [("before", JournalFull("JOURNAL_FULL")), ("after", JournalUnknown("JOURNAL_UNKNOWN"))],
+)
+def test_the_journal_fails_at_every_commit(folder: Path, place: str, error: JournalError) -> None:
+    """Before: nothing was written. After: it may be durable, and is. Nothing is done on top of either."""
+    count = _undisturbed(folder, 2).count("before commit")
+    for nth in range(1, count + 1):
+        bench = _bench(folder / str(nth), 2)
+        seen: list[list[str]] = []
+        bench.tap.on(f"{place} commit", _noting(bench, seen, error), nth)
+        bench.run()
+        assert bench.writes() == seen[0], f"written after a commit that failed, {nth}"
+        _ends_settled(bench, f"{error.fault} {place} commit {nth}")
+        shutil.rmtree(bench.folder)
+    print(f"{error.fault} {place} each of {count} commits")
+
+
+def _noting(bench: Bench, seen: list[list[str]], error: JournalError) -> Callable[[], None]:
+    def act() -> None:
+        seen.append(bench.writes())
+        raise error
+
+    return act
 
 
 def test_nothing_but_bad_luck(folder: Path) -> None:

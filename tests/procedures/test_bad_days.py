@@ -166,6 +166,24 @@ def test_a_refused_seal_is_refused_with_the_devices_rule_and_code(tmp_path: Path
     assert nothing_is_in_doubt(job)
 
 
+def test_a_refused_seal_whose_answer_is_lost_is_refused_once_it_is_heard(tmp_path: Path) -> None:
+    bench = settling(tmp_path)
+    bench.tap.on("before seal", world.remember(bench, clock_offset_ms=-12 * 3600 * 1000))  # it is midnight
+    bench.adapter = bench.losing_answers("seal")
+    assert bench.run().state is JobState.UNKNOWN
+    bench.adapter = bench.this_device
+    job = bench.run()
+    assert (job.state, job.outcome, fault_of(job)) == (
+        JobState.REFUSED,
+        Outcome.NOT_EXECUTED,
+        "TOO_EARLY_IN_DAY",
+    )
+    seal = job.run_of(step(Step.SEAL))
+    assert seal is not None
+    assert (seal.outcome, seal.note) == (Outcome.NOT_EXECUTED, "reconciled")
+    assert bench.writes() == []
+
+
 def test_a_device_that_refuses_a_seal_that_its_dates_call_due_wants_a_person(tmp_path: Path) -> None:
     bench = settling(tmp_path)
     bench.tap.on("before seal", raising(DeviceRefused("ALREADY_SEALED")))

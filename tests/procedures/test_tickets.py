@@ -123,6 +123,23 @@ def test_a_clock_ticket_that_was_written_is_not_forgotten_where_its_successor_is
     assert job.outcome is Outcome.PARTLY_EXECUTED
 
 
+@pytest.mark.parametrize("command", ["clock_ticket", "apply_ticket"])
+def test_a_refusal_as_stale_whose_answer_is_lost_leads_to_a_fresh_ticket_too(
+    tmp_path: Path, command: str
+) -> None:
+    bench = ready_to_clear(tmp_path)
+    if command == "clock_ticket":
+        bench.tap.on("after archive", world.remember(bench, clock_serial=1))
+    else:
+        bench.tap.on("after clock_ticket", world.remember(bench, let_in=()))
+    bench.adapter = bench.losing_answers(command)
+    assert bench.run().state is JobState.UNKNOWN
+    bench.adapter = bench.this_device
+    job = bench.run()
+    assert (job.state, job.outcome) == (JobState.DONE, Outcome.EXECUTED)
+    assert world.tickets_issued(bench) == 2
+
+
 def test_a_ticket_of_another_device_is_refused_and_nothing_is_cleared(tmp_path: Path) -> None:
     bench = ready_to_clear(tmp_path)
     bench.ticket_changes = {

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from taxagent.model.bureau import Ticket
-from taxagent.model.errors import AgentError, Interrupted, JournalError, Unavailable
+from taxagent.model.errors import AgentError, DeviceInUse, Interrupted, JournalError, Unavailable
 from taxagent.model.events import (
     AnyJobEvent,
     BackupWritten,
@@ -91,19 +91,26 @@ class Ledger:
             raise
 
     def begin_irreversible(self, step: StepId, baseline: Baseline, **facts: str) -> None:
-        """Announce an irreversible step, unless the job was cancelled.
+        """Announce an irreversible step, unless the job was cancelled or another's step is open there.
 
         Raises Interrupted("CANCELLED"): the wish to cancel and the step are ordered by the journal alone.
+        Raises DeviceInUse("STEP_OPEN_ELSEWHERE"): another job does not know yet whether its write on this
+        device happened, and writes of ours would push the proof out of the device's memory of its last eight.
         """
         event = self._begun(step, baseline, facts)
 
-        def unless_cancelled(tx: JournalTx) -> None:
-            now = tx.job(self.job.job_id)
-            if now is not None and now.cancel_requested:
-                raise Interrupted("CANCELLED")
+        def unless_barred(tx: JournalTx) -> None:
+            for job in tx.live_jobs(self.job.scope.device_no):
+                if job.job_id == self.job.job_id:
+                    if job.cancel_requested:
+                        raise Interrupted("CANCELLED")
+                elif job.open_steps:
+                    raise DeviceInUse(
+                        "STEP_OPEN_ELSEWHERE", job_id=job.job_id, step=str(job.open_steps[0].id)
+                    )
             tx.append(event)
 
-        self._journal.transact(unless_cancelled)
+        self._journal.transact(unless_barred)
         self.job = applied(self.job, event)
 
     def end(self, step: StepId, outcome: Outcome = Outcome.EXECUTED, note: str = "", **facts: str) -> None:
