@@ -162,6 +162,10 @@ class MemoryTx:
     def token(self, token_sha256: str) -> TokenIssued | None:
         return self._of.tokens.get(token_sha256)
 
+    def live_jobs(self, device_no: str) -> tuple[Job, ...]:
+        jobs = (self._of.jobs_by_id[job_id] for job_id in sorted(self._of.jobs_by_id))
+        return tuple(job for job in jobs if job.scope.device_no == device_no and not job.state.ended)
+
     def claimed_by(self, device_no: str, group: str, period: str) -> str | None:
         holder = self._of.claims.get((device_no, group, period))
         return holder if holder is not None and not self._of.jobs_by_id[holder].state.ended else None
