@@ -17,7 +17,7 @@ from ulid import ULID
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
 from taxagent.jobs.book import Book
 from taxagent.jobs.device_views import view_of
-from taxagent.jobs.requests import fresh, known_job, redeemable
+from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.model.device import DeviceState
@@ -134,6 +134,7 @@ class JobDesk:
             known = tx.job_by_key(principal.name, ask.key)
             if known is not None:
                 return known_job(known, ask)
+            allowed(principal, ask)
             fresh(ask, now_ms)
             if draining:
                 raise Unavailable("DRAINING")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taxagent.jobs.asks import Accepted, Ask, Principal
+from taxagent.jobs.asks import Accepted, Ask, Principal, Role
 from taxagent.model.errors import Refusal
 from taxagent.model.events import TokenIssued
 from taxagent.model.job import Job
@@ -26,6 +26,16 @@ def fresh(ask: Ask, now_ms: int) -> None:
         raise Refusal("CLOCK_SKEW", what=f"{-age_ms} ms", sent_at_ms=str(ask.sent_at_ms), now_ms=str(now_ms))
     if age_ms > ask.ttl_ms:
         raise Refusal("EXPIRED", what=f"{age_ms - ask.ttl_ms} ms", limit=str(ask.ttl_ms))
+
+
+def allowed(principal: Principal, ask: Ask) -> None:
+    """Refuse a new job that the role does not cover: `late` takes a technician.
+
+    The door asks too, but it lets a request through whose key is just being answered: that key may be refused.
+    """
+    needed = Role.TECHNICIAN if ask.late else Role.OPERATOR
+    if not principal.role.covers(needed):
+        raise Refusal("NOT_ALLOWED", op=ask.kind.value, role=needed.value)
 
 
 def redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:

@@ -140,6 +140,33 @@ def test_a_client_whose_clock_is_ahead_is_told_so() -> None:
     assert not isinstance(house.accept(sent_at_ms=house.clock.now_ms + 30_000), AgentError)
 
 
+# ---- roles
+
+
+def test_late_takes_a_technician_even_where_the_door_let_it_through() -> None:
+    house = plugged(consent=True)
+    answers: list[Any] = []
+    house.desk.accept(SHOP, house.ask(device_no="000000000000"), answers.append)
+    house.desk.accept(SHOP, house.ask(late=True), answers.append)
+    house.desk.accept(SOMEONE, house.ask(late=True, kind=JobKind.CHECK), answers.append)
+    house.settle()
+    assert [fault(answer) for answer in answers[:2]] == ["DEVICE_UNKNOWN", "NOT_ALLOWED"]
+    assert isinstance(answers[2], Accepted)
+
+
+def test_a_viewer_makes_no_job_and_still_gets_one_that_is_known() -> None:
+    house = plugged(consent=True)
+    viewer = Principal(name="shop", role=Role.VIEWER)
+    answers: list[Any] = []
+    house.desk.accept(viewer, house.ask(), answers.append)
+    house.settle()
+    job_id = house.accepted()
+    house.desk.accept(viewer, house.ask(), answers.append)
+    house.settle()
+    assert fault(answers[0]) == "NOT_ALLOWED"
+    assert answers[1].job.job_id == job_id
+
+
 # ---- tokens
 
 
