@@ -50,6 +50,11 @@ COMMANDS = {
         "show a month's work with a simulated device and bureau",
     ),
     "window": Command("taxagent.cli.window", "显示一年的征期截止日", "show a year's filing deadlines"),
+    "why": Command(
+        "taxagent.cli.why",
+        "不经代理，直接读设备：为什么不能开票",
+        "read the devices without an agent: why can no invoice be issued?",
+    ),
     "explain": Command("taxagent.cli.explain", "说明一个故障代码", "explain a fault code"),
     "simulate": Command(
         "taxagent.cli.simulate", "运行模拟设备或模拟税务机关", "run a simulated device or bureau"

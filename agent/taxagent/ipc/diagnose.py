@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from taxagent.jobs.asks import DeskStatus, DeviceView
+from taxagent.jobs.device_views import bare_view
 from taxagent.model import cases
 from taxagent.model.cases import Cause
 from taxagent.model.diagnosis import Answer, diagnosed
@@ -40,7 +41,7 @@ class Diagnoser:
             for view in [_view(answer, device, lang)]
         ]
         if not devices:
-            unseen = _unseen(args.device_no)
+            unseen = bare_view(args.device_no, None, 0)
             answers = [_view(one, unseen, lang) for one in diagnosed(self._situation(unseen, status))]
         return m.DiagnoseResult(answers=tuple(answers))
 
@@ -75,25 +76,6 @@ def _at_work(jobs: Iterable[Job]) -> Job | None:
     running = [job for job in live if job.state is JobState.RUNNING]
     writing = [job for job in live if job.kind.irreversible]
     return next(iter((*running, *writing)), None)
-
-
-def _unseen(device_no: str) -> DeviceView:
-    return DeviceView(
-        device_no=device_no,
-        location="",
-        kind="",
-        simulated=False,
-        taxpayer_id="",
-        taxpayer_name="",
-        terminal_no=0,
-        held_by="",
-        held_since_ms=0,
-        as_of_ms=0,
-        stale=True,
-        state=None,
-        types=(),
-        problem=None,
-    )
 
 
 def _view(answer: Answer, device: DeviceView, lang: Lang) -> m.AnswerView:

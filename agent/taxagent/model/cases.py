@@ -27,11 +27,11 @@ class Blocks(StrEnum):
 
 
 class CaseText(Value, frozen=True, kw_only=True):
-    """Words for people, as templates: a short line, the fact, what to do now. "" = the fault's own words."""
+    """Words for people, as templates: a short line, the fact, what to do now."""
 
-    title: str = ""
+    title: str
     fact: str = ""
-    remedy: str = ""
+    remedy: str
 
 
 class Case(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +40,7 @@ class Case(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: str
     blocks: Blocks
     who: Who
+    of_fault: bool = False  # the words, and who, are those of the fault behind it, where it is known
     next: str = ""  # the next command to type, as a template
     zh: CaseText
     en: CaseText
@@ -75,7 +76,7 @@ def case_by_number(number: str) -> str | None:
 def who_mends(cause: Cause) -> Who:
     """Return who can mend it: the fault's own word where the case is about any fault."""
     case = _catalogue()[cause.case]
-    if cause.problem is not None and not case.en.title:
+    if cause.problem is not None and case.of_fault:
         return faults.fault(cause.problem.fault).who
     return case.who
 
@@ -86,7 +87,7 @@ def text(cause: Cause, lang: Lang) -> CauseText:
     words = case.zh if lang == "zh" else case.en
     facts = {**(cause.problem.detail if cause.problem else {}), **cause.facts}
     following = faults.filled(case.next, facts)
-    if cause.problem is not None and not words.title:
+    if cause.problem is not None and case.of_fault:
         of_fault = faults.text(cause.problem, lang)
         return CauseText(title=of_fault.title, fact=of_fault.cause, remedy=of_fault.remedy, next=following)
     return CauseText(

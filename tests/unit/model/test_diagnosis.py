@@ -77,6 +77,15 @@ def test_numbers_are_two_digits_and_of_one_case_each() -> None:
     assert cases.case_by_number("99") is None
 
 
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", cases.cases())
+def test_a_case_is_explained_without_any_facts(name: str, lang: Lang) -> None:
+    words = cases.text(Cause(case=name), lang)
+    assert words.title
+    assert words.remedy
+    assert not words.title.endswith(("：", ":", " "))
+
+
 def test_a_verdict_never_says_more_than_its_causes() -> None:
     worst = {Blocks.YES: Verdict.CANNOT, Blocks.DOUBT: Verdict.UNKNOWN, Blocks.NO: Verdict.CAN}
     for row in ROWS:
