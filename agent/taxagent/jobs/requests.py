@@ -31,11 +31,11 @@ def fresh(ask: Ask, now_ms: int) -> None:
 def allowed(principal: Principal, ask: Ask) -> None:
     """Refuse a new job that the role does not cover: `late` takes a technician.
 
-    The door asks too, but it lets a request through whose key is just being answered: that key may be refused.
+    The door asks too, but lets a request through whose key is just being answered; that one may be refused.
     """
     needed = Role.TECHNICIAN if ask.late else Role.OPERATOR
     if not principal.role.covers(needed):
-        raise Refusal("NOT_ALLOWED", op=ask.kind.value, role=needed.value)
+        raise Refusal("NOT_ALLOWED", op=ask.kind.value, role=needed.value, found=principal.role.value)
 
 
 def redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask, now_ms: int) -> TokenIssued:
