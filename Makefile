@@ -19,7 +19,7 @@ CHECKS := check-format check-lint check-types check-imports check-docs
 
 .PHONY: demo test check $(CHECKS) format bench clean help requirements
 
-demo: $(STAMP) ## Watch a simulated device being reported, declared and cleared (under 20 s)
+demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
 
 test: $(STAMP) ## Run all tests in random order, with branch coverage
