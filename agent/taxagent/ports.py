@@ -155,6 +155,9 @@ class JournalTx(Protocol):
     def token(self, token_sha256: str) -> TokenIssued | None:
         """Return an issued token that was not redeemed; None otherwise."""
 
+    def live_jobs(self, device_no: str) -> tuple[Job, ...]:
+        """Return the live jobs of a device, oldest first."""
+
     def claimed_by(self, device_no: str, group: str, period: str) -> str | None:
         """Return the id of the live job that holds the claim, or None."""
 

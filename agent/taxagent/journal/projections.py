@@ -121,6 +121,14 @@ def token(db: sqlite3.Connection, token_sha256: str) -> TokenIssued | None:
     return event if isinstance(event, TokenIssued) else None
 
 
+def live_jobs(db: sqlite3.Connection, device_no: str) -> tuple[Job, ...]:
+    """Return the live jobs of a device, oldest first."""
+    rows = db.execute(
+        "SELECT body FROM job WHERE ended = 0 AND device_no = ? ORDER BY job_id", (device_no,)
+    ).fetchall()
+    return tuple(from_json(row[0], Job) for row in rows)
+
+
 def claimed_by(db: sqlite3.Connection, device_no: str, group: str, period: str) -> str | None:
     """Return the live job that holds the claim, or None."""
     row = db.execute(

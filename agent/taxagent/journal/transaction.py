@@ -67,6 +67,10 @@ class Transaction:
         """Return an issued token that was not redeemed; None otherwise."""
         return projections.token(self._db, token_sha256)
 
+    def live_jobs(self, device_no: str) -> tuple[Job, ...]:
+        """Return the live jobs of a device, oldest first."""
+        return projections.live_jobs(self._db, device_no)
+
     def claimed_by(self, device_no: str, group: str, period: str) -> str | None:
         """Return the id of the live job that holds the claim, or None."""
         return projections.claimed_by(self._db, device_no, group, period)
