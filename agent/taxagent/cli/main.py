@@ -55,6 +55,11 @@ COMMANDS = {
         "不经代理，直接读设备：为什么不能开票",
         "read the devices without an agent: why can no invoice be issued?",
     ),
+    "doctor": Command(
+        "taxagent.cli.doctor",
+        "检查代理需要的一切：USB、权限、目录、日志、证书、税务网关",
+        "look at all that the agent needs: USB, permissions, folders, journal, certificates, gateway",
+    ),
     "explain": Command("taxagent.cli.explain", "说明一个故障代码", "explain a fault code"),
     "simulate": Command(
         "taxagent.cli.simulate", "运行模拟设备或模拟税务机关", "run a simulated device or bureau"

@@ -1,0 +1,66 @@
+"""What the agent is made of: versions, the calendar of holidays, the host's clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from taxagent.host.probes.findings import Finding, found
+from taxagent.model.workdays import day
+
+PACKAGES = (
+    "taxagent",
+    "taxclient",
+    "pyzmq",
+    "msgpack",
+    "msgspec",
+    "pyusb",
+    "httpx",
+    "cryptography",
+    "chinesecalendar",
+)
+_EARLIEST = dt.date(2025, 1, 1)  # no agent is older than this: a clock before it is wrong
+
+
+def versions(installed: Callable[[str], str] = version) -> Iterator[Finding]:
+    """Yield the versions; agent and client must be of one. `installed` raises PackageNotFoundError."""
+    there, missing = {"python": platform.python_version()}, []
+    for name in PACKAGES:
+        try:
+            there[name] = installed(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield found("versions", "PACKAGES_MISSING", names=", ".join(missing))
+    if there.get("taxagent") != there.get("taxclient"):
+        yield found(
+            "versions",
+            "VERSIONS_DIFFER",
+            agent=there.get("taxagent", "?"),
+            client=there.get("taxclient", "?"),
+        )
+    yield found("versions", "VERSIONS", names=", ".join(f"{name} {number}" for name, number in there.items()))
+
+
+def holidays(today: dt.date) -> Iterator[Finding]:
+    """Yield until which year the holidays are known: filing deadlines beyond are only provisional."""
+    this_year, next_year = (day(dt.date(year, 1, 1)).known for year in (today.year, today.year + 1))
+    if not this_year:
+        yield found("holidays", "HOLIDAYS_OLD", year=str(today.year))
+    elif not next_year and today.month == 12:
+        yield found("holidays", "HOLIDAYS_NEXT_YEAR", year=str(today.year + 1))
+    else:
+        yield found("holidays", "HOLIDAYS_OK", year=str(today.year + 1 if next_year else today.year))
+
+
+def clock(now: dt.datetime, simulated: str = "") -> Iterator[Finding]:
+    """Yield whether the host's clock can be right; `simulated` is the simulated wall clock, or ""."""
+    shown = now.isoformat(sep=" ", timespec="seconds")
+    if simulated:
+        yield found("clock", "CLOCK_SIMULATED", now=shown, simulated=simulated)
+    elif now.date() < _EARLIEST:
+        yield found("clock", "CLOCK_IN_THE_PAST", now=shown)
+    else:
+        yield found("clock", "CLOCK_OK", now=shown)

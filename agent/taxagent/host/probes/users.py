@@ -1,0 +1,48 @@
+"""The user as whom the agent runs, and what files let it do. Knows no probe."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from taxagent.model.value import Value
+
+
+class User(Value, frozen=True, kw_only=True):
+    """A user of this system; `groups` are the numbers of all its groups."""
+
+    name: str
+    uid: int
+    groups: frozenset[int]
+
+    def may_write(self, node: os.stat_result) -> bool:
+        """Return whether this user may read and write the file, by owner, group and others."""
+        if self.uid == 0:
+            return True
+        if node.st_uid == self.uid:
+            wanted = stat.S_IRUSR | stat.S_IWUSR
+        elif node.st_gid in self.groups:
+            wanted = stat.S_IRGRP | stat.S_IWGRP
+        else:
+            wanted = stat.S_IROTH | stat.S_IWOTH
+        return node.st_mode & wanted == wanted
+
+
+def user_of(uid: int) -> User:
+    """Return the user with this number; one without an entry has its number as name and no group."""
+    if sys.platform == "win32":
+        return User(name=str(uid), uid=uid, groups=frozenset())
+    import pwd  # noqa: PLC0415 - not there on Windows
+
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return User(name=str(uid), uid=uid, groups=frozenset())
+    groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+    return User(name=entry.pw_name, uid=uid, groups=frozenset(groups))
+
+
+def own_user() -> User:
+    """Return the user of this process."""
+    return user_of(os.geteuid() if hasattr(os, "geteuid") else 0)
