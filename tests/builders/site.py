@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,16 +21,20 @@ PATIENCE_S = 20.0
 
 
 @contextmanager
-def site(start: str = START, config: str = "", *, scenario: Path | None = None) -> Iterator[Site]:
+def site(
+    start: str = START, config: str = "", *, scenario: Path | None = None, scenarios: Sequence[Path] = ()
+) -> Iterator[Site]:
     """Yield a site whose bureau and devices run and whose configuration is written; the agent is not started.
 
-    Its folder has a short path: an ipc endpoint must fit into 107 bytes.
+    Without scenarios it has the example's device. The bureau knows the devices' taxpayers. The folder has a
+    short path: an ipc endpoint must fit into 107 bytes.
     """
     with tempfile.TemporaryDirectory(prefix="tca-") as folder:
         clock = f"{start}@{time.time_ns() // 1_000_000}x1"
         with Site(Path(folder), clock=clock) as shop:
-            shop.start_bureau([TAXPAYER])
-            shop.start_devices([scenario or example("control_disk")])
+            plugged = scenarios or [scenario or example("control_disk")]
+            shop.start_bureau(sorted({load(path).taxpayer_id for path in plugged}))
+            shop.start_devices(plugged)
             shop.write_config(config)
             yield shop
 
@@ -53,21 +57,27 @@ def until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def identified(one: Client) -> m.DeviceView:
-    """Return the device's view once the agent has read the device."""
-    until(lambda: any(view.types for view in one.status().devices), "the device is identified")
-    return next(view for view in one.status().devices if view.types)
+def identified(one: Client, device: str = "") -> m.DeviceView:
+    """Return the view of a device, or of the only one, once the agent has read it."""
+
+    def read() -> list[m.DeviceView]:
+        return [view for view in one.status().devices if view.types and device in ("", view.device_no)]
+
+    until(lambda: bool(read()), f"device {device} is identified")
+    return read()[0]
 
 
-def prepared(one: Client, kind: str = "settle") -> str:
+def prepared(one: Client, kind: str = "settle", device: str = DEVICE) -> str:
     """Return the token of a prepare, once the device is identified."""
-    identified(one)
-    return one.prepare(m.PrepareArgs(kind=kind, device_no=DEVICE)).token
+    identified(one, device)
+    return one.prepare(m.PrepareArgs(kind=kind, device_no=device)).token
 
 
-def submitted(one: Client, token: str, key: str = "", kind: str = "settle") -> m.JobView:
+def submitted(
+    one: Client, token: str, key: str = "", kind: str = "settle", device: str = DEVICE
+) -> m.JobView:
     """Submit a confirmed job; return it as accepted."""
-    return one.submit(m.SubmitArgs(kind=kind, device_no=DEVICE, token=token), key=key).job
+    return one.submit(m.SubmitArgs(kind=kind, device_no=device, token=token), key=key).job
 
 
 def settle(one: Client) -> m.JobView:
@@ -99,13 +109,18 @@ def waits(one: Client, job_id: str, reason: str) -> m.JobView:
     return one.job(job_id)
 
 
-def writes(shop: Site) -> list[tuple[str, bool]]:
+def writes(shop: Site, device: str = DEVICE) -> list[tuple[str, bool]]:
     """Return the device's own log of writes: (kind, accepted), oldest first."""
+    return [(kind, accepted) for kind, _, accepted in writes_by_group(shop, device)]
+
+
+def writes_by_group(shop: Site, device: str) -> list[tuple[str, str, bool]]:
+    """Return the device's own log of writes: (kind, group, accepted), oldest first."""
     with shop.device_orders() as orders:
-        log = orders.order({"do": "log", "device": DEVICE})
+        log = orders.order({"do": "log", "device": device})
     rows = log["writes"]
     assert isinstance(rows, list)
-    return [(row["write"]["kind"], row["write"]["accepted"]) for row in rows]
+    return [(row["write"]["kind"], row["group"], row["write"]["accepted"]) for row in rows]
 
 
 def _answers(one: Client) -> bool:
