@@ -15,6 +15,7 @@ from taxagent.model.device import (
     SealOrder,
     Statistics,
     Stock,
+    TriedPassword,
     WriteRecord,
 )
 from taxagent.model.events import AnyEvent, AnyJobEvent, TokenIssued
@@ -198,8 +199,8 @@ class JournalReader(Protocol):
         """Return (seq, event) with seq > since, oldest first."""
 
     def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]: ...
-    def latched(self, device_no: str) -> tuple[str, str, int] | None:
-        """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
+    def passwords(self, device_no: str) -> Sequence[TriedPassword]:
+        """Return every password that was tried on the device, and what became of each."""
 
     def last_seq(self) -> int: ...
 

@@ -19,6 +19,7 @@ from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.operations import Answers
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, DeviceView, Prepared, Principal
+from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
 from taxagent.model.job import Confirmed, Job, JobState, Scope
@@ -187,8 +188,8 @@ class FakeReader:
     def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]:
         return []
 
-    def latched(self, device_no: str) -> tuple[str, str, int] | None:
-        return None
+    def passwords(self, device_no: str) -> Sequence[TriedPassword]:
+        return []
 
     def last_seq(self) -> int:
         return self.rows[-1][0] if self.rows else 0

@@ -18,7 +18,7 @@ from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
-from taxagent.model.device import DeviceInfo, DeviceKind, Hello, MonitorData, Statistics
+from taxagent.model.device import DeviceInfo, DeviceKind, Hello, MonitorData, Statistics, TriedPassword
 from taxagent.model.errors import (
     AgentError,
     ClaimTaken,
@@ -33,7 +33,6 @@ from taxagent.model.events import (
     AnyEvent,
     JobAccepted,
     JobEvent,
-    PasswordLatched,
     TokenIssued,
     accepted,
     applied,
@@ -134,8 +133,6 @@ class MemoryTx:
             of.jobs_by_id[event.job_id] = applied(job, event)
         elif isinstance(event, TokenIssued):
             of.tokens[event.token_sha256] = event
-        elif isinstance(event, PasswordLatched):
-            of.latches[event.device_no] = (event.salt, event.salted_sha256, event.tries_left)
         of.rows.append(event)
         return len(of.rows)
 
@@ -182,7 +179,6 @@ class MemoryJournal:
         self.requests: dict[tuple[str, str], tuple[str, str]] = {}
         self.tokens: dict[str, TokenIssued] = {}
         self.claims: dict[tuple[str, str, str], str] = {}
-        self.latches: dict[str, tuple[str, str, int]] = {}
         self._lock = threading.Lock()
 
     def transact(self, work: Callable[[JournalTx], T]) -> T:
@@ -216,13 +212,13 @@ class MemoryLatch:
     """procedures.session.Latch in memory."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[str, str, int]] = {}
+        self.kept: dict[tuple[str, str], TriedPassword] = {}
 
-    def refused(self, device_no: str) -> tuple[str, str, int] | None:
-        return self.kept.get(device_no)
+    def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
+        return tuple(one for (number, _), one in self.kept.items() if number == device_no)
 
-    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
-        self.kept[device_no] = (salt, salted_sha256, tries_left)
+    def note(self, device_no: str, tried: TriedPassword) -> None:
+        self.kept[device_no, tried.salted_sha256] = tried
 
 
 class FakeDevice:

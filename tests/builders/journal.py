@@ -13,7 +13,7 @@ import msgspec
 
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.bureau import Ticket
-from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello
+from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello, PasswordVerdict, TriedPassword
 from taxagent.model.events import (
     AgentStarted,
     AgentStopped,
@@ -26,7 +26,7 @@ from taxagent.model.events import (
     JobRunning,
     JobUnknown,
     JobWaiting,
-    PasswordLatched,
+    PasswordTried,
     StateRead,
     StepBegun,
     StepEnded,
@@ -136,10 +136,11 @@ def token(sha256: str = "ef" * 32) -> TokenIssued:
     )
 
 
-def latched(device_no: str = DEVICE_NO, tries_left: int = 4) -> PasswordLatched:
-    return PasswordLatched(
-        at_ms=AT_MS, device_no=device_no, salt="0a" * 16, salted_sha256="0b" * 32, tries_left=tries_left
-    )
+def tried(
+    verdict: PasswordVerdict = PasswordVerdict.REFUSED, *, tries_left: int = 4, sha256: str = "0b" * 32
+) -> PasswordTried:
+    password = TriedPassword(salt="0a" * 16, salted_sha256=sha256, tries_left=tries_left, verdict=verdict)
+    return PasswordTried(at_ms=AT_MS, device_no=DEVICE_NO, tried=password)
 
 
 def seen_state() -> Reading:
@@ -221,8 +222,8 @@ def varied() -> tuple[AnyEvent, ...]:
         accept(2, token_sha256=redeemed.token_sha256),
         running(2),
         begun(2),
-        latched(),
-        latched(tries_left=3),
+        tried(PasswordVerdict.TRYING, tries_left=5),
+        tried(),
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
         *troubled_job(5),

@@ -19,7 +19,7 @@ from taxagent.bureau.client import GatewayClient, GatewaySettings
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
-from taxagent.model.device import Statistics
+from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
 from taxagent.model.errors import Interrupted
 from taxagent.model.events import AnyEvent, CancelRequested, JobAccepted, StepBegun, StepEnded
 from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope
@@ -298,8 +298,8 @@ class Bench:
 
 
 class _NoLatch:
-    def refused(self, device_no: str) -> tuple[str, str, int] | None:
-        return None
+    def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
+        return ()
 
-    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
-        raise AssertionError
+    def note(self, device_no: str, tried: TriedPassword) -> None:
+        assert tried.verdict is not PasswordVerdict.REFUSED

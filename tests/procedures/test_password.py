@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from taxagent.model.errors import AnswerLost, DeviceAbsent
 from taxagent.model.job import JobState, Outcome, WaitReason
@@ -48,6 +49,40 @@ def test_another_password_is_tried_again(tmp_path: Path) -> None:
     bench.secrets.password = RIGHT
     judge.settled(bench, bench.run())
     assert bench.device.memory.tries_left == 5
+
+
+def test_no_refused_password_is_tried_again_although_others_were_tried_since(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    bench.secrets.password = "11111111"
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    for password in (WRONG, "11111111", WRONG):
+        bench.secrets.password = password
+        assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 3
+
+
+@pytest.mark.parametrize("commit", [3, 4, 5])
+def test_a_kill_around_the_refusal_buys_no_second_try(tmp_path: Path, commit: int) -> None:
+    """The commits: the job is read, runs, says that it tries; the device refuses; it says so; the job ends."""
+    bench = bench_with(tmp_path, WRONG)
+    bench.tap.on("before commit", bench.tap.die, nth=commit)
+    bench.run_until_killed()
+    for _ in range(3):
+        if bench.run().state.ended:
+            bench.next_job()
+            bench.accept(confirmed=False)
+    assert bench.device.memory.tries_left == 4
+
+
+def test_a_device_pulled_before_its_refusal_was_heard_is_not_asked_again(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    bench.adapter = bench.losing_answers("open")
+    bench.tap.on("before hello", raising(DeviceAbsent("DEVICE_ABSENT")), nth=2)
+    assert bench.run().state is JobState.WAITING
+    bench.adapter = bench.this_device
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
 
 
 def test_without_a_password_nothing_is_tried(tmp_path: Path) -> None:

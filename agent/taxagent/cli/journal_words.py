@@ -14,7 +14,7 @@ from taxagent.model.events import (
     JobRunning,
     JobUnknown,
     JobWaiting,
-    PasswordLatched,
+    PasswordTried,
     StateRead,
     StepBegun,
     StepEnded,
@@ -30,7 +30,9 @@ _SAY = {
         "started": "代理启动，版本 {version}，进程 {pid}",
         "stopped": "代理停止：{reason}",
         "token": "给 {principal} 发出确认码：{scope}",
-        "latched": "设备 {device_no} 拒绝了密码，还剩 {tries_left} 次",
+        "password_trying": "将在设备 {device_no} 上试一个密码，试前还剩 {tries_left} 次",
+        "password_accepted": "设备 {device_no} 接受了密码",
+        "password_refused": "设备 {device_no} 拒绝了密码，还剩 {tries_left} 次",
         "accepted": "{principal} 提交 {kind}：{scope}",
         "running": "开始执行",
         "waiting": "{reason}：{fault}",
@@ -48,7 +50,9 @@ _SAY = {
         "started": "agent started, version {version}, process {pid}",
         "stopped": "agent stopped: {reason}",
         "token": "token for {principal}: {scope}",
-        "latched": "device {device_no} refused the password, {tries_left} tries left",
+        "password_trying": "a password is tried on device {device_no}, {tries_left} tries left before",
+        "password_accepted": "device {device_no} accepted the password",
+        "password_refused": "device {device_no} refused the password, {tries_left} tries left",
         "accepted": "{principal} submitted {kind}: {scope}",
         "running": "running",
         "waiting": "{reason}: {fault}",
@@ -75,8 +79,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["stopped"].format(reason=reason)
         case TokenIssued(principal=principal, scope=scope):
             return say["token"].format(principal=principal, scope=_scope(scope))
-        case PasswordLatched(device_no=device_no, tries_left=tries_left):
-            return say["latched"].format(device_no=device_no, tries_left=tries_left)
+        case PasswordTried(device_no=device_no, tried=tried):
+            return say[f"password_{tried.verdict}"].format(device_no=device_no, tries_left=tried.tries_left)
         case JobAccepted(principal=principal, kind=kind, scope=scope):
             return say["accepted"].format(
                 principal=principal, kind=word("job_kind", kind, lang), scope=_scope(scope)

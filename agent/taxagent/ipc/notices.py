@@ -11,7 +11,7 @@ from taxagent.model.events import (
     JobRunning,
     JobUnknown,
     JobWaiting,
-    PasswordLatched,
+    PasswordTried,
     StepBegun,
     StepEnded,
 )
@@ -30,7 +30,7 @@ _STATES: dict[type[JobEvent], JobState] = {
 def notice(seq: int, event: AnyEvent, boot: str = "") -> EventView:
     """Return what may be told of a row to whoever listens."""
     kind = str(type(event).__struct_config__.tag)
-    if isinstance(event, PasswordLatched):
+    if isinstance(event, PasswordTried):
         number = event.device_no
         return EventView(
             seq=seq, boot=boot, topic=f"device.{number}", type=kind, at=event.at_ms, device_no=number

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from taxagent.model.events import PasswordLatched
+from taxagent.model.device import PasswordVerdict, TriedPassword
+from taxagent.model.events import PasswordTried
 from taxagent.ports import Clock, Journal, JournalReader
 
 
@@ -13,21 +14,24 @@ class JournalLatch:
         self._journal = journal
         self._reader = reader
         self._clock = clock
-        self._newest: dict[str, tuple[str, str, int]] = {}  # of this process: holds where the disk is full
+        self._refused: dict[str, dict[str, TriedPassword]] = {}  # also where the disk is full
 
-    def refused(self, device_no: str) -> tuple[str, str, int] | None:
-        """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
-        return self._newest.get(device_no) or self._reader.latched(device_no)
+    def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
+        """Return every password that was tried on the device, and what became of each."""
+        known = {one.salted_sha256: one for one in self._reader.passwords(device_no)}
+        return tuple((known | self._refused.get(device_no, {})).values())
 
-    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
-        """Make a refusal durable. Where the journal takes no row, it is remembered until the process ends."""
-        self._newest[device_no] = (salt, salted_sha256, tries_left)
+    def note(self, device_no: str, tried: TriedPassword) -> None:
+        """Make a try, or its end, durable; raises what the journal raises.
+
+        A refusal that the journal does not take is remembered until the process ends.
+        """
+        if tried.verdict is PasswordVerdict.REFUSED:
+            self._refused.setdefault(device_no, {})[tried.salted_sha256] = tried
         self._journal.append(
-            PasswordLatched(
+            PasswordTried(
                 device_no=device_no,
-                salt=salt,
-                salted_sha256=salted_sha256,
-                tries_left=tries_left,
+                tried=tried,
                 at_ms=self._clock.utc_ms(),
                 sim_ms=self._clock.sim_ms(),
             )

@@ -1,4 +1,4 @@
-"""What the events make: jobs, claims, tokens, records, latches, as rows beside the events.
+"""What the events make: jobs, claims, tokens, records, passwords, as rows beside the events.
 
 `planned` checks an event against them and writes nothing; `written` stores what was planned.
 """
@@ -26,7 +26,7 @@ from taxagent.model.events import (
     AnyJobEvent,
     JobAccepted,
     JobEnded,
-    PasswordLatched,
+    PasswordTried,
     TokenIssued,
     accepted,
     applied,
@@ -41,7 +41,7 @@ TABLES: dict[str, str] = {
     "claim": "device_no, grp, period",
     "token": "sha256",
     "record": "job_id",
-    "latch": "device_no",
+    "password": "device_no, salted_sha256",
 }
 """Each projection with the columns that order it."""
 
@@ -63,7 +63,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
     match event:
         case AgentStarted() | AgentStopped():
             return Plan()
-        case PasswordLatched(device_no=device_no):
+        case PasswordTried(device_no=device_no):
             return Plan(device_no=device_no)
         case TokenIssued(scope=scope):
             return Plan(device_no=scope.device_no)
@@ -79,8 +79,8 @@ def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
     match event:
         case AgentStarted() | AgentStopped():
             pass
-        case PasswordLatched():
-            _latch(db, event)
+        case PasswordTried():
+            _password(db, event)
         case TokenIssued():
             db.execute(
                 "INSERT INTO token (sha256, body) VALUES (?, ?)",
@@ -246,8 +246,8 @@ def _end_job(db: sqlite3.Connection, event: JobEnded, device_no: str) -> None:
     db.execute("INSERT INTO record (job_id, body) VALUES (?, ?)", (event.job_id, bytes(event.record)))
 
 
-def _latch(db: sqlite3.Connection, event: PasswordLatched) -> None:
+def _password(db: sqlite3.Connection, event: PasswordTried) -> None:
     db.execute(
-        "INSERT OR REPLACE INTO latch (device_no, salt, salted_sha256, tries_left) VALUES (?, ?, ?, ?)",
-        (event.device_no, event.salt, event.salted_sha256, event.tries_left),
+        "INSERT OR REPLACE INTO password (device_no, salted_sha256, body) VALUES (?, ?, ?)",
+        (event.device_no, event.tried.salted_sha256, to_json(event.tried)),
     )

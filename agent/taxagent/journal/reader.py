@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from taxagent.journal import migration, projections, store, stored
 from taxagent.journal.chain import Head, genesis, walked
 from taxagent.journal.copying import copied
+from taxagent.model.device import TriedPassword
 from taxagent.model.errors import JournalBroken
 from taxagent.model.events import (
     AgentStarted,
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
-    PasswordLatched,
+    PasswordTried,
     TokenIssued,
     decode_event,
 )
@@ -103,10 +104,10 @@ class Reader:
         sql = "SELECT seq, body FROM event WHERE job_id = ? ORDER BY seq"
         return self._all(lambda row: (int(row[0]), _of_job(row[1])), sql, job_id)
 
-    def latched(self, device_no: str) -> tuple[str, str, int] | None:
-        """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
-        sql = "SELECT salt, salted_sha256, tries_left FROM latch WHERE device_no = ?"
-        return self._one(lambda row: (str(row[0]), str(row[1]), int(row[2])), sql, device_no)
+    def passwords(self, device_no: str) -> Sequence[TriedPassword]:
+        """Return every password that was tried on the device, and what became of each."""
+        sql = "SELECT body FROM password WHERE device_no = ?"
+        return self._all(lambda row: from_json(row[0], TriedPassword), sql, device_no)
 
     def last_seq(self) -> int:
         """Return the newest row's seq, 0 for none."""
@@ -196,6 +197,6 @@ def _job(row: Row) -> Job:
 
 def _of_job(body: bytes) -> AnyJobEvent:
     event = decode_event(body)
-    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordLatched):
+    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordTried):
         raise JournalBroken("a row is filed under a job and is not of one")
     return event

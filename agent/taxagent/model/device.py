@@ -46,6 +46,23 @@ class Hello(Value, frozen=True, kw_only=True):
     session: str  # hex of the 8-byte session nonce, new at each HELLO
 
 
+class PasswordVerdict(StrEnum):
+    """What became of a try with a password."""
+
+    TRYING = "trying"  # said before the try; what is left of it after a crash
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # never tried again by itself
+
+
+class TriedPassword(Value, frozen=True, kw_only=True):
+    """A password that was tried on a device, known by its salted hash alone."""
+
+    salt: str  # hex; one a device, so that equal passwords have equal hashes
+    salted_sha256: str  # hex of SHA-256(salt + password as UTF-8)
+    tries_left: int  # that the device had before the try (TRYING, ACCEPTED) or after it (REFUSED)
+    verdict: PasswordVerdict
+
+
 class DeviceInfo(Value, frozen=True, kw_only=True):
     """What an opened device tells of its owner."""
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from taxagent.model.bureau import Ticket
+from taxagent.model.device import TriedPassword
 from taxagent.model.job import (
     Backup,
     Baseline,
@@ -70,13 +71,11 @@ class TokenIssued(Event, frozen=True, kw_only=True, tag="token.issued"):
     expires_ms: int
 
 
-class PasswordLatched(Event, frozen=True, kw_only=True, tag="password.latched"):
-    """The device refused this password: it is not tried again until it is changed."""
+class PasswordTried(Event, frozen=True, kw_only=True, tag="password.tried"):
+    """A password is about to be tried on a device, was accepted, or was refused."""
 
     device_no: str
-    salt: str  # hex
-    salted_sha256: str  # hex of SHA-256(salt + password as UTF-8)
-    tries_left: int
+    tried: TriedPassword
 
 
 class JobAccepted(JobEvent, frozen=True, kw_only=True, tag="job.accepted"):
@@ -185,7 +184,7 @@ AnyJobEvent = (
     | TicketStored
     | JobEnded
 )
-AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordLatched | AnyJobEvent
+AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyJobEvent
 
 
 def encode_event(event: AnyEvent) -> bytes:

@@ -7,21 +7,21 @@ import hmac
 import secrets as random_bytes
 from typing import Protocol
 
-from taxagent.model.device import DeviceState, Hello
-from taxagent.model.errors import AnswerLost, DeviceAbsent, PasswordRefused, Refusal
+from taxagent.model.device import DeviceState, Hello, PasswordVerdict, TriedPassword
+from taxagent.model.errors import AnswerLost, DeviceAbsent, PasswordRefused, Refusal, Unavailable
 from taxagent.ports import Device, Secrets
 
 _LAST_TRY = 1
 
 
 class Latch(Protocol):
-    """What is remembered of refused passwords (domain: a refused one is never tried again by itself)."""
+    """What is remembered of passwords: a refused one is never tried again by itself."""
 
-    def refused(self, device_no: str) -> tuple[str, str, int] | None:
-        """Return (salt hex, salted SHA-256 hex, tries left) of the last refused password, or None."""
+    def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
+        """Return every password that was tried on the device, and what became of each."""
 
-    def remember(self, device_no: str, salt: str, salted_sha256: str, tries_left: int) -> None:
-        """Make a refusal durable; returns after the commit."""
+    def note(self, device_no: str, tried: TriedPassword) -> None:
+        """Make a try, or its end, durable; returns after the commit."""
 
 
 def greet(device: Device, device_no: str = "", *, simulation: bool = False) -> Hello:
@@ -39,7 +39,10 @@ def greet(device: Device, device_no: str = "", *, simulation: bool = False) -> H
 
 
 def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -> None:
-    """Open the greeted device with its password, at most one try per password, ever.
+    """Open the greeted device with its password: a wrong one is tried once, ever.
+
+    A password that is not known as good is announced durably before it is tried, so that a try whose end was
+    lost (a cable, a kill) shows in the tries that the device has left at its next HELLO.
 
     Raises Refusal with PASSWORD_MISSING, PASSWORD_LATCHED, PASSWORD_LAST_TRY or PASSWORD_BLOCKED without
     having tried, and PasswordRefused after the device's no, which is then remembered.
@@ -48,55 +51,87 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
     password = secrets.get(f"device-{no}")
     if password is None:
         raise Refusal("PASSWORD_MISSING", device_no=no)
-    _may_try(hello, password, latch)
-    try:
-        _open(device, no, password, latch)
-    except AnswerLost:
-        after = _not_refused(device, hello, password, latch)
+    trial = _Trial(device, hello, password, latch)
+    trial.allowed()
+    trial.run()
+
+
+class _Trial:
+    """One password on one greeted device."""
+
+    def __init__(self, device: Device, hello: Hello, password: str, latch: Latch) -> None:
+        self._device = device
+        self._hello = hello
+        self._password = password
+        self._latch = latch
+        tried = latch.tried(hello.device_no)
+        self._salt = tried[0].salt if tried else random_bytes.token_hex(16)
+        salted = hashlib.sha256(bytes.fromhex(self._salt) + password.encode()).hexdigest()
+        self._sha256 = salted
+        self._known = next((one for one in tried if hmac.compare_digest(one.salted_sha256, salted)), None)
+
+    def allowed(self) -> None:
+        """Raise Refusal where this password must not be tried now."""
+        known, left = self._known, self._hello.tries_left
+        facts = {"device_no": self._hello.device_no, "tries_left": str(left)}
+        if known is not None and known.verdict is PasswordVerdict.TRYING and left < known.tries_left:
+            self._note(PasswordVerdict.REFUSED, left)  # the try whose end was lost was refused
+            raise Refusal("PASSWORD_LATCHED", **facts)
+        if known is not None and known.verdict is PasswordVerdict.REFUSED:
+            raise Refusal("PASSWORD_LATCHED", **facts)
+        if left == 0:
+            raise Refusal("PASSWORD_BLOCKED", device_no=self._hello.device_no)
+        if left <= _LAST_TRY:
+            raise Refusal("PASSWORD_LAST_TRY", **facts)
+
+    def run(self) -> None:
+        """Open the device; a lost answer is settled by the tries left, and asked once more."""
+        if not self._good():
+            self._note(PasswordVerdict.TRYING, self._hello.tries_left)
         try:
-            _open(device, no, password, latch)
+            self._open()
         except AnswerLost:
-            _not_refused(device, after, password, latch)
+            self._still_not_refused()
+            try:
+                self._open()
+            except AnswerLost:
+                self._still_not_refused()
+                raise
+        if not self._good():
+            self._note(PasswordVerdict.ACCEPTED, self._hello.tries_left)
+
+    def _good(self) -> bool:
+        """Whether the password was accepted before, and the device has no fewer tries left than then."""
+        known = self._known
+        accepted = known is not None and known.verdict is PasswordVerdict.ACCEPTED
+        return accepted and known is not None and self._hello.tries_left >= known.tries_left
+
+    def _open(self) -> None:
+        try:
+            self._device.open(self._password)
+        except PasswordRefused as refusal:
+            self._note(PasswordVerdict.REFUSED, refusal.tries_left)
+            raise
+        except Unavailable:
+            if self._good():
+                self._note(PasswordVerdict.TRYING, self._hello.tries_left)  # its end may be lost with it
             raise
 
+    def _still_not_refused(self) -> None:
+        """After a lost answer to OPEN, the tries left tell whether the password was refused."""
+        after = self._device.hello()
+        if after.device_no != self._hello.device_no:
+            raise DeviceAbsent("DEVICE_ABSENT", device_no=self._hello.device_no, seen=after.device_no)
+        if after.tries_left < self._hello.tries_left:
+            self._note(PasswordVerdict.REFUSED, after.tries_left)
+            raise PasswordRefused(after.tries_left)
 
-def _open(device: Device, no: str, password: str, latch: Latch) -> None:
-    try:
-        device.open(password)
-    except PasswordRefused as refusal:
-        _remember(latch, no, password, refusal.tries_left)
-        raise
-
-
-def _may_try(hello: Hello, password: str, latch: Latch) -> None:
-    no = hello.device_no
-    refused = latch.refused(no)
-    if refused is not None and hmac.compare_digest(_salted(refused[0], password), refused[1]):
-        raise Refusal("PASSWORD_LATCHED", device_no=no, tries_left=str(hello.tries_left))
-    if hello.tries_left == 0:
-        raise Refusal("PASSWORD_BLOCKED", device_no=no)
-    if hello.tries_left <= _LAST_TRY:
-        raise Refusal("PASSWORD_LAST_TRY", device_no=no, tries_left=str(hello.tries_left))
-
-
-def _not_refused(device: Device, before: Hello, password: str, latch: Latch) -> Hello:
-    """After a lost answer to OPEN, the tries left tell whether the password was refused."""
-    after = device.hello()
-    if after.device_no != before.device_no:
-        raise DeviceAbsent("DEVICE_ABSENT", device_no=before.device_no, seen=after.device_no)
-    if after.tries_left < before.tries_left:
-        _remember(latch, before.device_no, password, after.tries_left)
-        raise PasswordRefused(after.tries_left)
-    return after
-
-
-def _remember(latch: Latch, device_no: str, password: str, tries_left: int) -> None:
-    salt = random_bytes.token_hex(16)
-    latch.remember(device_no, salt, _salted(salt, password), tries_left)
-
-
-def _salted(salt: str, password: str) -> str:
-    return hashlib.sha256(bytes.fromhex(salt) + password.encode()).hexdigest()
+    def _note(self, verdict: PasswordVerdict, tries_left: int) -> None:
+        tried = TriedPassword(
+            salt=self._salt, salted_sha256=self._sha256, tries_left=tries_left, verdict=verdict
+        )
+        self._known = tried
+        self._latch.note(self._hello.device_no, tried)
 
 
 def read_state(device: Device, hello: Hello) -> DeviceState:

@@ -8,7 +8,8 @@ import msgpack
 import msgspec
 import zmq
 
-from taxagent.model.events import AnyEvent, JobAccepted, JobRunning, PasswordLatched, StepBegun
+from taxagent.model.device import PasswordVerdict, TriedPassword
+from taxagent.model.events import AnyEvent, JobAccepted, JobRunning, PasswordTried, StepBegun
 from taxagent.model.job import Job, JobState, Step, StepId
 from taxclient.protocol import messages as m
 from taxclient.sync import Client
@@ -121,14 +122,15 @@ def test_the_channel_gives_ids_and_states_and_no_more(tmp_path: Path) -> None:
         request_sha256="ab",
         ref="voucher-7",
     )
-    latched = PasswordLatched(at_ms=2, device_no=DEVICE, salt="aa", salted_sha256="bb", tries_left=2)
+    refused = TriedPassword(salt="aa", salted_sha256="bb", tries_left=2, verdict=PasswordVerdict.REFUSED)
+    latched = PasswordTried(at_ms=2, device_no=DEVICE, tried=refused)
     begun = StepBegun(at_ms=3, job_id=job().job_id, id=StepId(step=Step.SEAL, group="007", period="2026-10"))
     with house(tmp_path) as h, Client(h.endpoint) as client, client.events() as stream:
         h.inside(lambda: h.loop.publish([(1, secret), (2, latched), (3, begun)]))
         told = [event for _ in range(3) if (event := stream.next(5000))]
         assert [(event.type, event.device_no, event.step) for event in told] == [
             ("job.accepted", DEVICE, ""),
-            ("password.latched", DEVICE, ""),
+            ("password.tried", DEVICE, ""),
             ("step.begun", "", "seal"),
         ]
         text = str([msgspec.to_builtins(event) for event in told])

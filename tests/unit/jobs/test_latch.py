@@ -13,16 +13,16 @@ from taxagent.ports import Journal, JournalReader
 from tests.builders import journal as builders
 from tests.builders.jobs import DEVICE_NO, FakeClock, MemoryJournal
 
-REFUSED = ("0a" * 16, "0b" * 32, 4)
+REFUSED = builders.tried().tried
 
 
 def test_it_is_remembered_over_a_restart(tmp_path: Path) -> None:
     with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
-        JournalLatch(writer, reader, FakeClock()).remember(DEVICE_NO, *REFUSED)
+        JournalLatch(writer, reader, FakeClock()).note(DEVICE_NO, REFUSED)
     with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
         latch = JournalLatch(writer, reader, FakeClock())
-        assert latch.refused(DEVICE_NO) == REFUSED
-        assert latch.refused("000000000000") is None
+        assert latch.tried(DEVICE_NO) == (REFUSED,)
+        assert latch.tried("000000000000") == ()
 
 
 def test_a_full_disk_does_not_buy_the_password_a_second_try(tmp_path: Path) -> None:
@@ -31,5 +31,5 @@ def test_a_full_disk_does_not_buy_the_password_a_second_try(tmp_path: Path) -> N
     with builders.journal(tmp_path), builders.reading(tmp_path) as reader:
         latch = JournalLatch(cast("Journal", full), cast("JournalReader", reader), FakeClock())
         with pytest.raises(JournalFull):
-            latch.remember(DEVICE_NO, *REFUSED)
-        assert latch.refused(DEVICE_NO) == REFUSED
+            latch.note(DEVICE_NO, REFUSED)
+        assert latch.tried(DEVICE_NO) == (REFUSED,)

@@ -111,7 +111,7 @@ def test_a_changed_row_is_found(folder: Path, statements: tuple[str, ...], bad: 
         ("DELETE FROM claim", 0),
         ("UPDATE token SET redeemed_by = NULL", 0),
         ("UPDATE record SET body = '{}'", 0),
-        ("UPDATE latch SET tries_left = 8", 0),
+        ("UPDATE password SET body = '{}'", 0),
         ("DELETE FROM event WHERE seq >= (SELECT max(seq) - 1 FROM event)", 0),  # a cut tail alone
     ],
 )
@@ -127,14 +127,14 @@ def test_a_changed_projection_is_found_though_the_chain_holds(folder: Path, stat
 def test_a_cut_tail_is_found_only_by_an_anchor(folder: Path) -> None:
     """Who cuts the newest rows and what they made leaves a whole, shorter journal."""
     with build.journal(folder) as writer:
-        writer.append(build.latched("661000000009"))
+        writer.append(build.tried(sha256="0c" * 32))
     with build.reading(folder) as reader:
         anchor = reader.head()
         reader.verify_anchor(anchor)
     tampered(
         folder,
         "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)",
-        "DELETE FROM latch WHERE device_no = '661000000009'",
+        "DELETE FROM password WHERE salted_sha256 LIKE '0c%'",
     )
     with build.reading(folder) as reader:
         reader.verify()

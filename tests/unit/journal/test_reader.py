@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from taxagent.journal import JOURNAL_NAME, Reader, store
+from taxagent.model.device import PasswordVerdict
 from taxagent.model.events import replayed
 from tests.builders import journal as build
 
@@ -68,10 +69,10 @@ def test_a_record_is_kept_as_its_bytes(tmp_path: Path) -> None:
 
 def test_the_last_refused_password_of_a_device_is_remembered(tmp_path: Path) -> None:
     with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
-        assert reader.latched(build.DEVICE_NO) is None
-        writer.append(build.latched(tries_left=4), build.latched(tries_left=3))
-        last = build.latched()
-        assert reader.latched(build.DEVICE_NO) == (last.salt, last.salted_sha256, 3)
+        assert reader.passwords(build.DEVICE_NO) == []
+        tries = [build.tried(PasswordVerdict.TRYING), build.tried(), build.tried(sha256="0c" * 32)]
+        writer.append(*tries)
+        assert list(reader.passwords(build.DEVICE_NO)) == [tries[1].tried, tries[2].tried]
 
 
 def test_readers_in_many_threads_see_whole_commits_while_the_writer_writes(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_reading_connection_cannot_write(tmp_path: Path) -> None:
         closing(store.opened_to_read(tmp_path / JOURNAL_NAME)) as db,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
     ):
-        db.execute("DELETE FROM latch")
+        db.execute("DELETE FROM password")
 
 
 def test_a_closed_journal_is_read_where_no_lock_can_be_kept(tmp_path: Path) -> None:

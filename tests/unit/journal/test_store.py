@@ -15,13 +15,13 @@ from tests.builders import journal as build
 
 SECOND = """
 -- Schema 2: whose voucher a job is can be asked for.
-DROP TABLE latch;
-CREATE TABLE latch (
-    device_no     TEXT PRIMARY KEY,
-    salt          TEXT NOT NULL,
+DROP TABLE password;
+CREATE TABLE password (
+    device_no     TEXT NOT NULL,
     salted_sha256 TEXT NOT NULL,
-    tries_left    INTEGER NOT NULL,
-    note          TEXT NOT NULL DEFAULT 'new'
+    body          BLOB NOT NULL,
+    note          TEXT NOT NULL DEFAULT 'new',
+    PRIMARY KEY (device_no, salted_sha256)
 ) WITHOUT ROWID;
 ALTER TABLE record ADD COLUMN length INTEGER;
 CREATE TRIGGER record_length AFTER INSERT ON record
@@ -89,7 +89,7 @@ def test_a_migration_copies_the_file_first_and_keeps_every_event(tmp_path: Path)
         after = dump(db)
         assert after["event"] == before["event"]
         assert after["job"] == before["job"]
-        assert after["latch"] == [(*row, "new") for row in before["latch"]]
+        assert after["password"] == [(*row, "new") for row in before["password"]]
         assert [row[-1] for row in after["record"]] == [len(row[-1]) for row in before["record"]]  # type: ignore[arg-type]
     copy = tmp_path / f"journal.db.schema-1.seq-{len(build.varied())}"
     with closing(Reader(copy)) as reader:

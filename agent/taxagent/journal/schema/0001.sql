@@ -63,10 +63,10 @@ CREATE TABLE record (
     body   BLOB NOT NULL
 );
 
--- The last password that each device refused.
-CREATE TABLE latch (
-    device_no     TEXT PRIMARY KEY,
-    salt          TEXT NOT NULL,
+-- Every password that was tried on a device, and what became of it last; body = JSON of model.device.TriedPassword.
+CREATE TABLE password (
+    device_no     TEXT NOT NULL,
     salted_sha256 TEXT NOT NULL,
-    tries_left    INTEGER NOT NULL
+    body          BLOB NOT NULL,
+    PRIMARY KEY (device_no, salted_sha256)
 ) WITHOUT ROWID;
