@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from taxagent.simulator.site import Process, Site
 from taxclient import CheckArgs, Client
 from tests.builders.site import DEVICE, client, identified, site, until
 
+_MEMORY = Path("/dev/shm")
 START = "2026-11-03T11:30:00+08:00"
 
 
@@ -33,12 +35,13 @@ class Ground:
 
 
 @contextmanager
-def ground(*, scenario: Path | None = None, preload: str = "") -> Iterator[Ground]:
+def ground(*, scenario: Path | None = None, preload: str = "", in_memory: bool = False) -> Iterator[Ground]:
     """Yield a site whose agent has read its device. `preload` is an LD_PRELOAD for the agent alone.
 
+    `in_memory`: where there is a file system in memory, so that the disk is no part of what is measured.
     The agent is killed at the end: a row leaves jobs behind that nobody will do.
     """
-    with site(START, scenario=scenario) as shop:
+    with _folders(in_memory), site(START, scenario=scenario) as shop:
         with _preloaded(preload):
             agent = shop.start_agent()
         with client(shop) as one:
@@ -46,6 +49,18 @@ def ground(*, scenario: Path | None = None, preload: str = "") -> Iterator[Groun
             until(lambda: not one.status().verifying, "the journal is verified")
             yield Ground(shop, agent, one)
         agent.kill()
+
+
+@contextmanager
+def _folders(in_memory: bool) -> Iterator[None]:
+    """Have new temporary folders in memory, where there is such a place."""
+    before = tempfile.tempdir
+    if in_memory and os.access(_MEMORY, os.W_OK):
+        tempfile.tempdir = str(_MEMORY)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextmanager

@@ -10,12 +10,9 @@ from pathlib import Path
 from tests.bench.figures import Measured
 from tests.bench.ground import ground
 from tests.bench.peers import peers, request
+from tests.bench.starting import AGENT_IMPORTS
 from tests.bench.subscribing import subscribers
 
-AGENT_IMPORTS = (
-    "import taxagent.cli.main, taxagent.cli.run, taxagent.config, taxagent.logs, taxagent.daemon, "
-    "taxagent.device.bus"
-)
 _CLIENTS = 8
 _IDLE_S = 60.0
 
