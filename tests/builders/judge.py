@@ -13,8 +13,9 @@ from taxagent.model.device import WriteKind
 from taxagent.model.errors import AgentError
 from taxagent.model.events import AnyEvent, StepEnded
 from taxagent.model.job import Job, JobState, Outcome, Step, StepId
-from taxagent.model.period import Period, last_day
+from taxagent.model.period import Period
 from taxagent.simulator.bureau_state import IssuedTicket, Result
+from taxagent.simulator.kinds import last_report_of
 from tests.builders.scenario import DEVICE_NO
 from tests.builders.work import Bench
 
@@ -40,7 +41,7 @@ def settled(bench: Bench, job: Job) -> None:
     """Assert that the job ended as if nothing had happened, with everything done exactly once."""
     assert (job.state, job.outcome) == (JobState.DONE, Outcome.EXECUTED), job.problem
     assert {str(run.id): run.outcome for run in job.steps if run.outcome is not Outcome.EXECUTED} == {}
-    assert sorted(bench.writes()) == sorted(_once(job))
+    assert sorted(bench.writes()) == sorted(_once(bench, job))
     _bureau_has_each_once(bench, job)
     for backup in job.backups:
         assert hashlib.sha256(Path(backup.path).read_bytes()).hexdigest() == backup.sha256
@@ -49,16 +50,25 @@ def settled(bench: Bench, job: Job) -> None:
     bench.verify_chain()
 
 
-def _once(job: Job) -> list[str]:
-    types, months = job.scope.types, job.scope.periods
-    seals = [f"seal {group}" for group in types for _ in months]
-    clears = [f"apply_ticket {group}" for group in types]
-    return [*seals, *clears, *("clock_ticket" for _ in types)]
+def _groups(bench: Bench, job: Job) -> list[str]:
+    """Return the device's groups of the job's types; a job has whole groups."""
+    scenario = bench.device.scenario
+    groups = [group for group in scenario.groups() if set(group.split("+")) & set(job.scope.types)]
+    assert sorted(job.scope.types) == sorted(kind for group in groups for kind in group.split("+"))
+    return groups
+
+
+def _once(bench: Bench, job: Job) -> list[str]:
+    groups, months = _groups(bench, job), job.scope.periods
+    seals = [f"seal {group}" for group in groups for _ in months]
+    clears = [f"apply_ticket {group}" for group in groups]
+    clocks = ["clock_ticket" for _ in groups] if bench.device.quirks.clock_ticket_first else []
+    return [*seals, *clears, *clocks]
 
 
 def _bureau_has_each_once(bench: Bench, job: Job) -> None:
     wanted = sorted(
-        f"{DEVICE_NO}/{group}/{month}" for group in job.scope.types for month in job.scope.periods
+        f"{DEVICE_NO}/{group}/{month}" for group in _groups(bench, job) for month in job.scope.periods
     )
     assert sorted(bench.bureau.memory.reports) == wanted
     puts = [
@@ -76,7 +86,8 @@ def _true(bench: Bench, step: StepId) -> bool:
     group, tickets = memory.group(step.group), bench.bureau.memory.tickets.get(about, ())
     match step.step:
         case Step.SEAL:
-            return group is not None and group.last_report >= last_day(Period(step.period))
+            sealed = last_report_of(Period(step.period), bench.device.quirks)
+            return group is not None and group.last_report >= sealed
         case Step.SUBMIT:
             return about in bench.bureau.memory.reports
         case Step.TICKET:
