@@ -64,7 +64,7 @@ def examined(config: Path) -> tuple[Finding, ...]:
     from taxagent.host.probes.users import own_user
     from taxagent.model.errors import Refusal
 
-    bare = {**general(None), "usb": partial(_bus, UsbSection(), own_user())}
+    bare: dict[str, Probe] = {**general(None), "usb": partial(_bus, UsbSection(), own_user())}
     if not config.exists():
         return (found("config", "CONFIG_NONE", path=str(config)), *_all(bare))
     try:
