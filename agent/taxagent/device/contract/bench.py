@@ -27,6 +27,7 @@ class Plan(Value, frozen=True, kw_only=True):
     device_no: str = ""  # "": the only one that is plugged
     password: str | None = None  # None: checks that need a session are skipped
     interactive: bool = False  # a person unplugs and plugs in
+    heard_s: float = 5.0  # within which a watch is to tell of it (goals: removal 1 s, arrival 3 s)
     spend_a_try: bool = False  # a wrong password is tried once
     destructive: bool = False  # writes are sent that the device must refuse
     seal: Period | None = None  # this month is sealed indeed

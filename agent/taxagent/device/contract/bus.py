@@ -125,6 +125,7 @@ def hold_is_exclusive(bench: Bench) -> str:
 
 def hold_is_exclusive_between_programs(bench: Bench) -> str:
     """The same between two sources: what one holds, the other is refused."""
+    _ = bench.location
     other = bench.source_again()
     at = [one.location for one in other.seen() if one.location == bench.location]
     if not at:
@@ -164,11 +165,11 @@ def watch_stops(bench: Bench) -> str:
         watch = bench.source.watch(changed)
         bench.source.seen()
         watch.stop()
-        left = [one.name for one in set(threading.enumerate()) - before if one.is_alive()]
-        demand(not left, "threads_left", threads=", ".join(left))
     heard = calls[0]
     threading.Event().wait(_QUIET_S)
     same("calls after stop()", heard, calls[0])
+    left = [one.name for one in set(threading.enumerate()) - before]
+    demand(not left, "threads_left", threads=", ".join(left))
     return ""
 
 

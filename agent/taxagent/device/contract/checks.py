@@ -69,12 +69,12 @@ _PROBES: tuple[Probe, ...] = (
     writing.last_writes_are_ordered,
     writing.reading_writes_nothing,
     session.wrong_password_is_told,
-    asking.watch_tells,
-    asking.absent_is_told,
     refusing.wrong_seal_is_refused,
     refusing.forged_ticket_is_refused,
     refusing.forged_clock_ticket_is_refused,
     refusing.seal_is_done_once,
+    asking.watch_tells,
+    asking.absent_is_told,
     writing.errors_are_of_the_catalogue,
 )
 CHECKS: tuple[Check, ...] = tuple(Check(probe) for probe in _PROBES)
