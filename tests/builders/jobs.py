@@ -18,11 +18,21 @@ from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
-from taxagent.model.device import DeviceInfo, DeviceKind, Hello, MonitorData, Statistics, TriedPassword
+from taxagent.model.device import (
+    DeviceInfo,
+    DeviceKind,
+    Hello,
+    MonitorData,
+    Statistics,
+    Stock,
+    StockRange,
+    TriedPassword,
+)
 from taxagent.model.errors import (
     AgentError,
     ClaimTaken,
     DeviceAbsent,
+    DeviceRefused,
     Interrupted,
     KeyTaken,
     PasswordRefused,
@@ -234,6 +244,7 @@ class FakeDevice:
         self.passwords_tried: list[str] = []
         self.monitors: tuple[MonitorData, ...] = (monitor(),)
         self.now = dt.datetime(2026, 11, 3, 11, 30)
+        self.blanks: int | None = 500  # None: it knows no stock
         self.fails: Exception | None = None
         self.reads = 0
         self.session_open = False
@@ -279,6 +290,12 @@ class FakeDevice:
 
     def monitor(self) -> tuple[MonitorData, ...]:
         return self.monitors
+
+    def stock(self, invoice_type: str) -> Stock:
+        if self.blanks is None:
+            raise DeviceRefused("NO_SUCH_DATA")
+        numbers = StockRange(code="044002000111", number_from="00001000", count=self.blanks)
+        return Stock(invoice_type=invoice_type, ranges=(numbers,) if self.blanks else ())
 
     def statistics(self, invoice_type: str, day_from: dt.date, day_to: dt.date) -> Statistics:
         return statistics(invoice_type=invoice_type, date_from=day_from, date_to=day_to)
@@ -423,6 +440,7 @@ class House:
                 latch=self.latch,
                 rules=Rules(),
                 consent=self.consent,
+                record=bare_record,
                 boot="boot-1",
                 version="0.1.0",
                 simulation=self.simulation,

@@ -28,7 +28,7 @@ from taxagent.model.device import Hello
 from taxagent.model.errors import AgentError, DeviceInUse
 from taxagent.model.usb import Recognised
 from taxagent.ports import Device, DeviceSource, JournalReader
-from taxagent.procedures.session import Latch, greet, open_session, read_state
+from taxagent.procedures.session import Latch, greet, open_session, read_state, with_stock
 
 Opened = Callable[[Device, Hello], None]
 
@@ -105,7 +105,7 @@ def read_one(
             hello = greet(device, simulation=simulation)
             try:
                 opened(device, hello)
-                state = read_state(device, hello)
+                state = with_stock(device, read_state(device, hello))
             finally:
                 device.close()
     except AgentError as error:

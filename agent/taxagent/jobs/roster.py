@@ -18,7 +18,7 @@ from taxagent.model.errors import AgentError, AnswerLost, DeviceInUse, Interrupt
 from taxagent.model.job import Problem
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.ports import Clock, Device, DeviceSource, Mailbox, Secrets
-from taxagent.procedures.session import Latch, greet, open_session, read_state
+from taxagent.procedures.session import Latch, greet, open_session, read_state, with_stock
 
 _log = structlog.get_logger(__name__)
 _STALE_MS = 15 * 60_000
@@ -117,10 +117,15 @@ class Roster:
         return min((at_ms for at_ms in ages if at_ms > now), default=_NEVER_MS)
 
     def took(self, location: str, state: DeviceState) -> None:
-        """Take a reading that a job or a prepare has made; the device may have gone since."""
+        """Take a reading that a job or a prepare has made; the device may have gone since.
+
+        A stock that it did not read is as it was known: no work of ours changes it.
+        """
         here = location in self._queues
+        known = self._views.get(state.hello.device_no)
+        if state.stock is None and known is not None and known.state is not None:
+            state = msgspec.structs.replace(state, stock=known.state.stock)
         view = view_of(location if here else "", state, self._clock.utc_ms())
-        known = self._views.get(view.device_no)
         if here:
             self._put(view)
         elif known is None or not known.location:
@@ -146,7 +151,7 @@ class Roster:
         try:
             hello = greet(device, simulation=self._simulation)
             open_session(device, hello, self._secrets, self._latch)
-            state = read_state(device, hello)
+            state = with_stock(device, read_state(device, hello))
             device.close()
         except AgentError as error:
             if isinstance(error, Refusal):

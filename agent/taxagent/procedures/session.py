@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets as random_bytes
 from typing import Protocol
 
+import msgspec
+
 from taxagent.model.device import DeviceState, Hello, PasswordVerdict, TriedPassword
-from taxagent.model.errors import AnswerLost, DeviceAbsent, PasswordRefused, Refusal, Unavailable
+from taxagent.model.errors import (
+    AnswerLost,
+    DeviceAbsent,
+    DeviceRefused,
+    PasswordRefused,
+    Refusal,
+    Unavailable,
+)
 from taxagent.ports import Device, Secrets
 
 _LAST_TRY = 1
@@ -138,3 +148,12 @@ def read_state(device: Device, hello: Hello) -> DeviceState:
     """Read identity, clock and monitor data of an opened device, the clock first."""
     clock = device.clock()
     return DeviceState(hello=hello, info=device.info(), clock=clock, monitor=device.monitor())
+
+
+def with_stock(device: Device, state: DeviceState) -> DeviceState:
+    """Add the blank invoices of each type; a type of which the device says no is left out."""
+    stocks = []
+    for row in state.monitor:
+        with contextlib.suppress(DeviceRefused):
+            stocks.append(device.stock(row.invoice_type))
+    return msgspec.structs.replace(state, stock=tuple(stocks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from taxagent.jobs.asks import DeviceView
@@ -209,3 +210,30 @@ def test_after_the_close_no_device_gets_a_queue() -> None:
     assert house.roster.close(0)
     house.plug("1-2", FakeDevice(OTHER))
     assert len(house.source.queues) == 1
+
+
+def blanks(house: House) -> int | None:
+    state = view(house).state
+    assert state is not None
+    return sum(numbers.count for each in state.stock for numbers in each.ranges) if state.stock else None
+
+
+def test_a_snapshot_knows_how_many_blank_invoices_are_left() -> None:
+    house = House()
+    house.plug(device=FakeDevice(blanks=7))
+    assert blanks(house) == 7
+
+
+def test_a_type_of_which_the_device_knows_no_stock_is_left_out() -> None:
+    house = House()
+    house.plug(device=FakeDevice(blanks=None))
+    assert (blanks(house), view(house).problem) == (None, None)
+
+
+def test_a_jobs_reading_keeps_the_stock_that_was_known() -> None:
+    house = House()
+    house.plug(device=FakeDevice(blanks=7))
+    state = view(house).state
+    assert state is not None
+    house.roster.took("1-1", msgspec.structs.replace(state, stock=None))
+    assert blanks(house) == 7
