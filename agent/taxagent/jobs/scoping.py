@@ -17,6 +17,8 @@ from taxagent.model.period_state import PeriodState, due_periods, period_state
 def pinned(ask: Ask, state: DeviceState) -> Scope:
     """Return the ask's scope: all types where none is named, all that is due where no period is.
 
+    Types that report together are sealed and cleared together: who names one of a group means the group.
+
     Where nothing is due, the last closed month is meant, so that "already done" can be shown and recorded.
     Raises Refusal with TAXPAYER_WRONG, TYPE_UNKNOWN, BAD_REQUEST, PERIOD_NOT_ENDED or OLDER_PERIOD_DUE.
     """
@@ -93,7 +95,8 @@ def _types(ask: Ask, state: DeviceState) -> tuple[str, ...]:
     missing = [kind for kind in ask.types if kind not in there]
     if missing:
         raise Refusal("TYPE_UNKNOWN", invoice_type=", ".join(missing), types=", ".join(there))
-    return tuple(kind for kind in there if kind in ask.types) if ask.types else there
+    groups = {row.group for row in state.monitor if row.invoice_type in (ask.types or there)}
+    return tuple(row.invoice_type for row in state.monitor if row.group in groups)
 
 
 def _periods(ask: Ask) -> tuple[Period, ...]:

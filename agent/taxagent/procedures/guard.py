@@ -19,16 +19,18 @@ def last_look(work: Work, group: str, step: Step, state: DeviceState) -> DeviceS
     """Read the device again and return its state if `step` may be taken now on `group`.
 
     Raises Interrupted (the agent stops), Refusal (a hard window, MONTH_TURNED), or
-    NeedsHuman("DEVICE_CHANGED") where the device is not as confirmed plus exactly what this job did.
+    NeedsHuman("DEVICE_CHANGED") where the device is not as confirmed plus exactly what this job did, and
+    NeedsHuman("STATE_DISAGREES") where it shows a group whose types do not stand alike.
     """
     work.check_stop()
     state = read_state(work.device, state.hello)
     same_month(work.job, state)
     hard_stop(work, state, step)
-    for confirmed in confirmed_types(work.job):
-        if confirmed.group == group:
-            _unchanged(work, confirmed, state)
-            _same_totals(work, confirmed)
+    types = [confirmed for confirmed in confirmed_types(work.job) if confirmed.group == group]
+    _whole(group, [confirmed.invoice_type for confirmed in types], state)
+    for confirmed in types:
+        _unchanged(work, confirmed, state)
+        _same_totals(work, confirmed)
     return state
 
 
@@ -77,6 +79,22 @@ def confirmed_by(
         for row in state.monitor
         if row.invoice_type in types
     )
+
+
+def _whole(group: str, confirmed: list[str], state: DeviceState) -> None:
+    """The group must have the types that were confirmed, and its types one last_report and one deadline."""
+    rows = state.of_group(group)
+    found = [row.invoice_type for row in rows]
+    if sorted(found) != sorted(confirmed):
+        expected = ", ".join(confirmed)
+        raise NeedsHuman(
+            "DEVICE_CHANGED", what="types", group=group, expected=expected, found=", ".join(found)
+        )
+    if len({(row.last_report, row.invoicing_deadline) for row in rows}) > 1:
+        dates = (f"{row.invoice_type} {row.last_report} {row.invoicing_deadline}" for row in rows)
+        raise NeedsHuman(
+            "STATE_DISAGREES", what="the types of a group differ", group=group, found="; ".join(dates)
+        )
 
 
 def _unchanged(work: Work, confirmed: ConfirmedType, state: DeviceState) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from taxagent.jobs.asks import Ask
-from taxagent.jobs.scoping import claims_of, pinned
+from taxagent.jobs.scoping import claims_of, consequences_of, pinned
 from taxagent.model.device import DeviceState, MonitorData
 from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind
@@ -73,3 +73,22 @@ def test_claims_are_by_group_and_month() -> None:
     together = state(monitor(group="004+007"), monitor(invoice_type="004", group="004+007"))
     scope = pinned(ask(), together)
     assert claims_of(JobKind.SETTLE, scope, together) == (("004+007", OCTOBER),)
+
+
+def test_who_names_one_type_of_a_group_means_the_group() -> None:
+    device = state(
+        monitor(invoice_type="004", group="004+007"),
+        monitor(invoice_type="026", group="026"),
+        monitor(invoice_type="007", group="004+007"),
+    )
+    for kind in (JobKind.SETTLE, JobKind.BACKUP):
+        assert pinned(ask(kind=kind, types=("007",)), device).types == ("004", "007")
+    scope = pinned(ask(types=("026",)), device)
+    assert scope.types == ("026",)
+    assert consequences_of(JobKind.CLEAR, scope, device) == ("CLEAR:026:",)
+    both = pinned(ask(types=("004",)), device)
+    assert consequences_of(JobKind.SETTLE, both, device) == (
+        "SEAL:004+007:2026-10",
+        "SUBMIT:004+007:2026-10",
+        "CLEAR:004+007:",
+    )
