@@ -6,6 +6,7 @@ by our tests): it is read from the right, and whatever does not look like that i
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import OrderedDict
 from typing import Protocol
@@ -65,6 +66,7 @@ class SystemAccounts:
         return tuple(names)
 
 
+@functools.lru_cache(KEPT)
 def peer_of(address: str) -> Peer | None:
     """Return the peer that a `Peer-Address` names, or None where it is of another form."""
     parts = address.rsplit(":", 3)

@@ -33,6 +33,7 @@ from taxagent.ports import Clock, JournalReader
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
+_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)  # zmq's flags are slow enums
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
 _START_S = 30.0  # the journal's last row must be readable within this time
@@ -236,8 +237,8 @@ class Loop:
     def _send(self, head: list[bytes], reply: bytes) -> None:
         try:
             for frame in (*head, wire.MAGIC):
-                self._router.send(frame, zmq.NOBLOCK | zmq.SNDMORE)
-            self._router.send(reply, zmq.NOBLOCK)
+                self._router.send(frame, _MORE)
+            self._router.send(reply, _LAST)
         except zmq.ZMQError as error:
             # The peer left, or does not read. What was done stays in the journal; it can ask again.
             if head[0] not in self._mute and len(self._mute) < 1024:
@@ -245,6 +246,7 @@ class Loop:
                 _log.info("reply_not_taken", reason=str(error))
 
     def _hello(self, call: Call) -> m.HelloResult:
+        self._channel.touch()  # a new subscriber asks until it hears the welcome
         return m.HelloResult(
             protocol="TCA/1",
             minor=m.MINOR,

@@ -12,12 +12,14 @@ from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait
 from taxagent.model.value import to_json
 from taxclient.protocol import messages as m
 
+_LANGS: tuple[Lang, ...] = get_args(Lang)
+
 
 def lang_of(text: str, default: Lang) -> Lang:
     """Return the language that `text` ("zh", "en-GB", "") asks for, else `default`."""
-    for lang in get_args(Lang):
+    for lang in _LANGS if text else ():
         if text.lower().startswith(lang):
-            return lang  # type: ignore[no-any-return]
+            return lang
     return default
 
 

@@ -17,6 +17,8 @@ DEPTH = 16  # maps and arrays inside each other, the outermost counted
 ITEMS = 4_096  # of one array or map of a request
 FRAMES = 2  # after the optional empty delimiter
 
+_SCALARS = frozenset((str, int, bytes, bool, type(None)))
+
 Plain: TypeAlias = "bool | int | str | bytes | list[Plain] | dict[str, Plain] | None"
 
 
@@ -92,11 +94,12 @@ def _no_extension(code: int, _: bytes) -> object:
     raise FrameError(f"extension type {code}: not in this protocol")
 
 
-def _check(value: object, depth: int) -> None:
-    if isinstance(value, dict | list):
-        if depth == 0:
-            raise FrameError("too many maps and arrays inside each other")
-        for item in value.values() if isinstance(value, dict) else value:
-            _check(item, depth - 1)
-    elif not isinstance(value, str | int | bytes | None):
-        raise FrameError(f"a value of type {type(value).__name__}: floats and extensions are not taken")
+def _check(value: dict[str, object] | list[object], depth: int) -> None:
+    if depth == 0:
+        raise FrameError("too many maps and arrays inside each other")
+    for item in value.values() if isinstance(value, dict) else value:
+        if type(item) in _SCALARS:
+            continue
+        if not isinstance(item, dict | list):
+            raise FrameError(f"a value of type {type(item).__name__}: floats and extensions are not taken")
+        _check(item, depth - 1)
