@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
-from taxagent.model.device import QUIRKS, DeviceKind
+from taxagent.model.device import QUIRKS, DeviceKind, MonitorData
 from taxagent.model.errors import AnswerLost
 from taxagent.model.job import JobKind, JobState, Outcome, Step
 from taxagent.model.period import Period
+from taxagent.ports import Device
 from tests.builders import judge
 from tests.builders.driven import GROUPS, DrivenBench
 from tests.builders.scenario import OCTOBER
 from tests.builders.tap import raising
 from tests.builders.work import SEPTEMBER
-from tests.builders.world import moved
+from tests.builders.work_ports import ModelDevice
+from tests.builders.world import moved, remember
 
 BOTH = (SEPTEMBER, OCTOBER)
 each_kind = pytest.mark.parametrize("kind", list(DeviceKind))
@@ -119,6 +123,44 @@ def test_what_changed_since_the_confirmation_stops_the_work_on_that_group(
     )
     assert job.problem.detail["invoice_type"] in GROUPS[kind][-1]
     assert bench.writes() == [f"seal {group}" for group in GROUPS[kind][:-1]]
+
+
+def test_a_group_that_has_other_types_than_were_confirmed_is_not_touched(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, DeviceKind.GOLDEN_DISK)
+    (pair, alone) = bench.device.memory.groups
+    apart = (replace(pair, group="004"), replace(pair, group="007"), alone)
+    remember(bench, groups=apart)()
+    problem = bench.run().problem
+    assert problem is not None
+    assert (problem.fault, problem.detail["what"], problem.detail["found"]) == (
+        "DEVICE_CHANGED",
+        "types",
+        "004",
+    )
+    assert bench.writes() == []
+
+
+def test_a_group_whose_types_do_not_stand_alike_is_not_touched(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, DeviceKind.UKEY)
+    bench.adapter = lambda: cast("ModelDevice", Uneven(bench.driver()))
+    problem = bench.run().problem
+    assert problem is not None
+    assert (problem.fault, problem.detail["what"]) == ("STATE_DISAGREES", "the types of a group differ")
+    assert bench.writes() == []
+
+
+class Uneven:
+    """A device whose last type shows another deadline than the others of its group."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def monitor(self) -> tuple[MonitorData, ...]:
+        *others, last = self._device.monitor()
+        return (*others, replace(last, invoicing_deadline=dt.date(2026, 11, 20)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._device, name)
 
 
 @each_kind
