@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 
 import msgspec
 
@@ -35,11 +36,11 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     screen.line(show.job_line(job, screen.speech))
     if not options.no_wait:
         job = follow(client, job, screen, patience_s=options.patience, limit_s=options.limit)
-        if job.ended:
-            kept.forget()
     screen.result(m.JobResult(job=job))
     for line in show.job_end(job, screen.speech):
         screen.line(line)
+    if job.ended:
+        kept.forget()
     if job.kind == "check" and job.ended:
         _show_device(client, job, screen)
     return exits.of_job(job)
@@ -80,16 +81,18 @@ def _prepare(client: Client, args: m.SubmitArgs, screen: Screen) -> int:
 
 
 def _earlier(client: Client, kept: Kept, screen: Screen) -> m.JobView | None:
-    """The job of the same request, where it was sent before and its end was not seen here."""
+    """The job of the same request, where it was sent before and is still what is asked for."""
     if not kept.sent:
         return None
     try:
         job = client.job_by_key(kept.entry.key)
     except KeyUnknown:
         return None  # it never arrived: it may go again, under the same key
-    if job.ended and kept.entry.job_id:
-        kept.renew()  # it was answered then: this is a new request
+    if not kept.stands_for(job, time.time_ns() // 1_000_000):
+        kept.renew()
         return None
+    if not job.ended:
+        kept.accepted(job.job_id)  # the next command is told how it ends, or is a new one
     screen.note(screen.speech.say("found"))
     return job
 

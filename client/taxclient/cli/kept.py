@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import msgspec
 
 from taxclient.conversation import new_key
-from taxclient.protocol.messages import CheckArgs
+from taxclient.protocol.messages import CheckArgs, JobView
+
+_UNSEEN_MS = 3_600_000  # how long the end of a job that nobody saw is the answer to the same command
+_CHINA_S = 8 * 3600
 
 
 class Entry(msgspec.Struct, kw_only=True):
@@ -42,6 +46,16 @@ class Kept:
     def sent(self) -> bool:
         """Whether the request was sent before, as far as is known."""
         return self.entry.sent_at > 0
+
+    def stands_for(self, job: JobView, now_ms: int) -> bool:
+        """Whether `job`, which the kept key made, is what the same command asks for now.
+
+        Its end is, where no answer was seen, for an hour. A request that names no month is about what was due
+        when it was sent: in another calendar month it is another request, whatever became of the first.
+        """
+        if not self.entry.args.get("periods") and _month(now_ms) != _month(self.entry.sent_at):
+            return False
+        return not job.ended or (not self.entry.job_id and now_ms - self.entry.sent_at < _UNSEEN_MS)
 
     def renew(self) -> None:
         """Forget the earlier request and take a new key."""
@@ -93,3 +107,9 @@ def state_folder(environment: dict[str, str]) -> Path:
     """Return where requests are remembered: $XDG_STATE_HOME/taxctl/requests, or below ~/.local/state."""
     base = environment.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
     return Path(base) / "taxctl" / "requests"
+
+
+def _month(ms: int) -> tuple[int, int]:
+    """Return year and month of a UTC time, on China's calendar."""
+    there = time.gmtime(ms // 1000 + _CHINA_S)
+    return there.tm_year, there.tm_mon

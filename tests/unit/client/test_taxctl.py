@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +19,7 @@ from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
 from taxagent.model.job import JobState, Outcome, Problem, Step, StepId, StepRun
 from taxclient.cli.main import main
 from taxclient.sync import Client
+from tests.builders.command import run, the_object
 from tests.builders.ipc import DEVICE, FakeDesk, House, house, job
 
 
@@ -27,18 +27,6 @@ from tests.builders.ipc import DEVICE, FakeDesk, House, house, job
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
-
-
-def run(h: House, capsysbinary: pytest.CaptureFixture[bytes], *argv: str) -> tuple[int, dict[str, Any]]:
-    code = main(["--endpoint", h.endpoint, "--json", *argv])
-    return code, the_object(capsysbinary.readouterr().out)
-
-
-def the_object(out: bytes) -> dict[str, Any]:
-    """The one line of JSON; the loop of these tests logs to the same place."""
-    (line,) = [line for line in out.splitlines() if line.startswith(b"{")]
-    found: dict[str, Any] = json.loads(line)
-    return found
 
 
 def end(desk: FakeDesk, state: JobState, outcome: Outcome) -> None:
