@@ -20,13 +20,14 @@ from taxagent.device.contract.command import main
 from taxagent.device.contract.words import reason
 from taxagent.host.clock import HostClock
 from taxagent.model.device import QUIRKS
+from taxagent.model.errors import AnswerLost
 from taxagent.model.period import Period, period_of
 from taxagent.model.simtime import simulated_time
 from taxagent.simulator.running import Running, serve
 from taxagent.simulator.scenario import Scenario, load
 from taxagent.simulator.site import example
 from tests.builders import minimal_driver
-from tests.builders.minimal_driver import MinimalSource
+from tests.builders.minimal_driver import MinimalDevice, MinimalSource
 from tests.builders.minimal_hardware import DEVICE_NO, PASSWORD, Hardware
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +124,29 @@ def test_a_refused_password_is_tried_once() -> None:
     findings = list(examine(Bench(lambda _backend: MinimalSource(hardware), plan)))
     assert list(failed(findings)) == ["session-opens"]
     assert hardware.tries_left == 4
+
+
+def test_a_password_whose_answer_was_lost_is_not_tried_again() -> None:
+    opens = []
+
+    class Mute(MinimalDevice):
+        def open(self, password: str) -> None:
+            opens.append(password)
+            raise AnswerLost("ANSWER_LOST")
+
+    source = MinimalSource(Hardware())
+    source.device_class = Mute
+    findings = list(examine(Bench(lambda _backend: source, Plan(password=PASSWORD))))
+    assert "session-opens" in failed(findings)
+    assert "came to no end" in skipped(findings)["clock-is-naive"]
+    assert opens == [PASSWORD]
+
+
+def test_a_device_that_another_program_holds_is_named() -> None:
+    hardware = Hardware()
+    hardware.held = True
+    findings = list(examine(Bench(lambda _backend: MinimalSource(hardware), Plan())))
+    assert "memory:0#1 (DEVICE_IN_USE" in failed(findings)["device-is-found"]
 
 
 def test_no_password_is_tried_where_one_try_is_left() -> None:

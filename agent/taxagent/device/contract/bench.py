@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from taxagent.device.contract.verdict import NotKept, NotTried
 from taxagent.device.drivers import Factory
 from taxagent.model.device import QUIRKS, Hello, Quirks
-from taxagent.model.errors import AgentError
+from taxagent.model.errors import AgentError, PasswordRefused
 from taxagent.model.period import Period, first_day, last_day, period_of, plus
 from taxagent.model.value import Value
 from taxagent.ports import Device, DeviceSource
@@ -137,7 +137,8 @@ class Bench:
         try:
             device.open(self.plan.password or "")
         except AgentError as error:
-            self._password_ended = "password_refused"
+            if isinstance(error, PasswordRefused):
+                self._password_ended = "password_refused"
             self.errors.append(error)
             raise NotKept("not_opened", error=described(error)) from error
         self._password_ended = ""

@@ -45,7 +45,8 @@ def trouble_is_told(bench: Bench) -> str:
     instance("trouble()", trouble, Problem)
     ruled("trouble().fault", trouble.fault, "a code of the fault catalogue", kept=fault(trouble.fault).known)
     same("seen()", (), bench.source.seen())
-    raise NotTried("trouble", fault=trouble.fault, detail=trouble.detail)
+    facts = " ".join(f"{name}={fact}" for name, fact in trouble.detail.items())
+    raise NotTried("trouble", fault=trouble.fault, detail=facts)
 
 
 def seen_is_described(bench: Bench) -> str:
@@ -95,11 +96,15 @@ def device_is_found(bench: Bench) -> str:
     candidates = [one for one in bench.source.seen() if one.recognised is Recognised.PROFILE]
     if not candidates:
         raise NotKept("none_recognised", seen=len(bench.source.seen()))
-    found = {}
+    found, numbers = {}, []
     for one in candidates:
-        with suppress(DeviceInUse, DeviceAbsent), bench.source.hold(one.location) as device:
-            found[one.location] = device.hello()
-    numbers = sorted(hello.device_no for hello in found.values())
+        try:
+            with bench.source.hold(one.location) as device:
+                found[one.location] = device.hello()
+                numbers.append(found[one.location].device_no)
+        except (DeviceInUse, DeviceAbsent) as error:
+            bench.errors.append(error)
+            numbers.append(f"{one.location} ({error})")
     wanted = [at for at, hello in found.items() if bench.plan.device_no in ("", hello.device_no)]
     demand(wanted, "not_among", device_no=bench.plan.device_no or "?", found=", ".join(numbers) or "-")
     demand(len(wanted) == 1, "several_devices", found=", ".join(numbers))
