@@ -53,25 +53,22 @@ def _parser(lang: Lang) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m taxagent.device.contract", description=say("about", lang)
     )
-    parser.add_argument("--driver", default="tcdp", metavar="NAME|MODULE:FUNCTION")
-    parser.add_argument("--backend", default="libusb", metavar="TEXT", help="[usb] backend")
-    parser.add_argument("--device", default="", metavar="NUMBER")
-    parser.add_argument("--password-file", type=Path, metavar="FILE")
-    parser.add_argument("--interactive", action="store_true", help=say_reason("needs_a_person", lang))
-    parser.add_argument("--spend-a-try", action="store_true", help=say_reason("costs_a_try", lang))
+    parser.add_argument("--driver", default="tcdp", metavar="NAME", help=say("help_driver", lang))
+    parser.add_argument("--backend", default="libusb", metavar="TEXT", help=say("help_backend", lang))
+    parser.add_argument("--device", default="", metavar="NUMBER", help=say("help_device", lang))
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help=say("help_password", lang))
+    parser.add_argument("--interactive", action="store_true", help=say("help_interactive", lang))
+    parser.add_argument("--spend-a-try", action="store_true", help=say("help_try", lang))
     parser.add_argument(
-        "--destructive", nargs="?", const="", metavar="NUMBER", help=say_reason("writes", lang)
+        "--destructive", nargs="?", const="", metavar="NUMBER", help=say("help_destructive", lang)
     )
-    parser.add_argument("--seal", default="", metavar="YYYY-MM", help=say_reason("seals_a_month", lang))
-    parser.add_argument("--limit", type=float, default=LIMIT_S, metavar="SECONDS")
-    parser.add_argument("--lang", choices=("zh", "en"), default=lang)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seal", default="", metavar="YYYY-MM", help=say("help_seal", lang))
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT_S, metavar="SECONDS", help=say("help_limit", lang)
+    )
+    parser.add_argument("--lang", choices=("zh", "en"), default=lang, help=say("help_lang", lang))
+    parser.add_argument("--json", action="store_true", help=say("help_json", lang))
     return parser
-
-
-def say_reason(code: str, lang: Lang) -> str:
-    """Return why a check is skipped that an option would make."""
-    return reason(Finding(check="", verdict=Verdict.SKIPPED, reason=code), lang)
 
 
 def _plan(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Plan:
