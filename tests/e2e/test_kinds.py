@@ -94,6 +94,27 @@ def test_a_ukey_with_two_closed_months_is_sealed_twice_and_cleared_once(tmp_path
         assert writes_by_group(shop, scenario.device_no) == wanted
 
 
+def test_who_names_one_type_gets_its_group_shown_settled_and_no_other() -> None:
+    scenario = load(example("golden_disk"))
+    device = scenario.device_no
+    with site(scenario=example("golden_disk")) as shop:
+        shop.start_agent()
+        with client(shop) as one:
+            identified(one)
+            shown = one.prepare(m.PrepareArgs(kind="settle", device_no=device, types=("007",)))
+            assert shown.scope.types == ("004", "007")
+            assert {row.invoice_type for row in shown.totals} == {"004", "007"}
+            assert {code.split(":")[1] for code in shown.consequences} == {GOLDEN}
+            asked = m.SubmitArgs(kind="settle", device_no=device, types=("007",), token=shown.token)
+            job = one.submit(asked).job
+            file_returns(shop, job)
+            assert ended(one, job.job_id).outcome == "executed"
+            due = {row.invoice_type: bool(row.periods) for row in identified(one).types}
+        assert due == {"004": False, "007": False, "026": True}
+        wanted = [("seal", GOLDEN, True), ("seal", GOLDEN, True), ("apply_ticket", GOLDEN, True)]
+        assert writes_by_group(shop, device) == wanted
+
+
 POINTS = [
     ("golden_disk", "seal", "before", 1),
     ("golden_disk", "seal", "after", 2),

@@ -48,11 +48,18 @@ def redeemable(tx: JournalTx, token_sha256: str, principal: Principal, ask: Ask,
     scope = issued.scope
     asked = (principal.name, ask.kind, ask.device_no)
     same = asked == (issued.principal, issued.kind, scope.device_no)
-    narrower = (ask.types and set(ask.types) != set(scope.types)) or (
+    other = (ask.types and _meant(ask, issued) != set(scope.types)) or (
         ask.periods and set(ask.periods) != set(scope.periods)
     )
     if ask.taxpayer_id and ask.taxpayer_id != scope.taxpayer_id:
         raise Refusal("TAXPAYER_WRONG", expected=ask.taxpayer_id, found=scope.taxpayer_id)
-    if not same or narrower:
+    if not same or other:
         raise Refusal("TOKEN_MISMATCH", kind=issued.kind.value, device_no=scope.device_no)
     return issued
+
+
+def _meant(ask: Ask, issued: TokenIssued) -> set[str]:
+    """Return the types that the request means: who names one of a group means the group, as in `prepare`."""
+    shown = issued.confirmed.types
+    groups = {each.group for each in shown if each.invoice_type in ask.types}
+    return {each.invoice_type for each in shown if each.group in groups} | set(ask.types)
