@@ -153,6 +153,7 @@ class Agent:
                     kinds=frozenset(file.consent.kinds),
                     principals=frozenset(file.consent.principals),
                 ),
+                record=self._record,
                 boot=self._boot,
                 version=__version__,
                 simulation=simulation,

@@ -49,14 +49,14 @@ class Conversation:
     def begin(self, op: str, args: m.Args, *, now_ms: int, ttl_ms: int, key: str = "", ref: str = "") -> Call:
         """Return the call. `now_ms` is our UTC.
 
-        Raises ProtocolError, and nothing may be sent, where the agent would refuse its form: an unknown op,
+        Raises FrameError, and nothing may be sent, where the agent would refuse its form: an unknown op,
         a key that is missing or malformed, an argument out of form, too many bytes.
         """
         known = m.OPS.get(op)
         if known is None or not isinstance(args, known.args):
-            raise ProtocolError(f"{op} is no op, or {type(args).__name__} are not its arguments")
+            raise FrameError(f"{op} is no op, or {type(args).__name__} are not its arguments")
         if known.keyed and not key:
-            raise ProtocolError(f"{op} needs a key")
+            raise FrameError(f"{op} needs a key")
         self._count += 1
         plain: dict[str, Any] = msgspec.to_builtins(args)
         request = m.Request(
@@ -69,14 +69,14 @@ class Conversation:
             ref=ref,
             lang=self.lang,
         )
-        body = msgspec.msgpack.encode(request)
-        if len(body) > wire.REQUEST_BYTES:
-            raise FrameError(f"a request of {len(body)} bytes", code="TOO_LARGE")
         try:
+            body = msgspec.msgpack.encode(request)
+            if len(body) > wire.REQUEST_BYTES:
+                raise FrameError(f"a request of {len(body)} bytes", code="TOO_LARGE")
             msgspec.convert(plain, known.args)
             msgspec.msgpack.decode(body, type=m.Request)
-        except msgspec.ValidationError as error:
-            raise ProtocolError(f"{op}: {error}") from error
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:  # or text that is no text (surrogates)
+            raise FrameError(f"{op}: {error}") from error
         return Call(
             id=request.id,
             op=op,

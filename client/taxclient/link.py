@@ -7,13 +7,17 @@ from collections.abc import Sequence
 import zmq
 
 from taxclient.protocol import wire
+from taxclient.protocol.errors import AgentUnavailable
 
 _HWM = 100  # requests or replies that may wait in the socket
 _RECONNECT_MS = 50
 
 
 class Link:
-    """A DEALER and its monitor. One thread; `close` gives both back."""
+    """A DEALER and its monitor. One thread; `close` gives both back.
+
+    Raises AgentUnavailable for an endpoint that nothing can be reached at.
+    """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, connect_ms: int) -> None:
         self._socket = context.socket(zmq.DEALER)
@@ -31,7 +35,11 @@ class Link:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._monitor, zmq.POLLIN)
-        self._socket.connect(endpoint)
+        try:
+            self._socket.connect(endpoint)
+        except zmq.ZMQError as error:  # no such transport, or a path that is too long
+            self.close()
+            raise AgentUnavailable(endpoint) from error
         self.lost = False  # whether the other end went away after the last send
 
     def send(self, frames: Sequence[bytes]) -> bool:

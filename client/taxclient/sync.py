@@ -152,6 +152,14 @@ class Client:
         """Ask a job to stop before its next irreversible step; return it as it then is."""
         return self._read("job.cancel", m.JobArgs(job_id=job_id), m.JobResult).job
 
+    def resume(self, job_id: str) -> m.JobView:
+        """Let a job that needs a person go on; return it as it then is."""
+        return self._read("job.resume", m.JobArgs(job_id=job_id), m.JobResult).job
+
+    def close_job(self, job_id: str, reason: str) -> m.JobView:
+        """End a job that needs a person as it stands; return it with its outcome."""
+        return self._read("job.close", m.JobCloseArgs(job_id=job_id, reason=reason), m.JobResult).job
+
     def record(self, job_id: str) -> m.RecordResult:
         """Return the record of an ended job. Raises RemoteError("RECORD_UNKNOWN")."""
         return self._read("record.get", m.JobArgs(job_id=job_id), m.RecordResult)

@@ -155,6 +155,14 @@ class FakeDesk:
         self.jobs[job_id] = msgspec.structs.replace(found, cancel_requested=True)
         done(self.jobs[job_id])
 
+    def resume(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id))
+
+    def close(
+        self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
+    ) -> None:
+        done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id, what=reason))
+
     def live(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 

@@ -47,7 +47,7 @@ from taxagent.model.events import (
     accepted,
     applied,
 )
-from taxagent.model.job import Job, JobKind, JobState, Outcome, Problem
+from taxagent.model.job import Baseline, Job, JobKind, JobState, Outcome, Problem, Step, StepId
 from taxagent.model.period import Period
 from taxagent.model.simtime import SHANGHAI
 from taxagent.model.usb import Recognised, SeenDevice
@@ -569,3 +569,32 @@ class House:
 def period(text: str = "2026-10") -> Period:
     """A period; October 2026 is what is due."""
     return Period(text)
+
+
+SEAL = StepId(step=Step.SEAL, group="007", period="2026-10")
+BASELINE = Baseline(
+    last_report=dt.date(2026, 9, 30),
+    invoicing_deadline=dt.date(2026, 11, 16),
+    write_no=0,
+    payload_sha256="ab" * 32,
+)
+
+
+def sealing(
+    then: Exception | None = None, outcome: Outcome | None = Outcome.EXECUTED
+) -> Callable[[Work], None]:
+    """Begin the seal and end it as `outcome` (None: no end is known); then raise `then`."""
+
+    def deed(work: Work) -> None:
+        work.ledger.begin_irreversible(SEAL, BASELINE)
+        if outcome is not None:
+            work.ledger.end(SEAL, outcome)
+        if then is not None:
+            raise then
+
+    return deed
+
+
+def settled(work: Work) -> None:
+    """Find by reading that the seal was done."""
+    work.ledger.end(SEAL, Outcome.EXECUTED, "reconciled")

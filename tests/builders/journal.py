@@ -23,6 +23,7 @@ from taxagent.model.events import (
     JobAccepted,
     JobEnded,
     JobNeedsHuman,
+    JobResumed,
     JobRunning,
     JobUnknown,
     JobWaiting,
@@ -194,6 +195,7 @@ def troubled_job(number: int) -> tuple[AnyEvent, ...]:
         TicketStored(**at, group="007", ticket=ticket()),
         JobUnknown(**at, problem=problem()),
         JobNeedsHuman(**at, problem=problem()),
+        JobResumed(**at, principal="technician"),
         CancelRequested(**at, principal="shop"),
     )
 

@@ -11,6 +11,7 @@ from taxagent.model.events import (
     JobAccepted,
     JobEnded,
     JobNeedsHuman,
+    JobResumed,
     JobRunning,
     JobUnknown,
     JobWaiting,
@@ -39,6 +40,7 @@ _SAY = {
         "unknown": "结果未知：{fault}",
         "needs_human": "需要人工处理：{fault}",
         "cancel": "{principal} 要求取消",
+        "resume": "{principal} 让任务继续",
         "begun": "开始 {step}",
         "ended_step": "结束 {step}：{outcome}",
         "backup": "备份 {period}：{path}",
@@ -59,6 +61,7 @@ _SAY = {
         "unknown": "unknown: {fault}",
         "needs_human": "needs a person: {fault}",
         "cancel": "{principal} asked to cancel",
+        "resume": "{principal} lets it go on",
         "begun": "{step} begins",
         "ended_step": "{step} ends: {outcome}",
         "backup": "back-up of {period}: {path}",
@@ -96,6 +99,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["needs_human"].format(fault=_fault(problem.fault, lang))
         case CancelRequested(principal=principal):
             return say["cancel"].format(principal=principal)
+        case JobResumed(principal=principal):
+            return say["resume"].format(principal=principal)
         case StepBegun(id=step):
             return say["begun"].format(step=_step(step, lang))
         case StepEnded(id=step, outcome=outcome, note=note):

@@ -87,6 +87,8 @@ class Operations:
             "job.wait": op(Role.VIEWER, Effect.READ, self._job_wait),
             "job.list": op(Role.VIEWER, Effect.READ, self._job_list),
             "job.cancel": op(Role.OPERATOR, Effect.REPEATABLE, self._job_cancel),
+            "job.resume": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_resume),
+            "job.close": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_close),
             "record.get": op(Role.VIEWER, Effect.READ, self._record_get),
             "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
             "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
@@ -150,13 +152,22 @@ class Operations:
         self._desk.prepare(call.who, _ask(call, args, JobKind(args.kind), late=args.late), call.guarded(done))
 
     def _job_cancel(self, call: Call, args: m.JobArgs) -> None:
+        self._desk.cancel(call.who, args.job_id, self._told(call))
+
+    def _job_resume(self, call: Call, args: m.JobArgs) -> None:
+        self._desk.resume(call.who, args.job_id, self._told(call))
+
+    def _job_close(self, call: Call, args: m.JobCloseArgs) -> None:
+        self._desk.close(call.who, args.job_id, args.reason, self._told(call))
+
+    def _told(self, call: Call) -> Callable[[Job | AgentError], None]:
         def done(answer: Job | AgentError) -> None:
             if isinstance(answer, AgentError):
                 call.fail(answer)
             else:
                 call.ok(m.JobResult(job=job_view(answer, call.lang)))
 
-        self._desk.cancel(call.who, args.job_id, call.guarded(done))
+        return call.guarded(done)
 
     # ---- jobs, from memory first
 

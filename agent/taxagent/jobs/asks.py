@@ -25,8 +25,10 @@ class Role(StrEnum):
 
     def covers(self, needed: Role) -> bool:
         """Return whether this role may do what `needed` may."""
-        order = list(Role)
-        return order.index(self) >= order.index(needed)
+        return _RANKS[self] >= _RANKS[needed]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 class Principal(Value, frozen=True, kw_only=True):
@@ -134,6 +136,14 @@ class Desk(Protocol):
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         """Ask a job to stop before its next irreversible step; answers the job as it then is."""
+
+    def resume(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        """Let a job that needs a person go on; answers the job as it then is."""
+
+    def close(
+        self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
+    ) -> None:
+        """End a job that needs a person as it stands, with a reason; answers the ended job."""
 
     def live(self, job_id: str) -> Job | None:
         """Return a job from memory: live ones, and those that ended in this boot (bounded)."""

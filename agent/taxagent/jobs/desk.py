@@ -20,10 +20,11 @@ from taxagent.jobs.device_views import view_of
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
+from taxagent.jobs.stuck import Recorder, closed, resumed
 from taxagent.model.device import DeviceState
 from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
 from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued
-from taxagent.model.job import Confirmed, Job, JobKind
+from taxagent.model.job import Confirmed, Job, JobKind, JobState
 from taxagent.model.windows import Rules
 from taxagent.ports import Clock, Device, Journal, JournalTx, Mailbox, Secrets
 from taxagent.procedures.guard import confirmed_by
@@ -59,6 +60,7 @@ class Office:
     latch: Latch
     rules: Rules
     consent: Consent
+    record: Recorder
     boot: str
     version: str
     simulation: bool
@@ -189,10 +191,34 @@ class JobDesk:
                 raise Refusal("JOB_UNKNOWN", job_id=job_id)
             if job.state.ended or job.cancel_requested:
                 return job
+            if job.state is JobState.NEEDS_HUMAN:
+                raise Refusal("JOB_NEEDS_HUMAN", job_id=job_id)
             tx.append(CancelRequested(job_id=job_id, principal=principal.name, at_ms=at_ms, sim_ms=sim_ms))
             return msgspec.structs.replace(job, cancel_requested=True)
 
         self._office.journal.transact_soon(decide, lambda result: self._answer(result, done))
+
+    def resume(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        """Let a job that needed a person go on."""
+        clock = self._office.clock
+        self._decide(lambda tx: resumed(tx, principal, job_id, clock), done)
+
+    def close(
+        self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
+    ) -> None:
+        """End a job that needed a person as it stands; its claims are free then."""
+        office = self._office
+        job = office.book.get(job_id)
+        away = job is not None and office.roster.queue_of(job.scope.device_no) is None
+        self._decide(
+            lambda tx: closed(tx, principal, job_id, reason, office.clock, office.record, away=away), done
+        )
+
+    def _decide(self, decide: Callable[[JournalTx], Job], done: Callable[[Job | AgentError], None]) -> None:
+        if self.verifying:
+            self._kept_back.append(lambda: self._decide(decide, done))
+        else:
+            self._office.journal.transact_soon(decide, lambda result: self._answer(result, done))
 
     def _answer(self, result: object, done: Callable[..., None]) -> None:
         """Give an answer in the loop's thread; an error that is none of ours becomes INTERNAL."""

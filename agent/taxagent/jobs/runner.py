@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
+from taxagent.jobs.stuck import Recorder
 from taxagent.model.errors import (
     AgentError,
     BureauDown,
@@ -26,9 +28,6 @@ from taxagent.procedures.settle import run_procedure
 from taxagent.procedures.work import Archives, Waiting, Work
 
 _log = structlog.get_logger(__name__)
-
-Recorder = Callable[[Job, JobState, Outcome, Problem | None], bytes]
-"""Makes the record of a job that is about to end, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,12 @@ class Runner:
 
     def _expire(self, ledger: Ledger) -> None:
         job = ledger.job
-        outcome = outcome_of(job)
+        outcome = job.outcome_so_far
         state = JobState.EXPIRED if outcome is Outcome.NOT_EXECUTED else JobState.REFUSED
         self._end(ledger, state, outcome, _out_of_time(job))
 
     def _stop(self, ledger: Ledger) -> None:
-        outcome = outcome_of(ledger.job)
+        outcome = ledger.job.outcome_so_far
         problem = Problem(fault="CANCELLED", outcome=outcome)
         self._end(ledger, JobState.STOPPED, outcome, problem)
 
@@ -170,7 +169,7 @@ class Runner:
             case Interrupted():
                 return  # draining: the job stays as the journal has it, the next start goes on
             case NeedsHuman():
-                ledger.needs_human(error.problem())
+                ledger.needs_human(msgspec.structs.replace(error.problem(), outcome=job.outcome_so_far))
             case _ if job.open_steps or error.outcome is Outcome.UNKNOWN:
                 ledger.unknown(error.problem())
             case DeviceInUse():
@@ -180,7 +179,7 @@ class Runner:
             case Unavailable():
                 self._wait(ledger, WaitReason.DEVICE, error.problem(), waited)
             case _:
-                self._end(ledger, JobState.REFUSED, outcome_of(job), error.problem())
+                self._end(ledger, JobState.REFUSED, job.outcome_so_far, error.problem())
 
     def _wait(
         self,
@@ -240,7 +239,7 @@ def overdue(job: Job, clock: Clock) -> bool:
 
 def _out_of_time(job: Job) -> Problem:
     """Return why: a window that closed, or, for a job that only reads, what it waited for in vain."""
-    wait, outcome = job.wait, outcome_of(job)
+    wait, outcome = job.wait, job.outcome_so_far
     if wait is None or wait.until_ms is None:
         return Problem(fault="WINDOW_CLOSED", outcome=outcome)
     if not job.kind.irreversible:
@@ -249,11 +248,3 @@ def _out_of_time(job: Job) -> Problem:
     return Problem(
         fault="WINDOW_CLOSED", outcome=outcome, detail={"closes_at": closed, "waited_for": wait.fault}
     )
-
-
-def outcome_of(job: Job) -> Outcome:
-    """Return the outcome of a job that ends before all of it was done."""
-    if job.open_steps:
-        return Outcome.UNKNOWN
-    wrote = any(run.wrote for run in job.steps)
-    return Outcome.PARTLY_EXECUTED if wrote else Outcome.NOT_EXECUTED

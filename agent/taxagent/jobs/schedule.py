@@ -80,7 +80,8 @@ class Schedule:
                 lambda error: self._then_ran(job_id, lambda: self._runner.not_run(job_id, error)),
             ):
                 self._queued.add(job_id)
-        elif job.state in (JobState.ACCEPTED, JobState.RUNNING):
+        elif job.state is not JobState.WAITING and not job.open_steps:
+            # Only a write's end is told by the device alone; everything else waits for it like any job.
             absent = DeviceAbsent("DEVICE_ABSENT", device_no=job.scope.device_no)
             self._in_background(job_id, lambda: self._runner.not_run(job_id, absent))
 

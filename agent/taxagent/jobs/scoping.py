@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 import msgspec
 
@@ -37,6 +38,7 @@ def pinned(ask: Ask, state: DeviceState) -> Scope:
     return Scope(device_no=ask.device_no, taxpayer_id=taxpayer, types=types, periods=periods)
 
 
+@functools.lru_cache(64)  # a snapshot serves many requests
 def due_of(state: DeviceState, types: tuple[str, ...]) -> tuple[Period, ...]:
     """Return the closed months that are not settled for one of `types`, oldest first."""
     quirks = _quirks(state)

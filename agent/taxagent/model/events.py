@@ -123,6 +123,12 @@ class CancelRequested(JobEvent, frozen=True, kw_only=True, tag="job.cancel_reque
     principal: str
 
 
+class JobResumed(JobEvent, frozen=True, kw_only=True, tag="job.resumed"):
+    """A person lets a job that needed one go on."""
+
+    principal: str
+
+
 class StepBegun(JobEvent, frozen=True, kw_only=True, tag="step.begun"):
     """Committed before the act. `baseline` for irreversible steps."""
 
@@ -176,6 +182,7 @@ AnyJobEvent = (
     | JobWaiting
     | JobUnknown
     | JobNeedsHuman
+    | JobResumed
     | CancelRequested
     | StepBegun
     | StepEnded
@@ -223,19 +230,23 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
         case JobAccepted():
             return accepted(event)
         case JobRunning():
-            return change(job, state=JobState.RUNNING, wait=None, problem=None)
+            return change(job, state=JobState.RUNNING, wait=None, problem=None, outcome=job.outcome_so_far)
         case JobWaiting(wait=wait):
             return change(job, state=JobState.WAITING, wait=wait)
         case JobUnknown(problem=problem):
-            return change(job, state=JobState.UNKNOWN, problem=problem, wait=None)
+            return change(job, state=JobState.UNKNOWN, problem=problem, wait=None, outcome=Outcome.UNKNOWN)
         case JobNeedsHuman(problem=problem):
-            return change(job, state=JobState.NEEDS_HUMAN, problem=problem, wait=None)
+            stuck = JobState.NEEDS_HUMAN
+            return change(job, state=stuck, problem=problem, wait=None, outcome=problem.outcome)
+        case JobResumed():
+            state = JobState.UNKNOWN if job.open_steps else JobState.ACCEPTED
+            return change(job, state=state, problem=None, cancel_requested=False)
         case CancelRequested():
             return change(job, cancel_requested=True)
         case StepBegun():
-            return change(job, steps=_with(job.steps, _begun(event)))
+            return _told(change(job, steps=_with(job.steps, _begun(event))))
         case StepEnded():
-            return change(job, steps=_with(job.steps, _ended(job, event)))
+            return _told(change(job, steps=_with(job.steps, _ended(job, event))))
         case StateRead(when="before", reading=reading):
             return change(job, before=job.before or reading)
         case StateRead(reading=reading):
@@ -255,6 +266,11 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
                 ended_ms=event.at_ms,
                 record_sha256=event.record_sha256,
             )
+
+
+def _told(job: Job) -> Job:
+    """Keep the outcome true while steps begin and end."""
+    return msgspec.structs.replace(job, outcome=job.outcome_so_far)
 
 
 def replayed(events: Iterable[AnyJobEvent]) -> Job:

@@ -250,6 +250,35 @@ class Job(Value, frozen=True, kw_only=True):
         return next((t.ticket for t in self.tickets if t.group == group), None)
 
     @property
+    def outcome_so_far(self) -> Outcome:
+        """Whether the work is done, as far as the journal knows: the outcome if the job ended now."""
+        if self.open_steps:
+            return Outcome.UNKNOWN
+        if not any(run.wrote for run in self.steps):
+            return Outcome.NOT_EXECUTED
+        wanted = self._wanted()
+        all_done = bool(wanted) and all(self.done(step) for step in wanted)
+        return Outcome.EXECUTED if all_done else Outcome.PARTLY_EXECUTED
+
+    def _wanted(self) -> tuple[StepId, ...]:
+        """The steps without which the work of this kind is not done; () where the device was never read."""
+        if self.before is None:
+            return ()
+        rows = self.before.state.monitor
+        groups = dict.fromkeys(row.group for row in rows if row.invoice_type in self.scope.types)
+        steps = {
+            JobKind.REPORT: (Step.SEAL, Step.SUBMIT),
+            JobKind.CLEAR: (Step.APPLY,),
+            JobKind.SETTLE: (Step.SEAL, Step.SUBMIT, Step.APPLY),
+        }.get(self.kind, ())
+        return tuple(
+            StepId(step=step, group=group, period=month)
+            for step in steps
+            for group in groups
+            for month in (self.scope.periods[-1:] if step is Step.APPLY else self.scope.periods)
+        )
+
+    @property
     def open_steps(self) -> tuple[StepRun, ...]:
         """The irreversible steps that were begun and of which nothing more is known."""
         return tuple(

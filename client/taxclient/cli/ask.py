@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     screen.result(m.JobResult(job=job))
     for line in show.job_end(job, screen.speech):
         screen.line(line)
-    if job.ended:
+    if job.ended and not screen.broken:
         kept.forget()
     if job.kind == "check" and job.ended:
         _show_device(client, job, screen)
@@ -124,8 +124,14 @@ def _to_prepare(args: m.SubmitArgs) -> m.PrepareArgs:
 
 
 def _submitted(client: Client, kept: Kept, args: m.SubmitArgs, options: argparse.Namespace) -> m.JobView:
+    def keep(key: str, sent_at: int, ttl_ms: int) -> None:
+        try:
+            kept.store(key, sent_at, ttl_ms)
+        except OSError as error:
+            raise exits.NotSent("STATE_DIR_UNWRITABLE", "no_state", "state_how", str(error)) from error
+
     try:
-        answer = client.submit(args, key=kept.entry.key, ref=options.ref, keep=kept.store)
+        answer = client.submit(args, key=kept.entry.key, ref=options.ref, keep=keep)
     except ClientError as error:
         if error.outcome == m.Outcome.NOT_EXECUTED:
             kept.forget()

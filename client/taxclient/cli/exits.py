@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taxclient.protocol.errors import AgentUnavailable, ClientError, RemoteError, Timeout
+from taxclient.protocol.errors import AgentUnavailable, ClientError, ProtocolError, RemoteError, Timeout
 from taxclient.protocol.messages import JobView, Outcome, Retry
 
 DONE = 0
@@ -13,7 +13,9 @@ UNKNOWN = 20
 PARTLY = 21
 WAITING = 30  # the job goes on by itself
 NO_AGENT = 69
+OUTPUT = 74  # done, but what was to be shown could not be written
 NOT_ALLOWED = 77
+INTERRUPTED = 130
 
 _USAGE_CODES = frozenset({"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT"})
 # Not done, and no rule, device or bureau said no: the request did not get that far.
@@ -59,6 +61,8 @@ def of_job(job: JobView) -> int:
 
 def of_error(error: ClientError) -> int:
     """Return the code for a request that failed."""
+    if malformed(error):
+        return USAGE
     if isinstance(error, AgentUnavailable):
         return NO_AGENT
     if isinstance(error, Timeout) and not error.key:
@@ -72,3 +76,8 @@ def of_error(error: ClientError) -> int:
     if error.code in _USAGE_CODES:
         return USAGE
     return NOT_EXECUTED if error.code in _NO_RULE else REFUSED
+
+
+def malformed(error: ClientError) -> bool:
+    """Whether our own checks found the request out of form, before anything was sent."""
+    return isinstance(error, ProtocolError) and error.code != ProtocolError.code

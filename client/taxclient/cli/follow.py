@@ -19,12 +19,14 @@ def follow(
 ) -> m.JobView:
     """Return the job once it ended, needs a person, or waits for longer than `patience_s`; or at `limit_s`.
 
+    Or as soon as nobody reads what is shown.
+
     Raises ClientError where the agent does not come back within 30 s: the job is accepted all the same.
     """
     started = waits_since = time.monotonic()
     gone_since: float | None = None
     shown = _show_steps((), job, screen)
-    while not job.ended and job.state != "needs_human":
+    while not job.ended and job.state != "needs_human" and not screen.broken:
         now = time.monotonic()
         if job.state != "waiting":
             waits_since = now

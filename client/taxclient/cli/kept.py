@@ -77,7 +77,8 @@ class Kept:
 
     def forget(self) -> None:
         """Remove the file: the request was refused, or its job has ended and was shown."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _read(self) -> Entry | None:
         try:

@@ -28,12 +28,16 @@ def window(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 
 def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
-    """Job list, get, wait, cancel."""
+    """Job list, get, wait, cancel, resume, close."""
     if options.action == "list":
         return _job_list(options, client, screen)
     if options.action == "cancel":
         found = client.cancel(options.job_id)
         screen.line(screen.speech.say("cancelling"))
+    elif options.action == "resume":
+        found = client.resume(options.job_id)
+    elif options.action == "close":
+        found = client.close_job(options.job_id, options.reason)
     else:
         found = client.job_by_key(options.key) if options.key else client.job(options.job_id)
     if options.action == "wait":

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from taxclient.cli import exits
+from taxclient.cli import console, exits
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, language
-from taxclient.protocol.errors import ClientError, ProtocolError
+from taxclient.protocol.errors import ClientError
 from taxclient.sync import DEFAULT_ENDPOINT, Client
 
 Run = Callable[[argparse.Namespace, Client, Screen], int]
@@ -28,42 +28,39 @@ _COMMANDS = {
     "clear": "ask:run",
     "settle": "ask:run",
 }
-_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run taxctl and return its exit code."""
-    options = parser().parse_args(argv)
+    """Run taxctl and return its exit code. The streams may be closed, break meanwhile, or lack our letters."""
+    console.begin()
+    try:
+        code = _run(parser().parse_args(argv))
+    except BaseException:
+        console.end()
+        raise
+    return code if console.end() or code != exits.DONE else exits.OUTPUT
+
+
+def _run(options: argparse.Namespace) -> int:
     speech = Speech(language(options.lang, dict(os.environ)))
     screen = Screen(
         speech,
         json=bool(options.json),
-        out=sys.stdout.buffer,
-        err=sys.stderr.buffer,
-        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        out=console.output(sys.stdout),
+        err=console.output(sys.stderr),
+        terminal=console.is_terminal(),
     )
     module, _, name = _COMMANDS[options.command].partition(":")
     run = cast("Run", getattr(importlib.import_module(f"taxclient.cli.{module}"), name))
     try:
         with Client(options.endpoint, timeout_ms=options.timeout * 1000, lang=speech.lang) as client:
-            return run(options, client, screen)
+            code = run(options, client, screen)
     except ClientError as error:
         screen.error(error)
-        return exits.USAGE if _malformed(error) else exits.of_error(error)
-    except BrokenPipeError:  # who read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.DONE
-    except OSError as error:  # the key could not be stored, so nothing was sent
-        unsent = exits.NotSent("STATE_DIR_UNWRITABLE", "no_state", "state_how", str(error))
-        screen.error(unsent)
-        return exits.of_error(unsent)
+        return exits.of_error(error)
     except KeyboardInterrupt:
-        return _INTERRUPTED
-
-
-def _malformed(error: ClientError) -> bool:
-    """Whether our own checks found the request out of form, before anything was sent."""
-    return isinstance(error, ProtocolError) and error.outcome == "not_executed"
+        return exits.INTERRUPTED
+    return exits.OUTPUT if screen.broken and code == exits.DONE else code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -168,6 +165,10 @@ def _job_options(command: argparse.ArgumentParser, shared: argparse.ArgumentPars
         if name == "wait":
             action.add_argument("--limit", type=float, default=None, metavar="S")
     _command(actions, "cancel", "stop a job", shared).add_argument("job_id")
+    _command(actions, "resume", "let a job that needs a person go on", shared).add_argument("job_id")
+    closing = _command(actions, "close", "end a job that needs a person as it stands", shared)
+    closing.add_argument("job_id")
+    closing.add_argument("--reason", required=True, help="why; it stands in the job's record")
 
 
 def _record_options(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:

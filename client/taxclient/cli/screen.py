@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import BinaryIO
-
 import msgspec
 
+from taxclient.cli import console, exits
+from taxclient.cli.console import Channel
 from taxclient.cli.exits import NotSent
 from taxclient.cli.words import Speech
 from taxclient.protocol.errors import AgentUnavailable, ClientError, RemoteError, Timeout
@@ -16,13 +15,18 @@ from taxclient.protocol.messages import ErrorBody, Message
 class Screen:
     """Standard output and error. With `json` only `result` and `error` write, once."""
 
-    def __init__(self, speech: Speech, *, json: bool, out: BinaryIO, err: BinaryIO, terminal: bool) -> None:
+    def __init__(self, speech: Speech, *, json: bool, out: Channel, err: Channel, terminal: bool) -> None:
         self.speech = speech
         self.json = json
         self.terminal = terminal and not json
         self._out = out
         self._err = err
         self._is_passing = False
+
+    @property
+    def broken(self) -> bool:
+        """Whether nobody gets what is written any more."""
+        return self._out.broken
 
     def line(self, text: str = "") -> None:
         """Write a line for people."""
@@ -32,8 +36,7 @@ class Screen:
     def passing(self, text: str) -> None:
         """Write what holds for now, at a terminal alone: the next line takes its place."""
         if self.terminal:
-            self._out.write(self._clear() + text.encode())
-            self._out.flush()
+            self._out.text(self._clear() + text)
             self._is_passing = True
 
     def note(self, text: str) -> None:
@@ -44,13 +47,12 @@ class Screen:
     def result(self, message: Message | dict[str, object]) -> None:
         """Write the JSON object; nothing where people read."""
         if self.json:
-            self._write(self._out, msgspec.json.encode(message).decode())
+            self._out.data(msgspec.json.encode(message) + b"\n")
 
     def ask(self, question: str) -> str:
         """Ask at the terminal and return the answer, "" at the end of input."""
-        self._out.write(question.encode())
-        self._out.flush()
-        return sys.stdin.readline().strip()
+        self._out.text(question)
+        return "" if self.broken else console.answer()
 
     def error(self, error: ClientError) -> None:
         """Say what went wrong and what to do."""
@@ -64,14 +66,13 @@ class Screen:
             if text:
                 self._write(self._err, text)
 
-    def _write(self, stream: BinaryIO, text: str) -> None:
-        stream.write(self._clear() + text.encode() + b"\n")
-        stream.flush()
+    def _write(self, channel: Channel, text: str) -> None:
+        channel.text(f"{self._clear()}{text}\n")
 
-    def _clear(self) -> bytes:
+    def _clear(self) -> str:
         """What takes a passing line away."""
         passing, self._is_passing = self._is_passing, False
-        return b"\r\x1b[K" if passing else b""
+        return "\r\x1b[K" if passing else ""
 
 
 def error_body(error: ClientError, speech: Speech) -> ErrorBody:
@@ -84,6 +85,8 @@ def error_body(error: ClientError, speech: Speech) -> ErrorBody:
         words = ("AGENT_UNAVAILABLE", speech.say("no_agent", error.endpoint), speech.say("start_agent"))
     elif isinstance(error, Timeout):
         words = ("TIMEOUT", speech.say("timeout"), speech.say("ask_again" if error.key else "try_later"))
+    elif exits.malformed(error):
+        words = ("BAD_REQUEST", f"{speech.say('malformed')} ({error})", speech.say("form"))
     else:
         words = ("PROTOCOL_ERROR", f"{speech.say('garbled')} ({error})", speech.say("update"))
     return ErrorBody(

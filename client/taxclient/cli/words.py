@@ -156,6 +156,8 @@ TEXT: Words = {
     ),
     "try_later": ("什么也没有执行,请稍后再试。", "Nothing was done; try again later."),
     "garbled": ("代理的回答无法理解", "the agent's answer cannot be understood"),
+    "malformed": ("请求的格式不对", "the request is out of form"),
+    "form": ("什么也没有发出。请检查命令的参数。", "Nothing was sent. See the command's arguments."),
     "update": (
         "请把 taxctl 和 taxagent 更新到相互匹配的版本。",
         "Update taxctl and taxagent to versions that match.",

@@ -76,9 +76,15 @@ class JobListArgs(Args, frozen=True, kw_only=True):
 
 
 class JobArgs(Args, frozen=True, kw_only=True):
-    """job.cancel and record.get."""
+    """job.cancel, job.resume and record.get."""
 
     job_id: JobId
+
+
+class JobCloseArgs(JobArgs, frozen=True, kw_only=True):
+    """job.close: why a person ends the job as it stands."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class RecordListArgs(Args, frozen=True, kw_only=True):

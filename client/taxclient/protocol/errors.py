@@ -49,21 +49,25 @@ class ConnectionLost(Timeout):
 
 
 class ProtocolError(ClientError):
-    """A message is not what docs/protocol.md says. `outcome` is unknown where an answer was garbled."""
+    """A message is not what docs/protocol.md says. `outcome` is unknown where the answer to a write was garbled.
+
+    `code` is PROTOCOL_ERROR for an answer; for a request, which then was not sent, BAD_REQUEST or TOO_LARGE.
+    """
 
     retry = Retry.AFTER_FIX
+    code: str = "PROTOCOL_ERROR"
 
-    def __init__(self, text: str, *, outcome: str = Outcome.NOT_EXECUTED) -> None:
+    def __init__(self, text: str, *, outcome: str = Outcome.NOT_EXECUTED, code: str = "") -> None:
         super().__init__(text)
         self.outcome = outcome
+        self.code = code or self.code
 
 
 class FrameError(ProtocolError):
     """Frames, limits or msgpack are wrong; `code` is BAD_REQUEST or TOO_LARGE."""
 
     def __init__(self, text: str, *, code: str = "BAD_REQUEST") -> None:
-        super().__init__(text)
-        self.code = code
+        super().__init__(text, code=code)
 
 
 class Closed(ClientError):

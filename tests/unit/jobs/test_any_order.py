@@ -24,8 +24,7 @@ from taxagent.model.errors import (
 from taxagent.model.events import JobEnded
 from taxagent.model.job import JobKind, Outcome, Problem, WaitReason
 from taxagent.procedures.work import Waiting, Work
-from tests.builders.jobs import DEVICE_NO, SHOP, House
-from tests.unit.jobs.test_schedule import BASELINE, SEAL
+from tests.builders.jobs import BASELINE, DEVICE_NO, SEAL, SHOP, House
 
 HOUR = 3_600_000
 SEEDS = range(120)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
-
 import pytest
 
 from taxagent.model.errors import (
@@ -19,43 +16,16 @@ from taxagent.model.errors import (
     Refusal,
 )
 from taxagent.model.events import JobEnded, JobRunning, JobWaiting
-from taxagent.model.job import Baseline, JobKind, JobState, Outcome, Problem, Step, StepId, WaitReason
+from taxagent.model.job import JobKind, JobState, Outcome, Problem, WaitReason
 from taxagent.procedures.work import Waiting, Work
-from tests.builders.jobs import DEVICE_NO, PASSWORD, SHOP, FakeDevice, House
+from tests.builders.jobs import BASELINE, DEVICE_NO, PASSWORD, SEAL, SHOP, FakeDevice, House, sealing, settled
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 OTHER = "661234567891"
-SEAL = StepId(step=Step.SEAL, group="007", period="2026-10")
-BASELINE = Baseline(
-    last_report=dt.date(2026, 9, 30),
-    invoicing_deadline=dt.date(2026, 11, 16),
-    write_no=0,
-    payload_sha256="ab" * 32,
-)
 
 
 def waiting(reason: WaitReason = WaitReason.DECLARATION, fault: str = "NOT_DECLARED") -> Waiting:
     return Waiting(reason, Problem(fault=fault, outcome=Outcome.NOT_EXECUTED))
-
-
-def sealing(
-    then: Exception | None = None, outcome: Outcome | None = Outcome.EXECUTED
-) -> Callable[[Work], None]:
-    """Begin the seal and end it as `outcome` (None: no end is known); then raise `then`."""
-
-    def deed(work: Work) -> None:
-        work.ledger.begin_irreversible(SEAL, BASELINE)
-        if outcome is not None:
-            work.ledger.end(SEAL, outcome)
-        if then is not None:
-            raise then
-
-    return deed
-
-
-def settled(work: Work) -> None:
-    """Find by reading that the seal was done."""
-    work.ledger.end(SEAL, Outcome.EXECUTED, "reconciled")
 
 
 def plugged() -> House:
