@@ -163,25 +163,6 @@ class Uneven:
         return getattr(self._device, name)
 
 
-@each_kind
-def test_the_agent_dies_at_every_point_of_settle(tmp_path: Path, kind: DeviceKind) -> None:
-    undisturbed = bench_of(tmp_path / "undisturbed", kind)
-    judge.settled(undisturbed, undisturbed.run_to_the_end())
-    points = [n for n, place in enumerate(undisturbed.tap.passed) if _telling(place)]
-    for point in points:
-        bench = bench_of(tmp_path / str(point), kind)
-        bench.tap.at = point
-        bench.run_until_killed()
-        judge.settled(bench, bench.run_to_the_end())
-    print(f"{kind.value}: died at each of {len(points)} points")
-
-
-def _telling(place: str) -> bool:
-    """The points that differ by kind; the others are every kind's, and the crash tests die at them."""
-    names = ("seal", "reading", "settling", "clock_ticket", "apply_ticket", "put_report", "put_ticket")
-    return place.rpartition(" ")[2] in names
-
-
 @pytest.mark.parametrize("place", ["before reading", "after reading", "settling"])
 def test_a_ukeys_seal_whose_answer_is_lost_anywhere_is_done_once(tmp_path: Path, place: str) -> None:
     bench = bench_of(tmp_path, DeviceKind.UKEY)
