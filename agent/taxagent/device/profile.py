@@ -65,6 +65,7 @@ class ProfileDevice:
         `pause` waits that many seconds between two looks at a seal that takes time to settle.
         """
         self._exchange = Exchange(transport, monotonic)
+        self._monotonic = monotonic
         self._pause = pause
         self._kind = DeviceKind.CONTROL_DISK  # until HELLO says
         self._may_settle = False  # a seal by reading may not show yet in MONITOR
@@ -101,7 +102,7 @@ class ProfileDevice:
             return self._monitor()
         sealed = reading_seal.newest_seal(self.last_writes())
         rows: tuple[MonitorData, ...] = ()
-        for rows in reading_seal.polled(self._monitor, self._pause, self._quirks):
+        for rows in self._polled():
             if reading_seal.shows(rows, sealed):
                 break
         self._may_settle = False
@@ -191,6 +192,9 @@ class ProfileDevice:
     def _monitor(self) -> tuple[MonitorData, ...]:
         return self._ask(commands.MONITOR, TypeChoice()).monitor
 
+    def _polled(self) -> Iterator[tuple[MonitorData, ...]]:
+        return reading_seal.polled(self._monitor, self._pause, self._monotonic, self._quirks)
+
     def _seal_by_reading(self, order: SealOrder) -> None:
         try:
             rows = self.monitor()
@@ -204,7 +208,7 @@ class ProfileDevice:
     def _await_seal(self, order: SealOrder) -> None:
         """Return once MONITOR shows the month that was just sealed; every other end leaves it unknown."""
         try:
-            for rows in reading_seal.polled(self._monitor, self._pause, self._quirks):
+            for rows in self._polled():
                 if reading_seal.shows(rows, order.period_to, order.group):
                     self._may_settle = False
                     return

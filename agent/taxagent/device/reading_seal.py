@@ -61,10 +61,21 @@ def newest_seal(writes: tuple[WriteRecord, ...]) -> dt.date:
 
 
 def polled(
-    monitor: Callable[[], tuple[MonitorData, ...]], pause: Callable[[float], None], quirks: Quirks
+    monitor: Callable[[], tuple[MonitorData, ...]],
+    pause: Callable[[float], None],
+    monotonic: Callable[[], float],
+    quirks: Quirks,
 ) -> Iterator[tuple[MonitorData, ...]]:
-    """Yield what MONITOR shows, again and again, for as long as a seal of this kind may take to settle."""
-    yield monitor()
-    for _ in range(math.ceil(quirks.settles_within_s / POLL_S)):
-        pause(POLL_S)
+    """Yield what MONITOR shows, again and again, for as long as a seal of this kind may take to settle.
+
+    The last look begins after that time; however slow the device is, there is none after it.
+    """
+    until = monotonic() + quirks.settles_within_s
+    pauses = math.ceil(quirks.settles_within_s / POLL_S)
+    while True:
+        last = pauses == 0 or monotonic() >= until
         yield monitor()
+        if last:
+            return
+        pause(POLL_S)
+        pauses -= 1

@@ -153,6 +153,23 @@ def test_a_seal_that_does_not_show_in_time_is_unknown() -> None:
     assert ukey.waited == [POLL_S] * round(SETTLES_S / POLL_S)
 
 
+def test_a_device_that_takes_its_time_to_show_anything_is_not_asked_for_longer() -> None:
+    ukey = Ukey(settles_s=99.0)
+    now = 0.0
+
+    def monotonic() -> float:
+        nonlocal now
+        now += 0.75  # that long takes each step of the driver
+        return now
+
+    device = ProfileDevice(ukey.fake, monotonic, ukey.waited.append)
+    device.hello()
+    device.open("12345678")
+    with pytest.raises(AnswerLost, match="does not show"):
+        device.seal(ORDER)
+    assert len(ukey.waited) < 4
+
+
 READ = [Command.LAST_WRITE, Command.MONITOR, Command.READ_SUMMARY]
 
 
