@@ -63,7 +63,7 @@ def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:
 
 
 def type_line(view: m.TypeView, speech: Speech) -> str:
-    """One invoice type in a line."""
+    """One invoice type in a line, with its group where it reports together with others."""
     due = [f"{p.period} {speech.word(w.PERIOD, p.state)}" for p in view.periods]
     parts = [
         speech.say("deadline", view.invoicing_deadline, view.last_report),
@@ -72,7 +72,8 @@ def type_line(view: m.TypeView, speech: Speech) -> str:
     if view.pending_uploads:
         parts.append(speech.say("pending", view.pending_uploads))
     parts += [speech.say(flag) for flag in ("locked", "overdue") if getattr(view, flag)]
-    return f"{view.invoice_type}  {'; '.join(parts)}"
+    group = "" if view.group == view.invoice_type else f" ({view.group})"
+    return f"{view.invoice_type}{group}  {'; '.join(parts)}"
 
 
 def job_line(job: m.JobView, speech: Speech) -> str:

@@ -123,6 +123,20 @@ def test_what_was_read_long_ago_says_when_and_who_holds_the_device() -> None:
     assert line.endswith("1-1, held by 开票软件, 2026-11-25 07:00:00, may be out of date")
 
 
+def test_a_type_that_reports_with_others_says_its_group() -> None:
+    view = m.TypeView(
+        invoice_type="004",
+        group="004+007",
+        invoicing_deadline="2026-12-15",
+        last_report="2026-11-01",
+        pending_uploads=0,
+        locked=False,
+        overdue=False,
+        periods=(),
+    )
+    assert show.type_line(view, EN).startswith("004 (004+007)  invoicing until 2026-12-15")
+
+
 def test_a_locked_type_with_pending_uploads_says_both() -> None:
     view = m.TypeView(
         invoice_type="007",
