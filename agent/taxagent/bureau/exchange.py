@@ -57,11 +57,19 @@ class RawAnswer(Value, frozen=True, kw_only=True):
     retry_after: str = ""
 
 
+class _Pool:
+    """A client and how many calls use it now. Closed by whoever leaves it last, once it was dropped."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.users = 0
+
+
 class Exchange:
     """A connection pool to one gateway; threads may share it.
 
     The certificates are read at the first call, and again after a certificate was refused: a renewed one is
-    taken without a restart.
+    taken without a restart. The calls that are under way then end on the pool that they began on.
     """
 
     def __init__(
@@ -76,16 +84,16 @@ class Exchange:
         self._clock = clock
         self._transport = transport
         self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._pool: _Pool | None = None
 
     def send(self, call: Call) -> RawAnswer:
         """Send `call` once and return the answer, whatever its status."""
         import httpx  # noqa: PLC0415 - 10 MB and 100 ms that `taxagent window` and an idle agent do not pay
 
-        client = self._opened()
+        pool = self._entered()
         begun = self._clock.monotonic()
         try:
-            with client.stream(
+            with pool.client.stream(
                 "PUT" if call.op.writes else "GET",
                 call.path.lstrip("/"),
                 content=call.body or None,
@@ -97,35 +105,58 @@ class Exchange:
         except httpx.HTTPError as error:
             failure = self._judged(error)
             if failure.fault == "BUREAU_AUTH":
-                self.close()
+                self._drop(pool)
             raise failure from error
+        finally:
+            self._left(pool)
 
     def close(self) -> None:
-        """Drop the connections; the next call opens new ones."""
+        """Drop the connections, those in use once their call has ended; the next call opens new ones."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            pool = self._pool
+        if pool is not None:
+            self._drop(pool)
 
-    def _opened(self) -> httpx.Client:
+    def _entered(self) -> _Pool:
+        with self._lock:
+            if self._pool is None:
+                self._pool = _Pool(self._client())
+            self._pool.users += 1
+            return self._pool
+
+    def _left(self, pool: _Pool) -> None:
+        with self._lock:
+            pool.users -= 1
+            idle = self._pool is not pool and not pool.users
+        if idle:
+            pool.client.close()
+
+    def _drop(self, pool: _Pool) -> None:
+        """Let no further call begin on `pool`: it may be an older one than that which others use now."""
+        with self._lock:
+            if self._pool is not pool:
+                return
+            self._pool = None
+            idle = not pool.users
+        if idle:
+            pool.client.close()
+
+    def _client(self) -> httpx.Client:
         import httpx  # noqa: PLC0415
 
-        with self._lock:
-            if self._client is None:
-                self._client = httpx.Client(
-                    base_url=self._settings.url,
-                    transport=self._transport,
-                    verify=True if self._transport else self._context(),
-                    timeout=httpx.Timeout(READ_S, connect=CONNECT_S, write=WRITE_S, pool=POOL_S),
-                    limits=httpx.Limits(
-                        max_connections=CONNECTIONS,
-                        max_keepalive_connections=CONNECTIONS,
-                        keepalive_expiry=KEEP_IDLE_S,
-                    ),
-                    follow_redirects=False,  # our certificate is for this gateway and no other
-                    trust_env=False,  # nor is a key file or proxy taken from whoever started the agent
-                )
-            return self._client
+        return httpx.Client(
+            base_url=self._settings.url,
+            transport=self._transport,
+            verify=True if self._transport else self._context(),
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S, write=WRITE_S, pool=POOL_S),
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=CONNECTIONS,
+                keepalive_expiry=KEEP_IDLE_S,
+            ),
+            follow_redirects=False,  # our certificate is for this gateway and no other
+            trust_env=False,  # nor is a key file or proxy taken from whoever started the agent
+        )
 
     def _context(self) -> ssl.SSLContext:
         settings = self._settings
