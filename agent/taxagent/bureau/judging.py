@@ -32,6 +32,8 @@ _NOT_NOW: dict[str, str] = {
     Code.CHALLENGE: "CHALLENGE",
 }
 
+MOST_AWAY_S = 3600.0  # a slip of the gateway must not cost a shop its filing window
+
 
 def error_of(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentError:
     """Return the error that an answer with a status other than 200 stands for."""
@@ -54,17 +56,24 @@ def garbled(call: Call, what: str) -> AgentError:
 
 
 def retry_after_s(raw: RawAnswer, clock: Clock) -> float | None:
-    """Return for how many seconds the bureau asks us to stay away: its body's word, else the header's."""
+    """Return for how many seconds the bureau asks us to stay away: its body's word, else the header's.
+
+    At most MOST_AWAY_S; what is no such time counts as not said.
+    """
     answer = _error_answer(raw)
     if answer is not None and answer.retry_after_s is not None:
-        return max(0.0, answer.retry_after_s)
+        return _bounded(answer.retry_after_s)
     if raw.retry_after.isascii() and raw.retry_after.isdigit():
-        return float(raw.retry_after)
+        return _bounded(float(raw.retry_after))
     try:
         when = email.utils.parsedate_to_datetime(raw.retry_after)
-    except ValueError:
+        return _bounded(when.timestamp() - clock.utc_ms() / 1000)
+    except (ValueError, OverflowError):  # OverflowError: a date whose zone puts it before year 1
         return None
-    return max(0.0, when.timestamp() - clock.utc_ms() / 1000)
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(0.0, seconds), MOST_AWAY_S)
 
 
 def _without_body(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentError:

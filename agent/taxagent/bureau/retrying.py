@@ -77,7 +77,8 @@ class Retrying:
         """
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, BureauDown) and error.retry_after_s is not None:
-            return error.retry_after_s + self._jitter() * FIRST_WAIT_S
+            said_s = max(error.retry_after_s, FIRST_WAIT_S)  # 0 is no reason to spin
+            return said_s + self._jitter() * FIRST_WAIT_S
         ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
         return float(ceiling * (0.5 + self._jitter() / 2))
 
