@@ -131,15 +131,16 @@ def client_answered_by(
     pauses: Pauses,
     *,
     jitter: float = 0.0,
+    transport: httpx.BaseTransport | None = None,
 ) -> Iterator[GatewayClient]:
-    """Return a client whose network is a function."""
+    """Return a client whose network is a function, or `transport`."""
     papers = Papers(ca="-", server_certificate="-", server_key="-", client_certificate="-", client_key="-")
     client = GatewayClient(
         settings_of("https://bureau.test/gateway", papers),
         clock,
         pause=pauses,
         jitter=lambda: jitter,
-        transport=httpx.MockTransport(answer),
+        transport=transport or httpx.MockTransport(answer),
     )
     try:
         yield client

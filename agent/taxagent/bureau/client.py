@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+import structlog
 
 from taxagent.bureau import messages as m
 from taxagent.bureau.exchange import Call, Exchange, GatewaySettings, RawAnswer
@@ -28,6 +29,7 @@ from taxagent.model.bureau import (
     Ticket,
 )
 from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused
+from taxagent.model.filing import in_reach
 from taxagent.model.period import Period
 from taxagent.model.value import Value, from_json, to_json
 from taxagent.ports import Clock
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     import httpx
 
 A = TypeVar("A", bound=Value)
+
+_log = structlog.get_logger("bureau.client")
 
 __all__ = ["GatewayClient", "GatewaySettings"]
 
@@ -82,9 +86,7 @@ class GatewayClient:
             if off
             else None,
             minimum_agent_version=answer.minimum_agent_version,
-            filing_calendar=tuple(
-                FilingRow(month=Period(row.month), deadline=row.deadline) for row in answer.filing_calendar
-            ),
+            filing_calendar=tuple(_believable(answer.filing_calendar)),
             notices=answer.notices,
         )
 
@@ -203,6 +205,16 @@ def _is_absent(call: Call, raw: RawAnswer) -> bool:
 def _must_be_about(call: Call, told: tuple[str, str, str], asked: tuple[str, str, Period]) -> None:
     if told != asked:
         raise garbled(call, f"an answer about {' '.join(told)}")
+
+
+def _believable(rows: Iterable[m.FilingRowMessage]) -> Iterator[FilingRow]:
+    """Leave out a row that cannot be meant: one slip in the bureau's calendar must not stop every shop."""
+    for row in rows:
+        month = Period(row.month)
+        if in_reach(month, row.deadline):
+            yield FilingRow(month=month, deadline=row.deadline)
+        else:
+            _log.warning("filing_row_ignored", month=row.month, deadline=row.deadline.isoformat())
 
 
 def _receipt(call: Call, answer: m.ReceiptAnswer, asked: tuple[str, str, Period]) -> Receipt:

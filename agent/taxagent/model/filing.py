@@ -52,7 +52,7 @@ def filing_deadline(
     Raises ValueError for an override that lies neither in `month` nor in the one after it.
     """
     rows = [rows[month] for rows in (overrides, regional) if rows and month in rows]
-    override = max((_in_reach(month, row) for row in rows), default=None)
+    override = max((_reached(month, row) for row in rows), default=None)
     official = official_deadline(month)
     if override is not None and (official is None or override > official):
         return FilingDeadline(month=month, deadline=override, source=Source.OVERRIDE, provisional=False)
@@ -105,8 +105,13 @@ def _in_a_holiday(run: list[dt.date]) -> bool:
     return any(day(first + n * _DAY).holiday for n in range((last - first).days + 1))
 
 
-def _in_reach(month: Period, deadline: dt.date) -> dt.date:
-    if period_of(deadline) not in (month, plus(month, 1)):
+def in_reach(month: Period, deadline: dt.date) -> bool:
+    """Return whether `deadline` can end the filing window of `month`: it lies in it or in the next one."""
+    return period_of(deadline) in (month, plus(month, 1))
+
+
+def _reached(month: Period, deadline: dt.date) -> dt.date:
+    if not in_reach(month, deadline):
         msg = (
             f"{deadline} cannot end the filing window of {month}: name a day of that month or the next,"
             f' for example "{month}" = "{month}-16"'

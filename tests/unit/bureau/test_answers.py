@@ -128,6 +128,33 @@ def test_retry_after_may_be_a_date() -> None:
     assert caught.value.retry_after_s == pytest.approx(60.0)
 
 
+@pytest.mark.parametrize(
+    "header, seconds",
+    [
+        ("9" * 400, 3600.0),
+        ("7200", 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("Tue, 24 Nov 2026 23:01:00 +" + "9" * 40, None),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_the_time_to_stay_away_is_at_most_an_hour_and_garbage_is_none(
+    header: str, seconds: float | None
+) -> None:
+    error = outcome_of(lambda _: httpx.Response(429, headers={"Retry-After": header}), read)
+    assert isinstance(error, BureauDown)
+    assert (error.fault, error.retry_after_s) == ("BUREAU_BUSY", seconds)
+
+
+def test_the_bodys_time_to_stay_away_is_bounded_too() -> None:
+    error = outcome_of(says(503, "BUSY", retry_after_s=1e300), write)
+    assert isinstance(error, BureauDown)
+    assert error.retry_after_s == 3600.0
+
+
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
 @pytest.mark.parametrize("call", [read, write])
 def test_what_was_not_sent_was_not_executed(
@@ -281,3 +308,62 @@ def test_a_write_goes_out_with_its_key_and_below_the_prefix_of_the_url() -> None
     assert len(seen[0].headers["Idempotency-Key"]) == 64
     assert seen[0].headers["User-Agent"].startswith("taxagent/")
     assert json.loads(seen[0].content)["taxpayer_id"] == TAXPAYER
+
+
+class TwoAtOnce(httpx.BaseTransport):
+    """In the first call another one is refused for its certificate; notes what is closed when."""
+
+    def __init__(self) -> None:
+        self.other: Callable[[], None] | None = None
+        self.closed = 0
+        self.closed_in_use = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        other, self.other = self.other, None
+        if other is None:
+            tls = ssl.SSLError(1, "alert")
+            tls.reason = "TLSV1_ALERT_UNKNOWN_CA"
+            raise httpx.ReadError("alert", request=request) from tls
+        other()
+        self.closed_in_use = self.closed
+        return says(404, "ABSENT")(request)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_refused_certificate_closes_nothing_that_another_call_uses() -> None:
+    wire = TwoAtOnce()
+    clock = BureauClock()
+    client = client_answered_by(lambda _: httpx.Response(500), clock, Pauses(clock), transport=wire)
+    with client as bureau:
+
+        def refused() -> None:
+            with pytest.raises(BureauRefused, match="BUREAU_AUTH"):
+                bureau.status()
+
+        wire.other = refused
+        assert bureau.get_report(DEVICE, "007", OCTOBER) is None
+        assert (wire.closed_in_use, wire.closed) == (0, 1)
+
+
+def test_a_call_begins_anew_after_the_connections_were_closed() -> None:
+    clock = BureauClock()
+    with client_answered_by(says(404, "ABSENT"), clock, Pauses(clock)) as bureau:
+        assert bureau.get_report(DEVICE, "007", OCTOBER) is None
+        bureau.close()
+        assert bureau.get_report(DEVICE, "007", OCTOBER) is None
+
+
+def test_a_row_of_the_bureaus_calendar_that_cannot_be_meant_is_left_out() -> None:
+    rows = [
+        {"month": "2026-11", "deadline": "2027-01-20"},
+        {"month": "2026-11", "deadline": "2026-10-31"},
+        {"month": "2026-12", "deadline": "2026-12-20"},
+        {"month": "2027-01", "deadline": "2027-02-01"},
+    ]
+    facts = {"clock_ms": 1, "filing_calendar": rows}
+    clock = BureauClock()
+    with client_answered_by(lambda _: httpx.Response(200, json=facts), clock, Pauses(clock)) as bureau:
+        kept = [(row.month, row.deadline.isoformat()) for row in bureau.status().filing_calendar]
+    assert kept == [("2026-12", "2026-12-20"), ("2027-01", "2027-02-01")]
