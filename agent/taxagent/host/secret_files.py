@@ -65,7 +65,7 @@ def _read(path: Path, *, private: bool) -> str | None:
         with os.fdopen(descriptor, "rb") as file:
             if private and _exposed(os.fstat(file.fileno())):
                 raise Refusal("SECRET_EXPOSED", path=str(path))
-            text = file.read().decode("utf-8")
+            text = file.read().decode("utf-8-sig")  # editors of Windows put a BOM before it
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, error) from error
     return text.removesuffix("\n").removesuffix("\r")

@@ -29,7 +29,17 @@ def test_what_was_set_is_got(tmp_path: Path) -> None:
     assert files.get(NAME) == "8888 税控"
     files.set(NAME, "9999")
     assert files.get(NAME) == "9999"
-    assert [path.name for path in (tmp_path / "secrets").iterdir()] == [NAME]
+    assert {path.name for path in (tmp_path / "secrets").iterdir()} == {NAME, f".{NAME}.given"}
+
+
+def test_each_giving_has_its_own_mark_also_of_the_same_secret(tmp_path: Path) -> None:
+    files = SecretFiles(tmp_path / "secrets")
+    marks = [files.given(NAME)]
+    for _ in range(2):
+        files.set(NAME, "8888")
+        marks.append(files.given(NAME))
+    assert marks[0] == ""
+    assert len(set(marks)) == 3
 
 
 @posix
@@ -42,6 +52,11 @@ def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"8888\n", b"8888\r\n", b"8888"])
 def test_the_last_line_end_is_no_part_of_a_secret(tmp_path: Path, body: bytes) -> None:
     assert kept(tmp_path, body).get(NAME) == "8888"
+
+
+def test_the_mark_that_editors_of_windows_put_first_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    assert kept(tmp_path, b"\xef\xbb\xbf8888\r\n").get(NAME) == "8888"
+    assert kept(tmp_path, b"\xef\xbb\xbf").get(NAME) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"\n"])
