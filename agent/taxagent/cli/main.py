@@ -55,6 +55,11 @@ COMMANDS = {
         "不经代理，直接读设备：为什么不能开票",
         "read the devices without an agent: why can no invoice be issued?",
     ),
+    "setup": Command(
+        "taxagent.cli.setup",
+        "第一次安装：认设备、存密码、写配置",
+        "first set-up: find the devices, store their passwords, write the configuration",
+    ),
     "doctor": Command(
         "taxagent.cli.doctor",
         "检查代理需要的一切：USB、权限、目录、日志、证书、税务网关",

@@ -133,5 +133,5 @@ def _hand_over(state_dir: Path) -> None:
         return
     owner = state_dir.stat()
     for path in state_dir.iterdir():
-        if path.is_file() and path.stat().st_uid != owner.st_uid:
-            os.chown(path, owner.st_uid, owner.st_gid)
+        if not path.is_symlink() and path.is_file() and path.stat().st_uid != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,0 +1,116 @@
+"""`taxagent setup`: from a plugged device to a configuration that holds, by questions or an answers file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taxagent.cli.main import COMMANDS
+from taxagent.cli.screen import default_lang
+from taxagent.cli.setup_words import say
+from taxagent.cli.terminal import Asker, Terminal
+from taxagent.model.errors import InstanceRunning, Refusal
+from taxagent.model.faults import Lang
+
+if TYPE_CHECKING:
+    from taxagent.cli.main import Subparsers
+    from taxagent.cli.setup_choices import Choices
+
+CONFIG = Path("/etc/taxagent/taxagent.toml")
+_HELP = {
+    "zh": {"answers": "答案文件（TOML），不提问", "backend": "libusb，或模拟器的 usbip://主机:端口"},
+    "en": {"answers": "a TOML file of answers; nothing is asked", "backend": "libusb, or usbip://HOST:PORT"},
+}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the command."""
+    words = _HELP[default_lang()]
+    parser = subparsers.add_parser("setup", help=COMMANDS["setup"].help(default_lang()))
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE")
+    parser.add_argument("--answers", type=Path, metavar="FILE", help=words["answers"])
+    parser.add_argument("--backend", default="libusb", metavar="BUS", help=words["backend"])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Set up; 0 where the configuration was written, 10 where the old one was kept."""
+    return set_up(args.config, args.answers, args.backend, args.lang, Terminal())
+
+
+def set_up(config: Path, answers: Path | None, backend: str, lang: Lang, asker: Asker) -> int:
+    """Ask (or read) what is to be known, write the configuration, try the devices, look at everything."""
+    from taxagent.cli.doctor import examined, show
+    from taxagent.cli.setup_choices import from_file, put
+
+    told = from_file(answers) if answers is not None else None
+    if told is None:
+        told = _interview(config, backend, lang, asker)
+        if told is None:
+            asker.say(say("kept", lang))
+            return 10
+    elif config.exists() and not told.overwrite:
+        what = "it exists; say overwrite = true in the answers to replace it"
+        raise Refusal("CONFIG_INVALID", path=str(config), what=what)
+    settings = put(told, config)
+    asker.say(say("written", lang, path=config))
+    from taxagent.cli.setup_devices import enrol, hand_over
+
+    hand_over(settings, told.run_as)
+    try:
+        enrol(settings, told, lang, asker, by_hand=answers is None)
+    except InstanceRunning:
+        asker.say(say("running", lang))
+    finally:
+        hand_over(settings, told.run_as)
+    asker.say(say("looking", lang))
+    show(examined(config), lang)
+    asker.say(say("next", lang, path=config))
+    return 0
+
+
+def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices | None:
+    """Return what a person answers, or None where the old configuration is to stay."""
+    from taxagent.cli.setup_choices import Choices, access_of, complaint
+    from taxagent.cli.setup_devices import default_user, show_bus, user_exists
+
+    show_bus(backend, lang, asker)
+    if config.exists() and not asker.agreed(say("exists", lang, path=config)):
+        return None
+
+    def wrong_user(name: str) -> str:
+        return "" if user_exists(name) else say("no_user", lang, name=name)
+
+    def wrong_access(text: str) -> str:
+        try:
+            access_of(text)
+        except Refusal as error:
+            return error.detail.get("expected") or error.detail.get("what", "")
+        return ""
+
+    def path_of(name: str) -> str:
+        text = asker.ask(say(name, lang), check=lambda text: "" if text else say(name, lang))
+        path = Path(text).expanduser().absolute()
+        if not path.is_file():
+            asker.say(say("path_missing", lang, path=path))
+        return str(path)
+
+    told = Choices(
+        language=asker.ask(say("language", lang), lang, lambda text: complaint("agent", "language", text)),  # type: ignore[arg-type]
+        state_dir=asker.ask(say("state_dir", lang), Choices(url="", ca="", certificate="", key="").state_dir),
+        endpoint=asker.ask(
+            say("endpoint", lang),
+            Choices(url="", ca="", certificate="", key="").endpoint,
+            lambda text: complaint("ipc", "endpoint", text),
+        ),
+        run_as=asker.ask(say("run_as", lang), default_user(), wrong_user),
+        url=asker.ask(say("url", lang), check=lambda text: complaint("bureau", "url", text)),
+        ca=path_of("ca"),
+        certificate=path_of("certificate"),
+        key=path_of("key"),
+        backend=backend,
+    )
+    users, groups = access_of(asker.ask(say("access", lang), check=wrong_access))
+    import msgspec
+
+    return msgspec.structs.replace(told, users=users, groups=groups)
