@@ -31,14 +31,15 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run taxctl and return its exit code. The streams may be closed, break meanwhile, or lack our letters."""
+    """Run taxctl and return its exit code. Streams may be closed, break meanwhile, or lack our letters."""
     console.begin()
     try:
         code = _run(parser().parse_args(argv))
-    except BaseException:
-        console.end()
-        raise
-    return code if console.end() or code != exits.DONE else exits.OUTPUT
+    except SystemExit as usage:  # argparse has said how it is used
+        code = usage.code if isinstance(usage.code, int) else exits.DONE
+    finally:
+        shown = console.end()
+    return code if shown or code != exits.DONE else exits.OUTPUT
 
 
 def _run(options: argparse.Namespace) -> int:

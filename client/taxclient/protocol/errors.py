@@ -49,7 +49,7 @@ class ConnectionLost(Timeout):
 
 
 class ProtocolError(ClientError):
-    """A message is not what docs/protocol.md says. `outcome` is unknown where the answer to a write was garbled.
+    """A message is not what docs/protocol.md says. `outcome` is unknown where an answer was garbled.
 
     `code` is PROTOCOL_ERROR for an answer; for a request, which then was not sent, BAD_REQUEST or TOO_LARGE.
     """
