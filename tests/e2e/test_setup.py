@@ -134,6 +134,25 @@ def test_without_a_password_the_device_is_left_for_later() -> None:
         assert new.stored is None
 
 
+def test_a_password_file_that_cannot_be_read_is_told_and_nothing_is_tried() -> None:
+    with new_machine() as new:
+        answers = new.answers()
+        (new.folder / "pw").unlink()
+        asker = ScriptedAsker({})
+        assert set_up(new.config, answers, "libusb", "en", asker) == 0
+        assert new.stored is None
+        assert any(line.startswith("  ! ") for line in asker.said)
+
+
+def test_a_stored_password_is_kept_by_pressing_enter() -> None:
+    with new_machine() as new:
+        set_up(new.config, new.answers(), "libusb", "en", ScriptedAsker({}))
+        asker = new.person("", agrees=True)
+        assert set_up(new.config, None, new.backend, "en", asker) == 0
+        assert "  The password is right; it is stored." in asker.said
+        assert new.stored == PASSWORD
+
+
 def test_beside_a_running_agent_the_devices_are_left_to_it() -> None:
     with new_machine() as new:
         set_up(new.config, new.answers(), "libusb", "en", ScriptedAsker({}))

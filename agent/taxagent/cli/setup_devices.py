@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets as random_bytes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from taxagent.host.clock import HostClock
 from taxagent.jobs.asks import DeviceView
 from taxagent.model import faults
 from taxagent.model.device import Hello
-from taxagent.model.errors import AgentError, DeviceAbsent
+from taxagent.model.errors import AgentError, DeviceAbsent, Refusal
 from taxagent.model.faults import Lang
 from taxagent.model.job import Problem
 from taxagent.model.usb import Recognised
@@ -140,7 +141,7 @@ def _password(
         mark = random_bytes.token_hex(8)
     else:
         place = told.passwords.get(hello.device_no)
-        typed = Path(place).read_text(encoding="utf-8").rstrip("\r\n") if place else ""
+        typed = _in_file(Path(place)) if place else ""
         mark = ""
     if typed:
         return _Given(typed, mark)
@@ -148,6 +149,14 @@ def _password(
         return _Given(stored, store.given(name))
     asker.say(say("skipped", lang, device_no=hello.device_no))
     return None
+
+
+def _in_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        what = getattr(error, "strerror", None) or type(error).__name__
+        raise Refusal("SECRET_STORE_UNUSABLE", path=str(path), what=what) from error
 
 
 def _tried(source: DeviceSource, location: str, device_no: str, given: _Given, latch: Latch) -> DeviceView:
