@@ -195,7 +195,8 @@ class Agent:
 
     def _begin(self) -> None:
         try:
-            verified = self._reader.verify()
+            verified = self._reader.verify(lambda _done, _all: self._check_stop())
+            self._check_stop()
             self._journal.append(
                 AgentStarted(
                     boot=self._boot,
@@ -212,6 +213,8 @@ class Agent:
             self._watch = self._source.watch(self._bus_changed)
             self._mailbox.post(self._ready)
             self._bus_changed()
+        except Interrupted:
+            _log.info("start_given_up")  # SIGTERM came first
         except Exception as error:  # noqa: BLE001 - a start that fails in any way ends the process
             self._on_fatal(error)
 
@@ -295,7 +298,8 @@ class Agent:
         )
 
     def _in_office(self, call: Callable[[], None]) -> None:
-        self._office_thread.submit(_logged, call)
+        with contextlib.suppress(RuntimeError):  # after the drain: the journal knows what was left
+            self._office_thread.submit(_logged, call)
 
     def _check_stop(self) -> None:
         if self._stopping.is_set():
@@ -313,6 +317,7 @@ class Agent:
         threading.Thread(target=self._wait_for_devices, name="drain", daemon=True).start()
 
     def _wait_for_devices(self) -> None:
+        self._office_thread.shutdown(wait=True, cancel_futures=True)  # it may just be starting the watch
         if self._watch is not None:
             self._watch.stop()
         if not self._roster.close(_DRAIN_S):
@@ -327,10 +332,10 @@ class Agent:
         self._mailbox.post(self._loop.stop)
 
     def _end(self) -> None:
+        self._office_thread.shutdown(wait=True, cancel_futures=True)
         if self._fatal is None:
             with contextlib.suppress(JournalError):  # the end is what matters; its row is a courtesy
                 self._goodbye()
-        self._office_thread.shutdown(wait=True, cancel_futures=True)
         self._journal.close()
         self._reader.close()
         self._bureau.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -11,6 +13,27 @@ import structlog
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+class Unfailing:
+    """A text stream that loses what cannot be written: a log that nobody reads must not stop the work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0  # lines
+
+    def write(self, text: str) -> int:
+        """Write, or lose."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # a closed pipe, a closed file, a character of another encoding
+            self.lost += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or lose."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def set_up(level: str) -> None:
@@ -25,6 +48,6 @@ def set_up(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )

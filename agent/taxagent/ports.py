@@ -218,6 +218,9 @@ class Secrets(Protocol):
     def get(self, name: str) -> str | None:
         """Return the secret, or None where there is none; `device-<device_no>` names a device's password."""
 
+    def given(self, name: str) -> str:
+        """Return a mark that is new whenever a person gives the secret anew, also the same one; "" if unknown."""
+
 
 class EventSink(Protocol):
     """Who is told what became durable."""

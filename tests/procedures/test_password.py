@@ -10,7 +10,7 @@ import pytest
 
 from taxagent.model.errors import AnswerLost, DeviceAbsent
 from taxagent.model.job import JobState, Outcome, WaitReason
-from tests.builders import judge
+from tests.builders import judge, world
 from tests.builders.tap import raising
 from tests.builders.work import Bench
 
@@ -83,6 +83,26 @@ def test_a_device_pulled_before_its_refusal_was_heard_is_not_asked_again(tmp_pat
     bench.adapter = bench.this_device
     assert fault_of(bench) == "PASSWORD_LATCHED"
     assert bench.device.memory.tries_left == 4
+
+
+def test_a_refused_password_that_a_person_gives_again_is_tried_once_more(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, WRONG)
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    bench.secrets.mark = "given again"
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 3
+
+
+def test_a_password_that_was_good_is_not_taken_for_refused_because_someone_else_mistyped(
+    tmp_path: Path,
+) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.tap.on("before open", raising(DeviceAbsent("DEVICE_ABSENT")), nth=2)
+    bench.run()
+    world.remember(bench, tries_left=4)()
+    judge.settled(bench, bench.run_to_the_end())
 
 
 def test_without_a_password_nothing_is_tried(tmp_path: Path) -> None:

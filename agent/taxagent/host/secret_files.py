@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets as random_bytes
 import stat
 from pathlib import Path
 
@@ -31,26 +32,39 @@ class SecretFiles:
                 return value
         return None
 
+    def given(self, name: str) -> str:
+        """Return the mark of the last `set` of this secret, "" where it was put there by other means."""
+        try:
+            return (self._folder / f".{_checked(name)}.given").read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
     def set(self, name: str, value: str) -> Path:
         """Write a secret, readable by its owner alone; return its path. The old one stands until it is whole.
 
         Raises Refusal("SECRET_STORE_UNUSABLE", path=, what=).
         """
         path = self._folder / _checked(name)
-        partial = path.with_name(f".{name}.partial")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.unlink(missing_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(value)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            _replace(path, value)
+            _replace(path.with_name(f".{name}.given"), random_bytes.token_hex(8))
             _sync(self._folder)
         except OSError as error:
             raise _unusable(path, error) from error
         return path
+
+
+def _replace(path: Path, value: str) -> None:
+    """Write a file that only its owner may read; the old one stands until the new one is whole."""
+    partial = path.with_name(f".{path.name.lstrip('.')}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        file.write(value)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _read(path: Path, *, private: bool) -> str | None:

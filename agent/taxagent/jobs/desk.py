@@ -140,7 +140,7 @@ class JobDesk:
             fresh(ask, now_ms)
             if draining:
                 raise Unavailable("DRAINING")
-            event = self._accepted(tx, principal, ask, state_of(view, ask.device_no, host_now))
+            event = self._accepted(tx, principal, ask, state_of(view, ask.device_no, now_ms, host_now))
             tx.append(event)
             job = tx.job(event.job_id)
             if job is None:
@@ -236,6 +236,9 @@ class JobDesk:
                 scope, confirmed = issued.scope, issued.confirmed
             elif not office.consent.covers(principal.name, ask.kind):
                 raise Refusal("TOKEN_NEEDED", kind=ask.kind.value)
+            else:
+                at_ms = office.clock.utc_ms()
+                confirmed = Confirmed(types=(), by=principal.name, how="consent", at_ms=at_ms)
         scope = scope or pinned(ask, state)  # what was confirmed is newer than the snapshot
         claims = claims_of(ask.kind, scope, state)
         for group, month in claims:
@@ -274,6 +277,7 @@ class JobDesk:
             by=principal.name,
             how="token",
             at_ms=now,
+            device_clock=state.clock,
         )
         token = random_bytes.token_urlsafe(24)
         office.journal.append(

@@ -71,6 +71,9 @@ class Tools:
     window_end_ms: Callable[[Job], int | None]  # when the filing window of a job ends (job's time)
 
 
+_READ_AGAIN_MS = 24 * 3_600_000  # so long a job that only reads is tried again
+
+
 class Runner:
     """Runs jobs; every way a run can end becomes a journal row."""
 
@@ -108,7 +111,7 @@ class Runner:
         if ledger.job.cancel_requested and not ledger.job.open_steps:
             self._stop(ledger)
             return
-        if overdue(ledger.job, self._tools.clock):
+        if overdue(ledger.job, self._tools.clock) or self._given_up(ledger.job):
             self._expire(ledger)
             return
         try:
@@ -134,6 +137,15 @@ class Runner:
             self._failed(ledger, error, ledger.job.wait)
         else:  # a defect of the driver: nothing was done, and the device may come to itself
             self._wait(ledger, WaitReason.DEVICE, error.problem(), ledger.job.wait)
+
+    def _given_up(self, job: Job) -> bool:
+        """Whether a job that is only to be read again has been so for too long; no step of it is open."""
+        if job.state is not JobState.UNKNOWN or job.open_steps:
+            return False
+        if not job.kind.irreversible:
+            return self._tools.clock.utc_ms() - job.accepted_ms > _READ_AGAIN_MS
+        end, now = self._tools.window_end_ms(job), self._tools.clock.sim_ms()
+        return end is not None and (now if now is not None else self._tools.clock.utc_ms()) >= end
 
     def _expire(self, ledger: Ledger) -> None:
         job = ledger.job

@@ -108,11 +108,12 @@ def _periods(ask: Ask) -> tuple[Period, ...]:
         raise Refusal("BAD_REQUEST", field="periods", what=str(error)) from None
 
 
-def state_of(view: DeviceView | None, device_no: str, host_now: dt.datetime) -> DeviceState:
+def state_of(view: DeviceView | None, device_no: str, now_ms: int, host_now: dt.datetime) -> DeviceState:
     """Return what is known of a device; Refusal("DEVICE_UNKNOWN") where it was never seen or never read.
 
-    Of an old reading the clock is not believed where the host's (naive, Asia/Shanghai) is later: a month
-    may have ended since.
+    A month may have ended since the reading: then its clock is taken as the later of what the device's must
+    show by now (`now_ms`, UTC) and what the host's shows (`host_now`, naive, Asia/Shanghai). The job itself
+    reads the device again: a clock that is really behind is refused there, and no older month is done.
     """
     if view is None:
         raise Refusal("DEVICE_UNKNOWN", device_no=device_no)
@@ -120,6 +121,8 @@ def state_of(view: DeviceView | None, device_no: str, host_now: dt.datetime) -> 
         fault = view.problem.fault if view.problem is not None else "DEVICE_UNKNOWN"
         detail = view.problem.detail if view.problem is not None else {}
         raise Refusal(fault, **{"device_no": device_no, **detail})
-    if view.stale:
-        return msgspec.structs.replace(view.state, clock=max(view.state.clock, host_now))
-    return view.state
+    age = dt.timedelta(milliseconds=max(0, now_ms - view.as_of_ms))
+    now = max(view.state.clock + age, host_now)
+    if period_of(now.date()) == period_of(view.state.clock.date()):
+        return view.state  # the month is all that counts here, and a snapshot serves many requests
+    return msgspec.structs.replace(view.state, clock=now)

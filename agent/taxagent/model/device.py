@@ -58,7 +58,7 @@ class TriedPassword(Value, frozen=True, kw_only=True):
     """A password that was tried on a device, known by its salted hash alone."""
 
     salt: str  # hex; one a device, so that equal passwords have equal hashes
-    salted_sha256: str  # hex of SHA-256(salt + password as UTF-8)
+    salted_sha256: str  # hex of SHA-256(salt + mark of its giving + password as UTF-8)
     tries_left: int  # that the device had before the try (TRYING, ACCEPTED) or after it (REFUSED)
     verdict: PasswordVerdict
 

@@ -122,8 +122,9 @@ class Confirmed(Value, frozen=True, kw_only=True):
 
     types: tuple[ConfirmedType, ...]
     by: str  # principal
-    how: str  # "token" | "consent"
+    how: str  # "token" | "consent"; under a consent nothing was shown and `types` is empty
     at_ms: int
+    device_clock: dt.datetime | None = None  # as it was shown
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -185,6 +186,11 @@ class StepRun(Value, frozen=True, kw_only=True):
         """
         done = self.outcome is Outcome.EXECUTED and self.note != "already"
         return self.id.step in IRREVERSIBLE_STEPS and (done or bool(self.facts.get("written_before")))
+
+    @property
+    def submitted(self) -> bool:
+        """True where this job gave the bureau its report."""
+        return self.id.step is Step.SUBMIT and self.outcome is Outcome.EXECUTED and self.note != "already"
 
 
 class StoredTicket(Value, frozen=True, kw_only=True):
@@ -254,7 +260,7 @@ class Job(Value, frozen=True, kw_only=True):
         """Whether the work is done, as far as the journal knows: the outcome if the job ended now."""
         if self.open_steps:
             return Outcome.UNKNOWN
-        if not any(run.wrote for run in self.steps):
+        if not any(run.wrote or run.submitted for run in self.steps):
             return Outcome.NOT_EXECUTED
         wanted = self._wanted()
         all_done = bool(wanted) and all(self.done(step) for step in wanted)

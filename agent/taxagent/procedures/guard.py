@@ -36,7 +36,8 @@ def last_look(work: Work, group: str, step: Step, state: DeviceState) -> DeviceS
 
 def same_month(job: Job, state: DeviceState) -> None:
     """Raise Refusal("MONTH_TURNED") with the months now due, where the job began in another month."""
-    began = period_of(job.before.state.clock if job.before is not None else state.clock)
+    seen = job.confirmed.device_clock if job.confirmed is not None else None
+    began = period_of(seen or (job.before.state.clock if job.before is not None else state.clock))
     if period_of(state.clock) != began:
         rows = [row for row in state.monitor if row.invoice_type in job.scope.types]
         due = {month for row in rows for month in due_periods(state.clock, row, quirks_of(state))}
@@ -55,7 +56,7 @@ def baseline(work: Work, row: MonitorData, payload_sha256: str) -> Baseline:
 
 def confirmed_types(job: Job) -> tuple[ConfirmedType, ...]:
     """Return what was confirmed: by a person where there was a token, else what the job's first run read."""
-    if job.confirmed is not None:
+    if job.confirmed is not None and job.confirmed.how == "token":
         return job.confirmed.types
     if job.before is None:
         return ()

@@ -136,9 +136,19 @@ def window_end_ms(job: Job, now: dt.datetime, rules: Rules) -> int | None:
         return round((now + dt.timedelta(days=1)).timestamp() * 1000)
     if job.late:
         return None
-    deadline = filing_deadline(Period(period_of(now.date())), overrides=rules.overrides).deadline
+    deadline = (
+        _found_before(job)
+        or filing_deadline(Period(period_of(now.date())), overrides=rules.overrides).deadline
+    )
     end = dt.datetime.combine(deadline, dt.time(), SHANGHAI) + dt.timedelta(hours=rules.report_until_hour)
     return round(end.timestamp() * 1000)
+
+
+def _found_before(job: Job) -> dt.date | None:
+    """The deadline that the job's own preflight found: it knew the bureau's calendar, too."""
+    run = job.run_of(whole(Step.PREFLIGHT))
+    found = run.facts.get("deadline") if run is not None else None
+    return dt.date.fromisoformat(found) if found else None
 
 
 def _stop_at(shut: tuple[Finding, ...]) -> None:

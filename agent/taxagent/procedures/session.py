@@ -17,7 +17,6 @@ from taxagent.model.errors import (
     DeviceRefused,
     PasswordRefused,
     Refusal,
-    Unavailable,
 )
 from taxagent.ports import Device, Secrets
 
@@ -49,7 +48,7 @@ def greet(device: Device, device_no: str = "", *, simulation: bool = False) -> H
 
 
 def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -> None:
-    """Open the greeted device with its password: a wrong one is tried once, ever.
+    """Open the greeted device with its password: a wrong one is tried once, until a person gives it anew.
 
     A password that is not known as good is announced durably before it is tried, so that a try whose end was
     lost (a cable, a kill) shows in the tries that the device has left at its next HELLO.
@@ -61,7 +60,7 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
     password = secrets.get(f"device-{no}")
     if password is None:
         raise Refusal("PASSWORD_MISSING", device_no=no)
-    trial = _Trial(device, hello, password, latch)
+    trial = _Trial(device, hello, password, secrets.given(f"device-{no}"), latch)
     trial.allowed()
     trial.run()
 
@@ -69,14 +68,14 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
 class _Trial:
     """One password on one greeted device."""
 
-    def __init__(self, device: Device, hello: Hello, password: str, latch: Latch) -> None:
+    def __init__(self, device: Device, hello: Hello, password: str, given: str, latch: Latch) -> None:
         self._device = device
         self._hello = hello
         self._password = password
         self._latch = latch
         tried = latch.tried(hello.device_no)
         self._salt = tried[0].salt if tried else random_bytes.token_hex(16)
-        salted = hashlib.sha256(bytes.fromhex(self._salt) + password.encode()).hexdigest()
+        salted = hashlib.sha256(bytes.fromhex(self._salt) + given.encode() + password.encode()).hexdigest()
         self._sha256 = salted
         self._known = next((one for one in tried if hmac.compare_digest(one.salted_sha256, salted)), None)
 
@@ -111,20 +110,14 @@ class _Trial:
             self._note(PasswordVerdict.ACCEPTED, self._hello.tries_left)
 
     def _good(self) -> bool:
-        """Whether the password was accepted before, and the device has no fewer tries left than then."""
-        known = self._known
-        accepted = known is not None and known.verdict is PasswordVerdict.ACCEPTED
-        return accepted and known is not None and self._hello.tries_left >= known.tries_left
+        """Whether the device has accepted it before: then no counter alone says that it was refused since."""
+        return self._known is not None and self._known.verdict is PasswordVerdict.ACCEPTED
 
     def _open(self) -> None:
         try:
             self._device.open(self._password)
         except PasswordRefused as refusal:
             self._note(PasswordVerdict.REFUSED, refusal.tries_left)
-            raise
-        except Unavailable:
-            if self._good():
-                self._note(PasswordVerdict.TRYING, self._hello.tries_left)  # its end may be lost with it
             raise
 
     def _still_not_refused(self) -> None:

@@ -138,8 +138,10 @@ def encoded(record: ClearingRecord) -> bytes:
 
 
 def _bureau_confirmed(job: Job) -> bool:
-    runs = [run for run in job.steps if run.id.step is Step.CONFIRM]
-    return bool(runs) and all(run.outcome is Outcome.EXECUTED for run in runs)
+    """Whether the bureau was told of every group that this job cleared."""
+    cleared = {run.id.group for run in job.steps if run.id.step is Step.APPLY and run.wrote}
+    told = {run.id.group for run in job.steps if run.id.step is Step.CONFIRM and job.done(run.id)}
+    return bool(cleared) and cleared <= told
 
 
 def _filing(job: Job) -> FilingRecord | None:

@@ -240,7 +240,8 @@ def test_a_consent_is_for_its_kinds_and_principals() -> None:
     house.desk.accept(SOMEONE, house.ask(), answers.append)
     house.settle()
     assert fault(answers[0]) == "TOKEN_NEEDED"
-    assert house.accept().job.confirmed is None
+    confirmed = house.accept().job.confirmed
+    assert (confirmed.by, confirmed.how, confirmed.types) == (SHOP.name, "consent", ())
 
 
 @pytest.mark.parametrize("kind", [JobKind.CHECK, JobKind.BACKUP])
