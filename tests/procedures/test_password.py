@@ -64,7 +64,7 @@ def test_no_refused_password_is_tried_again_although_others_were_tried_since(tmp
 
 @pytest.mark.parametrize("commit", [3, 4, 5])
 def test_a_kill_around_the_refusal_buys_no_second_try(tmp_path: Path, commit: int) -> None:
-    """The commits: the job is read, runs, says that it tries; the device refuses; it says so; the job ends."""
+    """The commits: the job is read, runs, says that it tries; the device refuses; that is said; the end."""
     bench = bench_with(tmp_path, WRONG)
     bench.tap.on("before commit", bench.tap.die, nth=commit)
     bench.run_until_killed()

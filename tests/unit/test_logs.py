@@ -15,7 +15,7 @@ def test_a_broken_pipe_loses_the_line_and_raises_nothing() -> None:
         stream.write("a line\n")
         stream.flush()
         assert stream.lost == 1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())  # so that its close has somewhere to write to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())  # its close must write somewhere
 
 
 def test_what_can_be_written_is_written() -> None:

@@ -129,7 +129,7 @@ class Orders:
 
 
 class Site:
-    """One shop: its folder, its bureau, its devices, its agent. `clock` is a simulated clock's text, or ""."""
+    """One shop: folder, bureau, devices, agent. `clock` is a simulated clock's text, or ""."""
 
     def __init__(self, folder: Path, clock: str = "") -> None:
         self.folder = folder

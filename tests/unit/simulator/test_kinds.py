@@ -13,6 +13,7 @@ from taxagent.device import refusals
 from taxagent.device.refusals import Refused
 from taxagent.model.device import DeviceKind, WriteKind
 from taxagent.model.period import Period
+from taxagent.model.period_state import PeriodState, due_periods, overdue, period_state
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.scenario import Blanks, Generated
@@ -259,3 +260,32 @@ def test_one_ticket_is_for_all_types_and_wants_all_of_them_reported(tmp_path: Pa
     read(device, number=3)
     device.apply_ticket(ticket, NOV_16, sent(4))
     assert {device.monitor(name).invoicing_deadline for name in device.types()} == {DEC_15}
+
+
+# --- what the agent makes of it ---
+
+
+@pytest.mark.parametrize("make", [golden, ukey])
+def test_the_agents_reading_of_the_dates_follows_the_device_through_a_month(
+    tmp_path: Path, make: Callable[[Path], VirtualDevice]
+) -> None:
+    device = make(tmp_path)
+    name = device.types()[0]
+    group = device.monitor(name).group
+
+    def state() -> PeriodState:
+        return period_state(OCTOBER, device.clock(), device.monitor(name), device.quirks)
+
+    assert due_periods(device.clock(), device.monitor(name), device.quirks) == (OCTOBER,)
+    assert state() is PeriodState.REPORT_DUE
+    if device.quirks.seal_by_reading:
+        read(device)
+        assert state() is PeriodState.REPORT_DUE  # it settles
+        device.kept.set_clock(NOON + dt.timedelta(seconds=5))
+    else:
+        device.seal(seal_of(group=group, expected=OCT_1), sent())
+    assert state() is PeriodState.CLEAR_DUE
+    assert not overdue(device.clock(), device.monitor(name), device.quirks)
+    device.apply_ticket(clear_ticket(group=group), NOV_16, sent(2))
+    assert state() is PeriodState.SETTLED
+    assert due_periods(device.clock(), device.monitor(name), device.quirks) == ()
