@@ -219,7 +219,7 @@ class Secrets(Protocol):
         """Return the secret, or None where there is none; `device-<device_no>` names a device's password."""
 
     def given(self, name: str) -> str:
-        """Return a mark that is new whenever a person gives the secret anew, also the same one; "" if unknown."""
+        """Return a mark that is new whenever a person gives the secret anew, also the same; "" if unknown."""
 
 
 class EventSink(Protocol):
