@@ -113,7 +113,7 @@ def state_of(view: DeviceView | None, device_no: str, now_ms: int, host_now: dt.
 
     A month may have ended since the reading: then its clock is taken as the later of what the device's must
     show by now (`now_ms`, UTC) and what the host's shows (`host_now`, naive, Asia/Shanghai). The job itself
-    reads the device again: a clock that is really behind is refused there, and no older month is done.
+    reads the device again: a clock that is really behind is refused there.
     """
     if view is None:
         raise Refusal("DEVICE_UNKNOWN", device_no=device_no)

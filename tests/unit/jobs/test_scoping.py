@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from taxagent.jobs.asks import Ask
-from taxagent.jobs.scoping import claims_of, consequences_of, pinned
+from taxagent.jobs.device_views import view_of
+from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.model.device import DeviceState, MonitorData
 from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind
@@ -92,3 +93,42 @@ def test_who_names_one_type_of_a_group_means_the_group() -> None:
         "SUBMIT:004+007:2026-10",
         "CLEAR:004+007:",
     )
+
+
+READ_MS = 1_793_462_160_000  # any instant: only what passed since counts
+
+
+def known_at(clock: dt.datetime, *, read: dt.datetime, minutes: int) -> DeviceState:
+    """What is known `minutes` after the device showed `read`, where the host's clock is `clock`."""
+    device = msgspec.structs.replace(state(monitor(last_report=dt.date(2026, 9, 30))), clock=read)
+    view = view_of("1-1", device, READ_MS)
+    return state_of(view, DEVICE_NO, READ_MS + minutes * 60_000, clock)
+
+
+LAST_MINUTES = dt.datetime(2026, 10, 31, 23, 56)
+
+
+@pytest.mark.parametrize(
+    "host, minutes",
+    [
+        (dt.datetime(2026, 11, 1, 0, 6), 10),
+        (dt.datetime(2026, 11, 1, 0, 1), 1),  # the device is slow: its own midnight is still to come
+        (dt.datetime(2026, 10, 31, 23, 59), 5),  # the host is slow: the device's month is over
+    ],
+)
+def test_a_month_that_ended_since_the_reading_is_due_however_new_that_is(
+    host: dt.datetime, minutes: int
+) -> None:
+    assert pinned(ask(), known_at(host, read=LAST_MINUTES, minutes=minutes)).periods == (OCTOBER,)
+
+
+def test_before_midnight_it_is_not() -> None:
+    shown = known_at(dt.datetime(2026, 10, 31, 23, 58), read=LAST_MINUTES, minutes=2)
+    assert shown.clock == LAST_MINUTES
+    with pytest.raises(Refusal, match="PERIOD_NOT_ENDED"):
+        pinned(ask(periods=(OCTOBER,)), shown)
+
+
+def test_a_host_whose_clock_was_set_back_does_not_turn_the_devices_month_back() -> None:
+    shown = known_at(dt.datetime(2026, 9, 1), read=dt.datetime(2026, 11, 1, 0, 5), minutes=-9999)
+    assert shown.clock == dt.datetime(2026, 11, 1, 0, 5)
