@@ -29,10 +29,12 @@ def lines(result: m.DiagnoseResult, speech: Speech) -> Iterator[str]:
     for _, answers in groupby(result.answers, key=lambda answer: answer.device_no):
         of_device = list(answers)
         yield _device(of_device[0], speech)
+        told: list[m.CauseView] = []
         for alike in _alike(of_device):
             yield from (_verdict(answer, speech) for answer in alike)
             for cause in alike[0].causes:
-                yield from _cause(cause, speech)
+                yield from _cause(cause, speech, known=cause in told)
+                told.append(cause)
 
 
 def _device(answer: m.AnswerView, speech: Speech) -> str:
@@ -69,8 +71,13 @@ def _verdict(answer: m.AnswerView, speech: Speech) -> str:
     return "  " + "  ".join(part for part in parts if part)
 
 
-def _cause(cause: m.CauseView, speech: Speech) -> Iterator[str]:
-    yield f"    {'!' if cause.blocks == 'yes' else '-'} {cause.title} ({cause.number})"
+def _cause(cause: m.CauseView, speech: Speech, *, known: bool) -> Iterator[str]:
+    """The cause in full, the second time its title alone."""
+    title = f"    {'!' if cause.blocks == 'yes' else '-'} {cause.title} ({cause.number})"
+    if known:
+        yield f"{title}, {speech.say('as_above')}"
+        return
+    yield title
     yield f"      {cause.message}"
     yield "      " + speech.say("who_mends", speech.word(w.WHO, cause.who))
     yield "      " + speech.say("remedy", cause.remedy)

@@ -188,6 +188,7 @@ TEXT: Words = {
     "case_code": ("案例码 {0}", "case {0}"),
     "hours_left": ("再过 {0} 小时锁死", "locks in {0} hours"),
     "who_mends": ("谁能处理: {0}", "who can mend it: {0}"),
+    "as_above": ("同上", "as above"),
     "next_command": ("下一步: {0}", "next: {0}"),
     "left": (
         "代理暂时没有回答;任务已受理,代理恢复后会继续。",

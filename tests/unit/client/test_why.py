@@ -75,6 +75,16 @@ def test_types_with_the_same_causes_stand_together_and_the_causes_once() -> None
     assert sum("Locked" in line for line in lines) == 1
 
 
+def test_a_cause_that_was_told_for_another_type_is_told_short() -> None:
+    other = msgspec.structs.replace(LOCKED, case="UPLOAD_NEAR", number="32", title="Soon", blocks="no")
+    lines = shown(
+        answer(verdict="cannot", causes=(LOCKED,)),
+        answer(invoice_type="004", verdict="cannot", causes=(LOCKED, other)),
+    )
+    assert sum("October is not settled." in line for line in lines) == 2  # of LOCKED, and of the other
+    assert "    ! Locked (11), as above" in lines
+
+
 def test_the_hours_that_are_left_stand_in_the_types_line() -> None:
     assert "locks in 34 hours" in shown(answer(hours_left=34))[1]
     assert "再过 34 小时锁死" in shown(answer(hours_left=34), lang="zh")[1]

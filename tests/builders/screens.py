@@ -1,0 +1,55 @@
+"""The screens that docs/operations.md shows, made by the code that shows them to people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from taxagent.ipc.diagnose import Diagnoser
+from taxagent.jobs.device_views import view_of
+from taxagent.model import cases
+from taxagent.model.faults import Lang
+from taxagent.model.windows import Rules
+from taxagent.model.words import word
+from taxclient.cli.why import lines
+from taxclient.cli.words import Speech
+from taxclient.protocol import messages as m
+from tests.builders.diagnosis import healthy_state
+from tests.builders.ipc import FakeClock, FakeDesk
+from tests.builders.model import monitor
+
+
+class Afternoon(FakeClock):
+    """The 15th of November 2026, half past one: 34 hours before the device locks."""
+
+    def __init__(self) -> None:
+        self.now_ms = round(self.local().timestamp() * 1000)
+
+    def local(self) -> dt.datetime:
+        return dt.datetime(2026, 11, 15, 13, 30, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+
+
+def why(lang: Lang) -> list[str]:
+    """Return what `taxctl why` shows of a shop whose offline hours are used up, soon locked."""
+    clock = Afternoon()
+    due: dict[str, Any] = {"invoicing_deadline": dt.date(2026, 11, 16), "last_report": dt.date(2026, 9, 30)}
+    state = healthy_state(clock.local().replace(tzinfo=None), pending_uploads=3, offline_hours_left=0, **due)
+    roll = monitor(invoice_type="025", group="025", **due)
+    state = msgspec.structs.replace(state, monitor=(*state.monitor, roll), stock=None)
+    view = view_of("usb:1-2#7", state, clock.now_ms)
+    status = msgspec.structs.replace(FakeDesk().status(), devices=(view,))
+    result = Diagnoser(Rules(), clock)(m.DiagnoseArgs(), status, lang)
+    return list(lines(result, Speech(lang)))
+
+
+def case_rows(lang: Lang) -> list[str]:
+    """Return the table of case numbers as Markdown rows."""
+    meaning = {"yes": "blocks", "doubt": "unknown", "no": "warning"}
+    rows = []
+    for name, entry in sorted(cases.cases().items(), key=lambda item: item[1].number):
+        title = cases.text(cases.Cause(case=name), lang).title
+        who = word("who", entry.who, lang)
+        rows.append(f"| {entry.number} | {title} | {meaning[entry.blocks]} | {who} |")
+    return rows
