@@ -9,6 +9,10 @@ from taxagent.model.faults import Lang
 from taxagent.model.usb import SeenDevice
 from taxclient.protocol import messages as m
 
+LIVE_SHOWN = (
+    100  # jobs in a status: an answer stays small (60 kB) and quick (0.5 ms), whoever submits how much
+)
+
 
 def status_result(status: DeskStatus, lang: Lang) -> m.StatusResult:
     """Return what the agent knows at once."""
@@ -20,7 +24,8 @@ def status_result(status: DeskStatus, lang: Lang) -> m.StatusResult:
         draining=status.draining,
         devices=tuple(device_view(device, lang) for device in status.devices),
         seen=tuple(_seen(thing) for thing in status.seen),
-        live_jobs=tuple(job_view(job, lang) for job in status.live_jobs),
+        live_jobs=tuple(job_view(job, lang) for job in status.live_jobs[:LIVE_SHOWN]),
+        live_count=len(status.live_jobs),
         trouble=problem_view(status.trouble, lang) if status.trouble else None,
     )
 

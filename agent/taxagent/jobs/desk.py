@@ -23,7 +23,7 @@ from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.jobs.stuck import Recorder, closed, resumed
 from taxagent.model.device import DeviceState
 from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
-from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued
+from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued, accepted
 from taxagent.model.job import Confirmed, Job, JobKind, JobState
 from taxagent.model.windows import Rules
 from taxagent.ports import Clock, Device, Journal, JournalTx, Mailbox, Secrets
@@ -142,10 +142,7 @@ class JobDesk:
                 raise Unavailable("DRAINING")
             event = self._accepted(tx, principal, ask, state_of(view, ask.device_no, now_ms, host_now))
             tx.append(event)
-            job = tx.job(event.job_id)
-            if job is None:
-                raise AgentError("INTERNAL", what="an accepted job is not in its own transaction")
-            return Accepted(job=job, known=False)
+            return Accepted(job=accepted(event), known=False)
 
         self._office.journal.transact_soon(decide, lambda result: self._answer(result, done))
 

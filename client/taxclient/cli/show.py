@@ -43,6 +43,8 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
     if result.live_jobs:
         yield f"{speech.say('live_jobs')}:"
         yield from (f"  {job_line(job, speech)}" for job in result.live_jobs)
+    if result.live_count > len(result.live_jobs):
+        yield "  " + speech.say("more_live", result.live_count - len(result.live_jobs))
 
 
 def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:

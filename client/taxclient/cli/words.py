@@ -115,6 +115,7 @@ TEXT: Words = {
     "pending": ("{0} 张未上传", "{0} not uploaded"),
     "all_settled": ("没有待办的月份", "no month is due"),
     "live_jobs": ("进行中的任务", "live jobs"),
+    "more_live": ("另有 {0} 个: taxctl job list --live", "{0} more: taxctl job list --live"),
     "seen": ("识别到的其他税控设备(不操作)", "other tax-control devices (named, not driven)"),
     "verifying": ("正在核验日志,暂不接受办理", "the journal is being verified; no work is accepted yet"),
     "draining": ("代理正在停止", "the agent is stopping"),

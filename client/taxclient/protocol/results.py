@@ -50,7 +50,8 @@ class StatusResult(DevicesResult, frozen=True, kw_only=True):
     simulated: bool
     verifying: bool
     draining: bool
-    live_jobs: tuple[JobView, ...]
+    live_jobs: tuple[JobView, ...]  # the oldest; job.list has all
+    live_count: int = 0  # of all live jobs
     trouble: ProblemView | None = None  # why nothing can be seen on the bus, where that is so
 
 

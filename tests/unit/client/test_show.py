@@ -167,6 +167,7 @@ def test_status_names_what_is_plugged_and_not_driven_and_why_nothing_is_seen() -
             m.SeenView(location="1-3", usb_id="0781:5567", recognised="other", name="a flash disk"),
         ),
         live_jobs=(),
+        live_count=3,
         trouble=msgspec.convert(PROBLEM, m.ProblemView),
     )
     text = "\n".join(show.status(result, EN))
@@ -174,6 +175,7 @@ def test_status_names_what_is_plugged_and_not_driven_and_why_nothing_is_seen() -
     assert "flash disk" not in text
     assert "the journal is being verified" in text
     assert "the agent is stopping" in text
+    assert "3 more: taxctl job list --live" in text
     assert "! Not plugged in [DEVICE_ABSENT]" in text
 
 
