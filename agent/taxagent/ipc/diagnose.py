@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+import msgspec
+
 from taxagent.jobs.asks import DeskStatus, DeviceView
 from taxagent.jobs.device_views import bare_view
 from taxagent.model import cases
@@ -42,7 +44,8 @@ class Diagnoser:
         ]
         if not devices:
             unseen = bare_view(args.device_no, None, 0)
-            answers = [_view(one, unseen, lang) for one in diagnosed(self._situation(unseen, status))]
+            at = msgspec.structs.replace(self._situation(unseen, status), known=False)
+            answers = [_view(one, unseen, lang) for one in diagnosed(at)]
         return m.DiagnoseResult(answers=tuple(answers))
 
     def _situation(self, device: DeviceView, status: DeskStatus) -> Situation:
@@ -81,6 +84,7 @@ def _at_work(jobs: Iterable[Job]) -> Job | None:
 def _view(answer: Answer, device: DeviceView, lang: Lang) -> m.AnswerView:
     return m.AnswerView(
         device_no=device.device_no,
+        location=device.location,
         taxpayer_id=device.taxpayer_id,
         taxpayer_name=device.taxpayer_name,
         simulated=device.simulated,

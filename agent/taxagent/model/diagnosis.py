@@ -38,8 +38,10 @@ def diagnosed(at: Situation) -> tuple[Answer, ...]:
     """Return an answer for each invoice type, or one for the whole device where its types are not known."""
     shared = tuple(of_device(at))
     if at.state is None or at.device_now is None:
-        found = shared or (cause(at, "NOT_READ_YET"),)
-        return (_answer("", found, None),)
+        told = any(cases()[one.case].blocks is not Blocks.NO for one in shared)
+        return (_answer("", shared if told else (*shared, cause(at, "NOT_READ_YET")), None),)
+    if not at.state.monitor:
+        return (_answer("", (*shared, cause(at, "NO_TYPES")), None),)
     now = at.device_now
     return tuple(
         _answer(row.invoice_type, (*of_type(at, row, now), *shared), hours_left(row, now))

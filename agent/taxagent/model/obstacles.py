@@ -45,6 +45,7 @@ class Situation(Value, frozen=True, kw_only=True):
     now: dt.datetime  # the host's wall clock
     device_no: str  # "" where no device was ever identified
     plugged: bool
+    known: bool = True  # it was seen since the agent started
     read_at: dt.datetime | None = None  # the host's wall clock at the newest reading
     state: DeviceState | None = None
     held_by: str = ""  # another program; "" = none, or not known
@@ -184,8 +185,8 @@ def _held(at: Situation) -> Cause | None:
         return cause(at, "HELD_BY_AGENT", job_id=at.job.job_id)
     if not at.held_by or at.held_by == "agent":
         return None
-    since = _minute(at.held_since) if at.held_since else ""
-    return cause(at, "HELD_BY_OTHER", holder=at.held_by, since=since)
+    facts = {"holder": at.held_by, "since": _minute(at.held_since) if at.held_since else ""}
+    return cause(at, "HELD_BY_OTHER" if at.state is not None else "HELD_UNREAD", **facts)
 
 
 def _clock(at: Situation) -> Cause | None:
@@ -214,7 +215,7 @@ def _registered(at: Situation) -> Cause | None:
 def _presence(at: Situation) -> Iterator[Cause]:
     if at.trouble is not None:
         yield _of_fault(at, "BUS_TROUBLE", at.trouble)
-    elif not at.plugged and at.read_at is None:
+    elif not at.known:
         yield cause(at, "NEVER_SEEN")
     elif not at.plugged:
         yield cause(at, "NOT_PLUGGED", since=_minute(at.read_at) if at.read_at else "")

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 def lines(result: m.DiagnoseResult, speech: Speech) -> Iterator[str]:
     """A device a paragraph: a line for each type, then the causes; types that are alike stand together."""
-    for _, answers in groupby(result.answers, key=lambda answer: answer.device_no):
+    for _, answers in groupby(result.answers, key=lambda answer: (answer.device_no, answer.location)):
         of_device = list(answers)
         yield _device(of_device[0], speech)
         told: list[m.CauseView] = []
@@ -41,7 +41,7 @@ def _device(answer: m.AnswerView, speech: Speech) -> str:
     who = " ".join(part for part in (answer.taxpayer_id, answer.taxpayer_name) if part)
     read = speech.say("read_at", moment(answer.as_of_ms)) if answer.as_of_ms else speech.say("never_read")
     age = f"{read}, {speech.say('stale')}" if answer.as_of_ms and answer.stale else read
-    parts = [answer.device_no or speech.say("no_device"), who, age]
+    parts = [answer.device_no or answer.location or speech.say("no_device"), who, age]
     return "  ".join(part for part in parts if part) + (speech.say("simulated") if answer.simulated else "")
 
 

@@ -255,7 +255,8 @@ class CauseView(Message, frozen=True, kw_only=True):
 class AnswerView(Message, frozen=True, kw_only=True):
     """Whether invoices of one type can be issued with one device, by its newest reading."""
 
-    device_no: str  # "" where no device was seen
+    device_no: str  # "" where no device was seen, or it did not tell
+    location: str  # "" where it is not plugged
     taxpayer_id: str
     taxpayer_name: str
     simulated: bool

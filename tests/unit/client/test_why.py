@@ -29,6 +29,7 @@ LOCKED = m.CauseView(
 def answer(**changes: object) -> m.AnswerView:
     plain = m.AnswerView(
         device_no=DEVICE,
+        location="usb:1-2#7",
         taxpayer_id="91440300123456789A",
         taxpayer_name="测试商店",
         simulated=False,
@@ -93,13 +94,27 @@ def test_the_hours_that_are_left_stand_in_the_types_line() -> None:
 def test_what_is_not_known_is_not_called_a_no() -> None:
     first, second = shown(
         answer(
-            device_no="", taxpayer_id="", taxpayer_name="", as_of_ms=0, invoice_type="", verdict="unknown"
+            device_no="",
+            location="",
+            taxpayer_id="",
+            taxpayer_name="",
+            as_of_ms=0,
+            invoice_type="",
+            verdict="unknown",
         ),
         lang="zh",
     )
     assert first == "没有税控设备  还没有读到"
     assert "无法判断" in second
     assert "不能" not in second
+
+
+def test_a_device_that_does_not_tell_its_number_is_named_by_its_place() -> None:
+    lines = shown(
+        answer(device_no="", invoice_type="", verdict="unknown"),
+        answer(device_no="", location="usb:1-3#8", invoice_type="", verdict="unknown"),
+    )
+    assert [line.split("  ")[0] for line in lines if "issue" not in line] == ["usb:1-2#7", "usb:1-3#8"]
 
 
 def test_an_old_reading_and_a_simulation_say_so() -> None:

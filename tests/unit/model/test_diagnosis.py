@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from taxagent.model import cases
@@ -31,6 +32,8 @@ def placed(row: dict[str, Any]) -> Situation:
     if "job" in row:
         changes["job"] = live_job(row["job"])
     state = healthy_state(clock, info=row.get("info"), stock=row.get("stock", 500), **row.get("monitor", {}))
+    if "types" in row:
+        state = msgspec.structs.replace(state, monitor=())
     return situation(None if row.get("unread") else state, row.get("now", clock), **changes)
 
 
@@ -92,6 +95,12 @@ def test_a_verdict_never_says_more_than_its_causes() -> None:
         answer = answered(row)
         blocks = [cases.cases()[cause.case].blocks for cause in answer.causes] or [Blocks.NO]
         assert answer.verdict is worst[blocks[0]]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=case)
+def test_of_a_device_that_was_never_read_nobody_says_that_it_can(row: dict[str, Any]) -> None:
+    unread = msgspec.structs.replace(placed(row), state=None, read_at=None)
+    assert all(answer.verdict is not Verdict.CAN for answer in diagnosed(unread))
 
 
 def test_the_clock_goes_on_since_the_device_was_read() -> None:
