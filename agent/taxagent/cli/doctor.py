@@ -65,7 +65,7 @@ def examined(config: Path) -> tuple[Finding, ...]:
     from taxagent.model.errors import Refusal
 
     bare: dict[str, Probe] = {**general(None), "usb": partial(_bus, UsbSection(), own_user())}
-    if not config.exists():
+    if not _there(config):
         return (found("config", "CONFIG_NONE", path=str(config)), *_all(bare))
     try:
         settings = load(config)
@@ -105,7 +105,10 @@ def particular(settings: Settings) -> dict[str, Probe]:
 
     file, clock = settings.file, HostClock()
     state_dir = settings.state_dir
-    user = user_of(state_dir.stat().st_uid) if state_dir.is_dir() else own_user()
+    try:
+        user = user_of(state_dir.stat().st_uid)
+    except OSError:
+        user = own_user()
     journal = state_dir / JOURNAL_NAME
     gateway = network.Gateway(
         url=file.bureau.url,
@@ -122,7 +125,7 @@ def particular(settings: Settings) -> dict[str, Probe]:
         "state": partial(places.state, state_dir, user),
         "secrets": partial(places.secrets, settings.secrets_dir, secret_store(settings).get),
         "journal": partial(places.journal, journal, partial(_rows, journal)),
-        "certificate": partial(certificates.files, ca, certificate, key, now),
+        "certificate": partial(certificates.files, ca, certificate, key, now, user),
         "bureau": partial(network.path, gateway, clock),
     }
 
@@ -146,6 +149,14 @@ def _all(probes: dict[str, Probe]) -> Iterable[Finding]:
 
     for name, probe in probes.items():
         yield from looked(name, probe)
+
+
+def _there(path: Path) -> bool:
+    """Whether the file exists; one that this user may not look for is there, and its reading says why not."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def _bus(section: UsbSection, user: User) -> Iterator[Finding]:

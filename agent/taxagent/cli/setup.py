@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,46 +72,57 @@ def set_up(config: Path, answers: Path | None, backend: str, lang: Lang, asker: 
 
 def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices | None:
     """Return what a person answers, or None where the old configuration is to stay."""
-    from taxagent.cli.setup_choices import Choices, access_of, complaint
+    from taxagent.cli.setup_choices import ENDPOINT, STATE_DIR, Choices, access_of, complaint
     from taxagent.cli.setup_devices import default_user, show_bus, user_exists
 
-    show_bus(backend, lang, asker)
-    if config.exists() and not asker.agreed(say("exists", lang, path=config)):
-        return None
+    def ask(question: str, default: str = "", check: Callable[[str], str] | None = None) -> str:
+        return asker.ask(say(question, lang), default, check)
+
+    def checked(section: str, key: str) -> Callable[[str], str]:
+        return lambda text: complaint(section, key, text)
 
     def wrong_user(name: str) -> str:
         return "" if user_exists(name) else say("no_user", lang, name=name)
 
-    def wrong_access(text: str) -> str:
-        try:
-            access_of(text)
-        except Refusal as error:
-            return error.detail.get("expected") or error.detail.get("what", "")
-        return ""
-
-    def path_of(name: str) -> str:
-        text = asker.ask(say(name, lang), check=lambda text: "" if text else say(name, lang))
-        path = Path(text).expanduser().absolute()
-        if not path.is_file():
-            asker.say(say("path_missing", lang, path=path))
-        return str(path)
-
-    told = Choices(
-        language=asker.ask(say("language", lang), lang, lambda text: complaint("agent", "language", text)),  # type: ignore[arg-type]
-        state_dir=asker.ask(say("state_dir", lang), Choices(url="", ca="", certificate="", key="").state_dir),
-        endpoint=asker.ask(
-            say("endpoint", lang),
-            Choices(url="", ca="", certificate="", key="").endpoint,
-            lambda text: complaint("ipc", "endpoint", text),
-        ),
-        run_as=asker.ask(say("run_as", lang), default_user(), wrong_user),
-        url=asker.ask(say("url", lang), check=lambda text: complaint("bureau", "url", text)),
-        ca=path_of("ca"),
-        certificate=path_of("certificate"),
-        key=path_of("key"),
+    show_bus(backend, lang, asker)
+    if config.exists() and not asker.agreed(say("exists", lang, path=config)):
+        return None
+    language = ask("language", lang, checked("agent", "language"))
+    state_dir = ask("state_dir", STATE_DIR)
+    endpoint = ask("endpoint", ENDPOINT, checked("ipc", "endpoint"))
+    run_as = ask("run_as", default_user(), wrong_user)
+    url = ask("url", check=checked("bureau", "url"))
+    ca, certificate, key = (_file(name, lang, asker) for name in ("ca", "certificate", "key"))
+    users, groups = access_of(ask("access", check=_wrong_access))
+    return Choices(
+        language="en" if language == "en" else "zh",
+        state_dir=str(Path(state_dir).expanduser().absolute()),
+        endpoint=endpoint,
+        run_as=run_as,
+        url=url,
+        ca=ca,
+        certificate=certificate,
+        key=key,
         backend=backend,
+        users=users,
+        groups=groups,
     )
-    users, groups = access_of(asker.ask(say("access", lang), check=wrong_access))
-    import msgspec
 
-    return msgspec.structs.replace(told, users=users, groups=groups)
+
+def _wrong_access(text: str) -> str:
+    from taxagent.cli.setup_choices import access_of
+
+    try:
+        access_of(text)
+    except Refusal as error:
+        return error.detail.get("expected") or error.detail.get("what", "")
+    return ""
+
+
+def _file(name: str, lang: Lang, asker: Asker) -> str:
+    """Ask for a file; one that is not there yet is said and taken all the same."""
+    question = say(name, lang)
+    path = Path(asker.ask(question, check=lambda text: "" if text else question)).expanduser().absolute()
+    if not path.is_file():
+        asker.say(say("path_missing", lang, path=path))
+    return str(path)

@@ -16,6 +16,8 @@ from taxagent.config import RoleName, Settings, load, settings
 from taxagent.model.errors import AgentError, Refusal
 
 OLD = ".old"
+STATE_DIR = "/var/lib/taxagent"
+ENDPOINT = "ipc:///run/taxagent/agent.sock"
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,8 +28,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     certificate: str
     key: str
     language: Literal["zh", "en"] = "zh"
-    state_dir: str = "/var/lib/taxagent"
-    endpoint: str = "ipc:///run/taxagent/agent.sock"
+    state_dir: str = STATE_DIR
+    endpoint: str = ENDPOINT
     driver: str = "tcdp"
     backend: str = "libusb"
     run_as: str = ""  # the user as whom the agent runs; "" = who runs setup

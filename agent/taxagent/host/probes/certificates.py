@@ -10,21 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taxagent.host.probes.findings import Finding, found
+from taxagent.host.probes.users import User
 
 _CASES = {1: "CERTIFICATE_1_DAY", 7: "CERTIFICATE_7_DAYS", 30: "CERTIFICATE_30_DAYS"}
 
 
-def files(ca: Path, certificate: Path, key: Path, now: dt.datetime) -> Iterator[Finding]:
-    """Yield how each file is; `now` is aware, real time."""
+def files(ca: Path, certificate: Path, key: Path, now: dt.datetime, user: User) -> Iterator[Finding]:
+    """Yield how each file is, and whether `user` may read it; `now` is aware, real time."""
     for path in (ca, certificate, key):
         try:
             path.open("rb").close()
         except OSError as error:
             yield found("certificate", "FILE_UNREADABLE", path=str(path), what=error.strerror or str(error))
             return
+        if not user.may_read(path.stat()):
+            yield found("certificate", "FILE_SHUT", path=str(path), user=user.name)
     yield from _validity(certificate, now)
     yield from _validity(ca, now, quiet=True)
-    if os.name == "posix" and key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if os.name == "posix" and key.stat().st_mode & stat.S_IRWXO:
         yield found("certificate", "KEY_EXPOSED", path=str(key))
     yield from _pair(certificate, key)
 

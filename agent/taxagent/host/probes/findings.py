@@ -70,6 +70,8 @@ def looked(name: str, probe: Probe) -> tuple[Finding, ...]:
             made.append(finding)  # noqa: PERF402 - what came before an exception is kept
     except AgentError as error:
         made.append(of_fault(name, error.problem()))
+    except PermissionError as error:
+        made.append(found(name, "MAY_NOT_LOOK", path=str(error.filename or "")))
     except Exception as error:  # noqa: BLE001 - a probe that fails is itself a finding
         made.append(found(name, "PROBE_FAILED", what=f"{type(error).__name__}: {error}"))
     return tuple(made)

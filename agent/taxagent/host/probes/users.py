@@ -18,14 +18,19 @@ class User(Value, frozen=True, kw_only=True):
 
     def may_write(self, node: os.stat_result) -> bool:
         """Return whether this user may read and write the file, by owner, group and others."""
+        return self._may(node, stat.S_IROTH | stat.S_IWOTH)
+
+    def may_read(self, node: os.stat_result) -> bool:
+        """Return whether this user may read the file, by owner, group and others."""
+        return self._may(node, stat.S_IROTH)
+
+    def _may(self, node: os.stat_result, wanted: int) -> bool:
         if self.uid == 0:
             return True
         if node.st_uid == self.uid:
-            wanted = stat.S_IRUSR | stat.S_IWUSR
+            wanted <<= 6
         elif node.st_gid in self.groups:
-            wanted = stat.S_IRGRP | stat.S_IWGRP
-        else:
-            wanted = stat.S_IROTH | stat.S_IWOTH
+            wanted <<= 3
         return node.st_mode & wanted == wanted
 
 

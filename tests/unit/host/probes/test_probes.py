@@ -47,6 +47,21 @@ def test_a_probe_that_raises_is_a_finding_and_keeps_what_it_found_before() -> No
     assert bad.facts["what"] == "ZeroDivisionError: boom"
 
 
+def test_what_this_user_may_not_look_at_is_no_defect() -> None:
+    def denied() -> Iterator[Finding]:
+        yield from places.state(Path("/"), ME, lambda _: shut())
+
+    def shut() -> int:
+        raise PermissionError(13, "Permission denied", "/var/lib/taxagent")
+
+    finding = looked("state", denied)[-1]
+    assert (finding.case, finding.level, finding.facts["path"]) == (
+        "MAY_NOT_LOOK",
+        Level.WARN,
+        "/var/lib/taxagent",
+    )
+
+
 def test_our_own_errors_keep_their_words() -> None:
     def refuses() -> Iterator[Finding]:
         yield from usb.bus(absent, lambda: None)
@@ -240,26 +255,27 @@ def test_a_journal_holds_is_missing_or_is_broken(tmp_path: Path) -> None:
 def test_a_certificates_end_is_foreseen(tmp_path: Path, left: dt.timedelta, case: str) -> None:
     own, key = certificate(tmp_path, NOW - dt.timedelta(days=100), NOW + left)
     ca, _ = certificate(tmp_path, NOW - dt.timedelta(days=100), NOW + dt.timedelta(days=999), "ca")
-    assert cases(certificates.files(ca, own, key, NOW)) == [case]
+    assert cases(certificates.files(ca, own, key, NOW, ME)) == [case]
 
 
 def test_an_authority_is_told_only_where_it_ends_soon(tmp_path: Path) -> None:
     own, key = certificate(tmp_path, NOW - dt.timedelta(days=9), NOW + dt.timedelta(days=400))
     ca, _ = certificate(tmp_path, NOW - dt.timedelta(days=9), NOW + dt.timedelta(days=5), "ca")
-    assert cases(certificates.files(ca, own, key, NOW)) == ["CERTIFICATE_OK", "CERTIFICATE_7_DAYS"]
+    assert cases(certificates.files(ca, own, key, NOW, ME)) == ["CERTIFICATE_OK", "CERTIFICATE_7_DAYS"]
 
 
 def test_papers_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     ends = NOW + dt.timedelta(days=400)
     own, key = certificate(tmp_path, NOW - dt.timedelta(days=9), ends)
     other, other_key = certificate(tmp_path, NOW + dt.timedelta(days=1), ends, "other")
-    assert cases(certificates.files(own, tmp_path / "none", key, NOW)) == ["FILE_UNREADABLE"]
-    assert cases(certificates.files(own, other, other_key, NOW)) == ["CERTIFICATE_NOT_YET"]
-    assert cases(certificates.files(own, own, other_key, NOW)) == ["CERTIFICATE_OK", "KEY_WRONG"]
-    key.chmod(0o640)
-    assert cases(certificates.files(own, own, key, NOW)) == ["CERTIFICATE_OK", "KEY_EXPOSED"]
+    assert cases(certificates.files(own, tmp_path / "none", key, NOW, ME)) == ["FILE_UNREADABLE"]
+    assert cases(certificates.files(own, other, other_key, NOW, ME)) == ["CERTIFICATE_NOT_YET"]
+    assert cases(certificates.files(own, own, other_key, NOW, ME)) == ["CERTIFICATE_OK", "KEY_WRONG"]
+    assert cases(certificates.files(own, own, key, NOW, STRANGER)) == ["FILE_SHUT", "CERTIFICATE_OK"]
+    key.chmod(0o644)
+    assert cases(certificates.files(own, own, key, NOW, ME)) == ["CERTIFICATE_OK", "KEY_EXPOSED"]
     other.write_text("no certificate")
-    assert "CERTIFICATE_UNREADABLE" in cases(certificates.files(own, other, key, NOW))
+    assert "CERTIFICATE_UNREADABLE" in cases(certificates.files(own, other, key, NOW, ME))
 
 
 # ---- software and clock
