@@ -22,12 +22,14 @@ _SAY = {
         "case": "说明案例码的含义，例如 11 或 007-11-31",
         "running": "代理正在运行，设备由它使用。请用：taxctl why",
         "number": "没有这个案例码",
+        "none": "没有原因：可以开票",
     },
     "en": {
         "device": "device number; default: all",
         "case": "say what a case code means, for example 11 or 007-11-31",
         "running": "The agent runs and uses the devices. Ask it: taxctl why",
         "number": "there is no such case",
+        "none": "no cause: invoices can be issued",
     },
 }
 
@@ -88,7 +90,11 @@ def _explain(code: str, lang: Lang, *, json: bool) -> int:
     from taxagent.model import cases
     from taxagent.model.words import word
 
-    numbers = [part for part in code.split("-") if len(part) == 2 and part != "00"]
+    parts = code.split("-")
+    numbers = parts[1:] if len(parts[0]) == 3 else parts
+    if numbers == ["00"]:
+        print_json([]) if json else print(_SAY[lang]["none"])
+        return 0
     names = [cases.case_by_number(number) for number in numbers]
     rows = []
     for number, name in zip(numbers, names, strict=True):
@@ -100,6 +106,6 @@ def _explain(code: str, lang: Lang, *, json: bool) -> int:
     if json:
         fields = ("number", "case", "who", "title", "remedy")
         print_json([dict(zip(fields, row, strict=True)) for row in rows])
-    elif rows:
+    else:
         print_table(rows)
     return 0
