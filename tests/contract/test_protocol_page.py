@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from taxagent.ipc.gate import Rate
-from taxagent.ipc.waits import PARKED
+from taxagent.ipc.waits import PARKED, PARKED_EACH
 from taxagent.model import faults
 from taxagent.model.events import AnyEvent
 from taxclient.cli import exits
@@ -63,6 +63,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         m.TTL_MAX_MS,
         m.WAIT_MAX_MS,
         PARKED,
+        PARKED_EACH,
         int(rate.per_s),
         int(rate.burst),
     ):

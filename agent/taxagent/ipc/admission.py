@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import structlog
 import zmq
@@ -13,9 +14,12 @@ from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight, lateness, missing_role
 from taxagent.ipc.operations import Operations
 from taxagent.jobs.asks import Principal
-from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.errors import AgentError, Refusal, Unavailable
 from taxagent.model.job import Job
 from taxagent.ports import Clock, JournalReader
+
+_UNNAMED = 1024  # calls of one account that may wait until the name service has answered
+_LATER_MS = 1000
 
 _log = structlog.get_logger("ipc.admission")
 
@@ -25,6 +29,7 @@ class Arrival:
 
     def __init__(self, call: Call, frame: zmq.Frame, wait_ms: int) -> None:
         self.call = call
+        call.connection = frame.bytes
         self.wait_ms = wait_ms
         self.peer: Peer | None = None
         with contextlib.suppress(zmq.ZMQError):  # a peer without credentials, for example inproc
@@ -52,6 +57,7 @@ class Admission:
         self._clock = clock
         self._names = names
         self._reads = reads
+        self._unnamed: dict[tuple[int, int], list[Arrival]] = {}
 
     def admit(self, arrival: Arrival) -> None:
         """Serve the call, or answer why not."""
@@ -62,17 +68,40 @@ class Admission:
         known = self._access.known(peer, self._clock.monotonic())
         if known is not None:
             self._judge(arrival, known[0])
+        else:
+            self._ask_names(peer, arrival)
+
+    def _ask_names(self, peer: Peer, arrival: Arrival) -> None:
+        """Ask who the peer is, once however many of its calls wait for the answer."""
+        account = (peer.uid, peer.gid)
+        waiting = self._unnamed.get(account)
+        if waiting is not None:
+            if len(waiting) < _UNNAMED:
+                waiting.append(arrival)
+            else:
+                self._not_now(arrival)
             return
+        self._unnamed[account] = [arrival]
 
         def resolved(answer: Principal | Exception | None) -> None:
+            arrivals = self._unnamed.pop(account)
             if isinstance(answer, Exception):
                 _log.warning("peer_unresolved", uid=peer.uid, reason=str(answer))
-                self._turn_away(arrival.call)
-                return
-            self._access.remember(peer, answer, self._clock.monotonic())
+            else:
+                self._access.remember(peer, answer, self._clock.monotonic())
+            for each in arrivals:
+                each.call.guarded(functools.partial(self._named, each))(answer)
+
+        self._names.run(lambda: self._access.resolve(peer), resolved)
+
+    def _named(self, arrival: Arrival, answer: Principal | Exception | None) -> None:
+        if isinstance(answer, Exception):  # it is not known who that is: no word about what it may
+            self._not_now(arrival)
+        else:
             self._judge(arrival, answer)
 
-        self._names.run(lambda: self._access.resolve(peer), arrival.call.guarded(resolved))
+    def _not_now(self, arrival: Arrival) -> None:
+        arrival.call.fail(Unavailable("RATE_LIMITED"), retry_after_ms=_LATER_MS)
 
     def _judge(self, arrival: Arrival, principal: Principal | None) -> None:
         call = arrival.call

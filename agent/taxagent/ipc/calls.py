@@ -51,6 +51,7 @@ class Call:
         self.args = args
         self.lang = lang
         self.principal: Principal | None = None
+        self.connection = b""  # whose call it is, for what is bounded for each
         self.answered = False
         self._boot = boot
         self._send = send

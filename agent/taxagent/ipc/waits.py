@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from taxagent.ipc.calls import Call
@@ -12,6 +13,7 @@ from taxagent.model.job import Job
 from taxclient.protocol.messages import JobWaitArgs, JobWaitResult
 
 PARKED = 1024  # at once, of all peers
+PARKED_EACH = 16  # of one connection: none takes the waits of all others
 
 
 class _Parked:
@@ -30,6 +32,7 @@ class Waits:
         self._timers = timers
         self._now = now
         self._parked: dict[str, list[_Parked]] = {}
+        self._of: Counter[bytes] = Counter()  # by connection
         self.count = 0  # of those who wait
 
     def park(self, call: Call, args: JobWaitArgs, job: Job) -> None:
@@ -39,12 +42,13 @@ class Waits:
             timed_out = not _reached(job, args, rev, args.rev or rev)
             call.ok(JobWaitResult(job=job_view(job, call.lang), timed_out=timed_out))
             return
-        if self.count >= PARKED:
+        if self.count >= PARKED or self._of[call.connection] >= PARKED_EACH:
             call.fail(Refusal("RATE_LIMITED", what="job.wait"), retry_after_ms=1000)
             return
         parked = _Parked(call, args, job, args.rev or rev)
         parked.timer = self._timers.later(args.timeout_ms, lambda: self._over(parked))
         self._parked.setdefault(args.job_id, []).append(parked)
+        self._of[call.connection] += 1
         self.count += 1
 
     def changed(self, job: Job) -> None:
@@ -75,6 +79,10 @@ class Waits:
         if not waiting:
             del self._parked[parked.args.job_id]
         self.count -= 1
+        connection = parked.call.connection
+        self._of[connection] -= 1
+        if not self._of[connection]:
+            del self._of[connection]
 
 
 def _reached(job: Job, args: JobWaitArgs, rev: str, seen: str) -> bool:

@@ -8,6 +8,7 @@ import msgpack
 import msgspec
 import zmq
 
+from taxagent.ipc.waits import PARKED_EACH
 from taxagent.model.device import PasswordVerdict, TriedPassword
 from taxagent.model.events import AnyEvent, JobAccepted, JobRunning, PasswordTried, StepBegun
 from taxagent.model.job import Job, JobState, Step, StepId
@@ -47,6 +48,22 @@ def test_a_parked_wait_is_answered_when_the_job_moves(tmp_path: Path) -> None:
         ended = msgspec.structs.replace(job(), state=JobState.DONE)
         h.inside(lambda: h.loop.job_changed(ended))
         assert reply_of(socket.recv_multipart()).id == "end"
+
+
+def test_one_connection_cannot_take_the_waits_of_all(tmp_path: Path) -> None:
+    with house(tmp_path) as h, peer(h.endpoint) as greedy, Client(h.endpoint) as client:
+        h.desk.jobs[job().job_id] = job()
+        for number in range(PARKED_EACH):
+            parked(h, greedy, str(number), timeout_ms=60_000)
+        message = {"id": "x", "op": "job.wait", "sent_at": h.clock.now_ms, "ttl_ms": 5000}
+        greedy.send_multipart([b"TCA1", msgpack.packb({**message, "args": {"job_id": job().job_id}})])
+        refused = reply_of(greedy.recv_multipart())
+        assert refused.error is not None
+        assert (refused.error.code, refused.error.retry_after_ms) == ("RATE_LIMITED", 1000)
+        assert client.wait(job().job_id, timeout_ms=10).timed_out
+        h.inside(lambda: running(h, job()))
+        assert {reply_of(greedy.recv_multipart()).status for _ in range(PARKED_EACH)} == {"ok"}
+        parked(h, greedy, "again", timeout_ms=60_000)
 
 
 def test_a_change_between_two_waits_is_not_missed(tmp_path: Path) -> None:

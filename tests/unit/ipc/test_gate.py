@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import msgpack
 import msgspec
 import pytest
 
+from taxagent.ipc.access import Access, AccessTable
 from taxagent.ipc.calls import request_sha256
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, Rate
 from taxagent.ipc.mailbox import Mailbox
+from taxagent.jobs.asks import Role
 from taxagent.model.errors import JournalUnknown
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import RemoteError
@@ -172,3 +175,50 @@ def test_errands_beyond_the_bound_are_refused_at_once() -> None:
     finally:
         errands.stop()
         mailbox.close()
+
+
+class SlowNames:
+    """A name service that answers when the test lets it, and may fail then."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go = threading.Event()
+        self.failure: OSError | None = None
+
+    def name_of(self, uid: int) -> str:
+        self.asked += 1
+        assert self.go.wait(5)
+        if self.failure is not None:
+            raise self.failure
+        return "shop"
+
+    def groups_of(self, name: str, gid: int) -> tuple[str, ...]:
+        return ()
+
+
+def answered_by(names: SlowNames, folder: Path, calls: int) -> list[m.Reply]:
+    """The answers to `calls` of one peer that is not known yet, all sent before its name is."""
+    access = Access(AccessTable(users={"shop": Role.OPERATOR}), own_uid=os.geteuid() + 1, accounts=names)
+    with house(folder, access=access) as h, peer(h.endpoint) as socket:
+        for number in range(calls):
+            call = {"id": str(number), "op": "status", "sent_at": h.clock.now_ms, "ttl_ms": 5000}
+            socket.send_multipart([b"TCA1", msgpack.packb(call)])
+        names.go.set()
+        return [reply_of(socket.recv_multipart()) for _ in range(calls)]
+
+
+def test_the_calls_of_one_peer_wait_for_one_look_at_its_name(tmp_path: Path) -> None:
+    names = SlowNames()
+    replies = answered_by(names, tmp_path, 80)
+    assert {reply.status for reply in replies} == {"ok"}
+    assert [reply.id for reply in replies] == [str(number) for number in range(80)]
+    assert names.asked == 1
+
+
+def test_a_name_service_that_fails_is_no_word_about_what_the_peer_may(tmp_path: Path) -> None:
+    names = SlowNames()
+    names.failure = OSError("the directory server is away")
+    for error in (reply.error for reply in answered_by(names, tmp_path, 3)):
+        assert error is not None
+        assert (error.code, error.outcome, error.retry) == ("RATE_LIMITED", "not_executed", "after_ms")
+        assert error.retry_after_ms == 1000
