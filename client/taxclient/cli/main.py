@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -32,6 +33,7 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run taxctl and return its exit code. Streams may be closed, break meanwhile, or lack our letters."""
+    gc.freeze()  # no collection walks what was imported, the one at the end neither: 7 of 65 ms
     console.begin()
     try:
         code = _run(parser().parse_args(argv))
