@@ -5,6 +5,7 @@ It answers from memory, hands writes to the desk and disk reads to a thread, and
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -135,6 +136,7 @@ class Loop:
         """Serve until `stop`, then close the door. `bind` comes first."""
         for part in (self._reads, self._names, self._signals):
             part.start()
+        gc.freeze()  # what the start has built stays: no collection holds an answer up to walk it
         try:
             self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
             while not self._stopping:

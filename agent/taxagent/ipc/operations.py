@@ -12,7 +12,7 @@ from taxagent.ipc.calls import Call, packed, request_sha256
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight
 from taxagent.ipc.notices import notice
-from taxagent.ipc.snapshots import devices_result, prepared_result, status_result
+from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
 from taxagent.ipc.views import job_view, record_row
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, Prepared, Role
@@ -69,6 +69,7 @@ class Operations:
         self._keys = keys
         self._hello = hello
         self._answers = answers
+        self._live = LiveViews()
         self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
         self.table: Mapping[str, Operation] = self._operations()
 
@@ -110,7 +111,7 @@ class Operations:
         status = self._desk.status()
         known = self._ready.get(call.lang)
         if known is None or known[0] is not status:
-            known = (status, packed(status_result(status, call.lang)))
+            known = (status, packed(status_result(status, call.lang, self._live)))
             self._ready[call.lang] = known
         call.ok(known[1])
 

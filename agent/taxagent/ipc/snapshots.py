@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from taxagent.ipc.views import job_view, problem_view, scope_view
 from taxagent.jobs.asks import DeskStatus, DeviceView, Prepared, TypeView
 from taxagent.model.device import Statistics
 from taxagent.model.faults import Lang
+from taxagent.model.job import Job
 from taxagent.model.usb import SeenDevice
 from taxclient.protocol import messages as m
 
@@ -14,7 +17,23 @@ LIVE_SHOWN = (
 )
 
 
-def status_result(status: DeskStatus, lang: Lang) -> m.StatusResult:
+class LiveViews:
+    """Views of live jobs, each made once for a job's state: two statuses often differ by one job."""
+
+    def __init__(self) -> None:
+        self._made: dict[Lang, dict[str, tuple[Job, m.JobView]]] = {}
+
+    def of(self, jobs: Sequence[Job], lang: Lang) -> tuple[m.JobView, ...]:
+        """Return the jobs' views, and remember these alone."""
+        before, now = self._made.get(lang, {}), dict[str, tuple[Job, m.JobView]]()
+        for job in jobs:
+            known = before.get(job.job_id)
+            now[job.job_id] = known if known and known[0] is job else (job, job_view(job, lang))
+        self._made[lang] = now
+        return tuple(view for _, view in now.values())
+
+
+def status_result(status: DeskStatus, lang: Lang, live: LiveViews) -> m.StatusResult:
     """Return what the agent knows at once."""
     return m.StatusResult(
         version=status.version,
@@ -24,7 +43,7 @@ def status_result(status: DeskStatus, lang: Lang) -> m.StatusResult:
         draining=status.draining,
         devices=tuple(device_view(device, lang) for device in status.devices),
         seen=tuple(_seen(thing) for thing in status.seen),
-        live_jobs=tuple(job_view(job, lang) for job in status.live_jobs[:LIVE_SHOWN]),
+        live_jobs=live.of(status.live_jobs[:LIVE_SHOWN], lang),
         live_count=len(status.live_jobs),
         trouble=problem_view(status.trouble, lang) if status.trouble else None,
     )
