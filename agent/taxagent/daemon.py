@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -94,76 +95,83 @@ class Agent:
 
     def _build(self) -> None:
         settings, file = self._settings, self._settings.file
-        latch = JournalLatch(self._journal, self._reader, self._clock)
-        secrets = SecretFiles(settings.secrets_dir, _credentials())
-        rules = Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour)
-        simulation = settings.simulation is not None
+        shared = _Shared(
+            secrets=SecretFiles(settings.secrets_dir, _credentials()),
+            latch=JournalLatch(self._journal, self._reader, self._clock),
+            rules=Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour),
+            timers=_LateTimers(lambda: self._loop),
+            simulation=settings.simulation is not None,
+        )
         self._roster = Roster(
             self._source,
-            secrets,
-            latch,
+            shared.secrets,
+            shared.latch,
             self._clock,
             self._mailbox,
-            _LateTimers(lambda: self._loop),
-            simulation=simulation,
+            shared.timers,
+            simulation=shared.simulation,
             identified=self._identified,
-        )
-        self._runner = Runner(
-            Tools(
-                journal=self._journal,
-                bureau=self._bureau,
-                clock=self._clock,
-                secrets=secrets,
-                latch=latch,
-                archives=ZipArchives(settings.state_dir / "backups"),
-                rules=rules,
-                patience=Patience(
-                    declaration_s=file.patience.declaration_s,
-                    bureau_s=file.patience.bureau_s,
-                    in_use_s=file.patience.in_use_s,
-                    most_s=file.patience.most_s,
-                ),
-                record=self._record,
-                boot=self._boot,
-                simulation=simulation,
-                check_stop=self._check_stop,
-                window_end_ms=lambda job: window_end_ms(job, self._clock.local(), rules),
-            )
         )
         self._schedule = Schedule(
             self._book,
-            self._runner,
+            Runner(self._tools(shared)),
             self._roster.queue_of,
-            _LateTimers(lambda: self._loop),
+            shared.timers,
             self._mailbox,
             self._clock,
             self._in_office,
         )
-        self._desk = JobDesk(
-            Office(
-                book=self._book,
-                roster=self._roster,
-                journal=self._journal,
-                clock=self._clock,
-                mailbox=self._mailbox,
-                secrets=secrets,
-                latch=latch,
-                rules=rules,
-                consent=Consent(
-                    kinds=frozenset(file.consent.kinds),
-                    principals=frozenset(file.consent.principals),
-                ),
-                record=self._record,
-                boot=self._boot,
-                version=__version__,
-                simulation=simulation,
-            )
+        self._desk = JobDesk(self._office(shared))
+        self._loop = self._door(shared)
+
+    def _tools(self, shared: _Shared) -> Tools:
+        patience = self._settings.file.patience
+        return Tools(
+            journal=self._journal,
+            bureau=self._bureau,
+            clock=self._clock,
+            secrets=shared.secrets,
+            latch=shared.latch,
+            archives=ZipArchives(self._settings.state_dir / "backups"),
+            rules=shared.rules,
+            patience=Patience(
+                declaration_s=patience.declaration_s,
+                bureau_s=patience.bureau_s,
+                in_use_s=patience.in_use_s,
+                most_s=patience.most_s,
+            ),
+            record=self._record,
+            boot=self._boot,
+            simulation=shared.simulation,
+            check_stop=self._check_stop,
+            window_end_ms=lambda job: window_end_ms(job, self._clock.local(), shared.rules),
         )
+
+    def _office(self, shared: _Shared) -> Office:
+        consent = self._settings.file.consent
+        return Office(
+            book=self._book,
+            roster=self._roster,
+            journal=self._journal,
+            clock=self._clock,
+            mailbox=self._mailbox,
+            secrets=shared.secrets,
+            latch=shared.latch,
+            rules=shared.rules,
+            consent=Consent(kinds=frozenset(consent.kinds), principals=frozenset(consent.principals)),
+            record=self._record,
+            boot=self._boot,
+            version=__version__,
+            simulation=shared.simulation,
+        )
+
+    def _door(self, shared: _Shared) -> Loop:
+        file = self._settings.file
         access = AccessTable(
             users={name: Role(role) for name, role in file.access.users.items()},
             groups={name: Role(role) for name, role in file.access.groups.items()},
         )
-        self._loop = Loop(
+        return Loop(
             LoopSettings(
                 endpoint=file.ipc.endpoint,
                 boot=self._boot,
@@ -176,8 +184,8 @@ class Agent:
             reader=self._reader,
             clock=self._clock,
             answers=Answers(
-                explain=Explainer(rules, self._clock),
-                diagnose=Diagnoser(rules, self._clock, settings.simulation),
+                explain=Explainer(shared.rules, self._clock),
+                diagnose=Diagnoser(shared.rules, self._clock, self._settings.simulation),
                 page=page,
             ),
         )
@@ -352,6 +360,17 @@ class Agent:
                 sim_ms=self._clock.sim_ms(),
             )
         )
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What several parts are built with."""
+
+    secrets: SecretFiles
+    latch: JournalLatch
+    rules: Rules
+    timers: _LateTimers
+    simulation: bool
 
 
 class _LateTimers:
