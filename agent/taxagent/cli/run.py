@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from taxagent import config, logs
     from taxagent.daemon import Agent
 
+    os.umask(0o077)  # whoever starts it: what it writes is its own; the door alone is opened wider (ipc/)
     settings = config.load(args.config)
     _readable(settings)
     logs.set_up(settings.file.agent.log_level)

@@ -7,13 +7,14 @@ it is (or last was). The file is never deleted: a lock on a deleted file exclude
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
 
 import msgspec
 
-from taxagent.model.errors import InstanceRunning, StateDirUnwritable
+from taxagent.model.errors import InstanceRunning, Refusal, StateDirUnwritable
 from taxagent.model.value import Value, from_json, to_json
 
 LOCK_NAME = "agent.lock"
@@ -47,10 +48,14 @@ class InstanceLock:
 def take_lock(state_dir: Path, owner: Owner) -> InstanceLock:
     """Make the state directory where it is missing (mode 0700) and become its one agent.
 
-    Raises InstanceRunning with what is known of the other agent, or StateDirUnwritable.
+    Raises InstanceRunning with what is known of the other agent, StateDirUnwritable, or
+    Refusal("STATE_DIR_EXPOSED", path=, mode=) where someone else could change what is kept there.
     """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _exposed(state_dir.stat()):
+            mode = f"{stat.S_IMODE(state_dir.stat().st_mode):04o}"
+            raise Refusal("STATE_DIR_EXPOSED", path=str(state_dir), mode=mode)
         file = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
     except OSError as error:
         raise _unwritable(state_dir, error) from error
@@ -98,6 +103,14 @@ def _unwritable(state_dir: Path, error: OSError) -> StateDirUnwritable:
     else:
         remedy = "free or remount the disk, or choose another [agent] state_dir"
     return StateDirUnwritable(str(state_dir), error.strerror or str(error), remedy)
+
+
+def _exposed(status: os.stat_result) -> bool:
+    """Return whether others may write there; root, who may anyway, looks after another user's directory."""
+    if os.name != "posix":
+        return False
+    stranger = os.geteuid() != 0 and status.st_uid not in (0, os.geteuid())
+    return stranger or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _name_owner(file: int, owner: Owner) -> None:

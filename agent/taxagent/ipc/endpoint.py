@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from taxagent.model.errors import AgentError
@@ -36,7 +36,8 @@ def checked_path(endpoint: str) -> Path:
     if len(os.fsencode(str(path) + EVENTS)) > _LONGEST:
         raise _invalid(endpoint, f"the path is longer than {_LONGEST - len(EVENTS)} bytes")
     try:
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with _umask(0o027):
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         directory = path.parent.stat()
     except OSError as error:
         raise _invalid(endpoint, f"its directory cannot be made: {error.strerror}") from error
@@ -47,10 +48,14 @@ def checked_path(endpoint: str) -> Path:
     return path
 
 
-@contextmanager
-def narrow_umask() -> Iterator[None]:
+def narrow_umask() -> AbstractContextManager[None]:
     """Make sockets 0660 inside the block."""
-    before = os.umask(0o117)
+    return _umask(0o117)
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
     try:
         yield
     finally:

@@ -192,7 +192,12 @@ def test_the_sockets_are_for_the_owner_and_the_group_alone(tmp_path: Path) -> No
 
 
 def test_the_directory_is_made_private(tmp_path: Path) -> None:
-    checked_path(f"ipc://{tmp_path}/new/agent.sock")
+    before = os.umask(0o077)  # the agent's own; the group must reach the door all the same
+    try:
+        checked_path(f"ipc://{tmp_path}/new/agent.sock")
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o750
 
 
