@@ -182,7 +182,9 @@ def test_an_invoice_is_found_by_code_and_number_or_is_none() -> None:
 
 
 def test_close_never_raises() -> None:
-    opened(FakeDevice({Command.CLOSE: refusals.HARDWARE})).close()
+    fake = FakeDevice({Command.CLOSE: refusals.HARDWARE})
+    opened(fake).close()
+    assert [command for command, _ in fake.executed][-1] is Command.CLOSE
 
 
 def test_a_wrong_password_tells_the_tries_left_and_is_sent_once() -> None:

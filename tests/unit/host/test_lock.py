@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from taxagent.host.lock import Owner, owner_of, take_lock
-from taxagent.model.errors import InstanceRunning, StateDirUnwritable
+from taxagent.model.errors import InstanceRunning, Refusal, StateDirUnwritable
 
 ROOT = Path(__file__).parents[3]
 OWNER = Owner(pid=4711, boot="boot-1", started_ms=1_795_561_200_000, host="shop", config="/etc/agent.toml")
@@ -44,7 +46,11 @@ def test_a_released_lock_is_free_and_may_be_released_twice(tmp_path: Path) -> No
     first = take_lock(tmp_path, OWNER)
     first.release()
     first.release()
-    take_lock(tmp_path, OWNER).release()
+    again = take_lock(tmp_path, msgspec.structs.replace(OWNER, boot="boot-2"))
+    first.release()  # the old one frees nothing that is another's now
+    with pytest.raises(InstanceRunning, match="boot-2"):
+        take_lock(tmp_path, OWNER)
+    again.release()
 
 
 def test_the_lock_ends_with_a_killed_process_and_the_next_owner_is_named(tmp_path: Path) -> None:
@@ -67,6 +73,19 @@ def test_the_lock_ends_with_a_killed_process_and_the_next_owner_is_named(tmp_pat
     lock.release()
     assert found is not None
     assert (found.pid, found.boot) == (2, "boot-2")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_state_directory_that_others_may_write_in_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(mode)
+    with pytest.raises(Refusal, match="STATE_DIR_EXPOSED") as refused:
+        take_lock(tmp_path / "state", OWNER)
+    assert refused.value.detail == {"path": str(tmp_path / "state"), "mode": f"{mode:04o}"}
+    assert list((tmp_path / "state").iterdir()) == []
+    (tmp_path / "state").chmod(0o755)
+    take_lock(tmp_path / "state", OWNER).release()
 
 
 def test_an_owner_that_has_not_written_its_name_yet_is_unknown_but_there(tmp_path: Path) -> None:

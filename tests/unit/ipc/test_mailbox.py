@@ -80,7 +80,11 @@ def test_a_foreign_peer_cannot_pass_for_the_mailbox(tmp_path: Path) -> None:
 def test_a_post_after_the_end_goes_nowhere(tmp_path: Path) -> None:
     with house(tmp_path) as h:
         pass
-    h.mailbox.post(lambda: None)
+    called: list[bool] = []
+    h.mailbox.post(lambda: called.append(True))
+    with pytest.raises(zmq.ZMQError):
+        h.mailbox.context.socket(zmq.DEALER)
+    assert called == []
 
 
 def test_timers_call_in_their_order_and_can_be_cancelled(tmp_path: Path) -> None:
