@@ -1,26 +1,29 @@
 """The blocking client: one DEALER, a time limit on everything, nothing sent twice by itself.
 
-Use one `Client` in one thread. It decides nothing about calls; conversation.py does.
+Use one `Client` in one thread. It decides nothing: conversation.py, questions.py and flows.py do.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 import zmq
 
-from taxclient.conversation import Call, Conversation, new_key
-from taxclient.events import EventStream
+from taxclient import questions as q
+from taxclient.conversation import Conversation
+from taxclient.events import Channel, EventStream, subscriber
+from taxclient.flows import Exchange, Flow, Follow, Listen, Pause, Seen, Step, asking, following
 from taxclient.link import Link
 from taxclient.protocol import messages as m
-from taxclient.protocol.errors import Closed, RemoteError
+from taxclient.protocol.errors import ClientError, Closed
+from taxclient.questions import Keep, Question
 
-R = TypeVar("R", bound=m.Message)
+R = TypeVar("R")
+S = TypeVar("S")
 DEFAULT_ENDPOINT = "ipc:///run/taxagent/agent.sock"
-_CLOCK_CODES = frozenset({"CLOCK_SKEW", "EXPIRED"})
 
 
 class Client:
@@ -81,158 +84,141 @@ class Client:
 
     def hello(self) -> m.HelloResult:
         """Return who answers, its clock, its limits, and what role this process has there."""
-        return self._read("hello", m.NoArgs(), m.HelloResult)
+        return self._ask(q.hello())
 
     def status(self) -> m.StatusResult:
         """Return devices, what is on the bus, and the live jobs."""
-        return self._read("status", m.NoArgs(), m.StatusResult)
+        return self._ask(q.status())
 
     def devices(self) -> m.DevicesResult:
         """Return the devices and what is on the bus."""
-        return self._read("device.list", m.NoArgs(), m.DevicesResult)
+        return self._ask(q.devices())
 
     def explain_window(self, year: int = 0, device_no: str = "") -> m.WindowResult:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
-        return self._read("window.explain", m.WindowArgs(year=year, device_no=device_no), m.WindowResult)
+        return self._ask(q.explain_window(year, device_no))
 
     def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
-        return self._read("diagnose", m.DiagnoseArgs(device_no=device_no), m.DiagnoseResult)
+        return self._ask(q.diagnose(device_no))
 
     # ---- asking for work
 
-    def prepare(self, args: m.PrepareArgs, *, timeout_ms: int = 90_000) -> m.PreparedResult:
+    def prepare(self, args: m.PrepareArgs, *, timeout_ms: int = q.PREPARE_MS) -> m.PreparedResult:
         """Have the device read, and return what is to be confirmed, with the token that confirms it."""
-        return self._read("prepare", args, m.PreparedResult, timeout_ms=timeout_ms)
+        return self._ask(q.prepare(args, timeout_ms))
 
     def check(
-        self,
-        args: m.CheckArgs,
-        *,
-        key: str = "",
-        ref: str = "",
-        keep: Callable[[str, int, int], None] | None = None,
+        self, args: m.CheckArgs, *, key: str = "", ref: str = "", keep: Keep | None = None
     ) -> m.AcceptedResult:
         """Make a check job. Without `key` one is made."""
-        return self._make("check", args, key, ref, keep)
+        return self._ask(q.check(args, key, ref, keep))
 
     def submit(
-        self,
-        args: m.SubmitArgs,
-        *,
-        key: str = "",
-        ref: str = "",
-        keep: Callable[[str, int, int], None] | None = None,
+        self, args: m.SubmitArgs, *, key: str = "", ref: str = "", keep: Keep | None = None
     ) -> m.AcceptedResult:
         """Make a job. Without `key` one is made; a Timeout names it, and only it may repeat the request."""
-        return self._make("submit", args, key, ref, keep)
+        return self._ask(q.submit(args, key, ref, keep))
 
     # ---- jobs and records
 
     def job(self, job_id: str) -> m.JobView:
         """Return a job. Raises RemoteError("JOB_UNKNOWN")."""
-        return self._read("job.get", m.JobGetArgs(job_id=job_id), m.JobResult).job
+        return self._ask(q.job(job_id))
 
     def job_by_key(self, key: str) -> m.JobView:
         """Return the job that a key made. Raises KeyUnknown."""
-        return self._read("job.get", m.JobGetArgs(key=key), m.JobResult).job
+        return self._ask(q.job_by_key(key))
 
     def wait(
         self, job_id: str, *, rev: str = "", until: str = "change", timeout_ms: int = 20_000
     ) -> m.JobWaitResult:
         """Return the job once it is no longer at `rev`, or ended, or after `timeout_ms` (at most 60 s)."""
-        args = m.JobWaitArgs(job_id=job_id, rev=rev, until=until, timeout_ms=timeout_ms)
-        return self._read("job.wait", args, m.JobWaitResult, timeout_ms=timeout_ms + self._timeout_ms)
+        return self._ask(q.wait(job_id, rev, until, timeout_ms))
+
+    def follow(
+        self,
+        key: str,
+        *,
+        request: m.SubmitArgs | None = None,
+        ref: str = "",
+        limit_ms: int | None = None,
+        away_ms: int = 60_000,
+        seen: Seen | None = None,
+    ) -> m.JobView:
+        """Return the job of `key` once it has ended or needs a person, or as it is after `limit_ms`.
+
+        Survives restarts of the agent, which may be away for `away_ms` at a time, and of the caller, who
+        calls it again with the key that it stored. `request` is sent under the key where the agent does not
+        know it, and only then. `seen` is called with the job as it is found and at each change.
+        Raises KeyUnknown, and what other calls raise.
+        """
+        asked = q.submit(request, key, ref, None) if request is not None else None
+        what = Follow(key=key, request=asked, limit_ms=limit_ms, away_ms=away_ms, seen=seen)
+        return self._drive(following(what, self._conversation, time.monotonic))
 
     def jobs(self, args: m.JobListArgs = m.JobListArgs()) -> m.JobListResult:  # noqa: B008 - a frozen value
         """Return a page of jobs, newest first."""
-        return self._read("job.list", args, m.JobListResult)
+        return self._ask(q.jobs(args))
 
     def cancel(self, job_id: str) -> m.JobView:
         """Ask a job to stop before its next irreversible step; return it as it then is."""
-        return self._read("job.cancel", m.JobArgs(job_id=job_id), m.JobResult).job
+        return self._ask(q.cancel(job_id))
 
     def resume(self, job_id: str) -> m.JobView:
         """Let a job that needs a person go on; return it as it then is."""
-        return self._read("job.resume", m.JobArgs(job_id=job_id), m.JobResult).job
+        return self._ask(q.resume(job_id))
 
     def close_job(self, job_id: str, reason: str) -> m.JobView:
         """End a job that needs a person as it stands; return it with its outcome."""
-        return self._read("job.close", m.JobCloseArgs(job_id=job_id, reason=reason), m.JobResult).job
+        return self._ask(q.close_job(job_id, reason))
 
     def record(self, job_id: str) -> m.RecordResult:
         """Return the record of an ended job. Raises RemoteError("RECORD_UNKNOWN")."""
-        return self._read("record.get", m.JobArgs(job_id=job_id), m.RecordResult)
+        return self._ask(q.record(job_id))
 
     def records(self, args: m.RecordListArgs = m.RecordListArgs()) -> m.RecordListResult:  # noqa: B008
         """Return a page of records, newest first."""
-        return self._read("record.list", args, m.RecordListResult)
+        return self._ask(q.records(args))
 
     def events_since(self, since: int, limit: int = 200) -> m.EventsResult:
         """Return the journal's events after `since`, oldest first."""
-        return self._read("events.since", m.EventsArgs(since=since, limit=limit), m.EventsResult)
+        return self._ask(q.events_since(since, limit))
 
     def events(self, since: int | None = None) -> EventStream:
         """Return the events after `since` (None: from now on), as they happen, without gaps.
 
         Close it (or use `with`) before the client; ask this client nothing in another thread meanwhile.
         """
-        return EventStream(self, self.context, since)
+        channel = Channel()
+        socket = subscriber(self.context, self.hello().events)
+        try:
+            self._drive(channel.opening(since), socket)
+        except BaseException:
+            socket.close(linger=0)
+            raise
+        return EventStream(socket, self._drive, channel)
 
     # ---- the wire
 
-    def _make(
-        self,
-        op: str,
-        args: m.Args,
-        key: str,
-        ref: str,
-        keep: Callable[[str, int, int], None] | None,
-    ) -> m.AcceptedResult:
-        key = key or new_key()
+    def _drive(self, flow: Flow[R], events: zmq.Socket[bytes] | None = None) -> R:
+        def carry_out(step: Step) -> object:
+            if isinstance(step, Question):
+                return self._ask(step)
+            if isinstance(step, Pause):
+                time.sleep(step.ms / 1000)
+                return None
+            return _heard(events, step)
 
-        def before(call: Call) -> None:
-            if keep is not None:
-                keep(call.key, call.sent_at, call.ttl_ms)
+        return _driven(flow, carry_out)
 
-        return self._ask(op, args, m.AcceptedResult, self._timeout_ms, before, key=key, ref=ref)
+    def _ask(self, question: Question[R]) -> R:
+        return _driven(asking(self._conversation, question, self._timeout_ms, _now_ms), self._exchange)
 
-    def _read(self, op: str, args: m.Args, kind: type[R], *, timeout_ms: int = 0) -> R:
-        return self._ask(op, args, kind, timeout_ms or self._timeout_ms, lambda _: None)
-
-    def _ask(
-        self,
-        op: str,
-        args: m.Args,
-        kind: type[R],
-        timeout_ms: int,
-        before: Callable[[Call], None],
-        *,
-        key: str = "",
-        ref: str = "",
-    ) -> R:
-        def call() -> Call:
-            made = self._conversation.begin(
-                op, args, now_ms=_now_ms(), ttl_ms=self._ttl(timeout_ms), key=key, ref=ref
-            )
-            before(made)
-            return made
-
-        try:
-            return cast("R", self._exchange(call(), timeout_ms))
-        except RemoteError as error:
-            # Refused for its time alone, so not executed: with the agent's clock it may be asked again.
-            if error.code not in _CLOCK_CODES or op == "hello":
-                raise
-            self._conversation.learn_clock(self.hello().now, _now_ms())
-            return cast("R", self._exchange(call(), timeout_ms))
-
-    def _ttl(self, timeout_ms: int) -> int:
-        return min(max(timeout_ms, self._timeout_ms), m.TTL_MAX_MS)
-
-    def _exchange(self, call: Call, timeout_ms: int) -> m.Message:
+    def _exchange(self, step: Exchange) -> m.Message:
         if self._closed:
             raise Closed("the client is closed")
+        call, timeout_ms = step.call, step.timeout_ms
         link = self._link = self._link or Link(self.context, self.endpoint, self._connect_ms)
         if not link.send(call.frames):
             self._disconnect()
@@ -253,6 +239,28 @@ class Client:
         if self._link is not None:
             self._link.close()
             self._link = None
+
+
+def _driven(flow: Generator[S, Any, R], carry_out: Callable[[S], object]) -> R:
+    """Carry out the flow's steps, one by one; return what it returns."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = carry_out(step)
+            except ClientError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(answer)
+    except StopIteration as end:
+        result: R = end.value
+        return result
+
+
+def _heard(events: zmq.Socket[bytes] | None, step: Listen) -> list[bytes] | None:
+    return (
+        events.recv_multipart() if events is not None and events.poll(step.timeout_ms, zmq.POLLIN) else None
+    )
 
 
 def _now_ms() -> int:

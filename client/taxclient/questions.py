@@ -1,0 +1,127 @@
+"""What each op asks and what is taken from its answer, for both drivers. Knows no sockets and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from taxclient.conversation import new_key
+from taxclient.protocol import messages as m
+
+R = TypeVar("R")
+Keep = Callable[[str, int, int], None]  # (key, sent_at, ttl_ms), called before the send
+PREPARE_MS = 90_000  # opening and reading a device takes up to 60 s
+
+
+class Question(msgspec.Struct, Generic[R], frozen=True):
+    """A request with the part of its result that is asked for."""
+
+    op: str
+    args: m.Args
+    take: Callable[[Any], R]
+    timeout_ms: int = 0  # of the answer; 0 = the client's own
+    longer_ms: int = 0  # added to the client's own
+    key: str = ""
+    ref: str = ""
+    keep: Keep | None = None
+
+
+def _whole(result: R) -> R:
+    return result
+
+
+def _job(result: m.JobResult) -> m.JobView:
+    return result.job
+
+
+def hello() -> Question[m.HelloResult]:
+    """Who answers."""
+    return Question("hello", m.NoArgs(), _whole)
+
+
+def status() -> Question[m.StatusResult]:
+    """Devices, bus, live jobs."""
+    return Question("status", m.NoArgs(), _whole)
+
+
+def devices() -> Question[m.DevicesResult]:
+    """Devices and bus."""
+    return Question("device.list", m.NoArgs(), _whole)
+
+
+def explain_window(year: int, device_no: str) -> Question[m.WindowResult]:
+    """Deadlines, and what is shut."""
+    return Question("window.explain", m.WindowArgs(year=year, device_no=device_no), _whole)
+
+
+def diagnose(device_no: str) -> Question[m.DiagnoseResult]:
+    """Whether invoices can be issued."""
+    return Question("diagnose", m.DiagnoseArgs(device_no=device_no), _whole)
+
+
+def prepare(args: m.PrepareArgs, timeout_ms: int) -> Question[m.PreparedResult]:
+    """What is to be confirmed."""
+    return Question("prepare", args, _whole, timeout_ms=timeout_ms)
+
+
+def check(args: m.CheckArgs, key: str, ref: str, keep: Keep | None) -> Question[m.AcceptedResult]:
+    """A check job."""
+    return Question("check", args, _whole, key=key or new_key(), ref=ref, keep=keep)
+
+
+def submit(args: m.SubmitArgs, key: str, ref: str, keep: Keep | None) -> Question[m.AcceptedResult]:
+    """A job."""
+    return Question("submit", args, _whole, key=key or new_key(), ref=ref, keep=keep)
+
+
+def job(job_id: str) -> Question[m.JobView]:
+    """A job by its id."""
+    return Question("job.get", m.JobGetArgs(job_id=job_id), _job)
+
+
+def job_by_key(key: str) -> Question[m.JobView]:
+    """A job by its key."""
+    return Question("job.get", m.JobGetArgs(key=key), _job)
+
+
+def wait(job_id: str, rev: str, until: str, timeout_ms: int) -> Question[m.JobWaitResult]:
+    """A job once it is another."""
+    args = m.JobWaitArgs(job_id=job_id, rev=rev, until=until, timeout_ms=timeout_ms)
+    return Question("job.wait", args, _whole, longer_ms=timeout_ms)
+
+
+def jobs(args: m.JobListArgs) -> Question[m.JobListResult]:
+    """A page of jobs."""
+    return Question("job.list", args, _whole)
+
+
+def cancel(job_id: str) -> Question[m.JobView]:
+    """A job that is to stop."""
+    return Question("job.cancel", m.JobArgs(job_id=job_id), _job)
+
+
+def resume(job_id: str) -> Question[m.JobView]:
+    """A job that is to go on."""
+    return Question("job.resume", m.JobArgs(job_id=job_id), _job)
+
+
+def close_job(job_id: str, reason: str) -> Question[m.JobView]:
+    """A job that is to end as it stands."""
+    return Question("job.close", m.JobCloseArgs(job_id=job_id, reason=reason), _job)
+
+
+def record(job_id: str) -> Question[m.RecordResult]:
+    """A record."""
+    return Question("record.get", m.JobArgs(job_id=job_id), _whole)
+
+
+def records(args: m.RecordListArgs) -> Question[m.RecordListResult]:
+    """A page of records."""
+    return Question("record.list", args, _whole)
+
+
+def events_since(since: int, limit: int = 200) -> Question[m.EventsResult]:
+    """The journal's events after a seq."""
+    return Question("events.since", m.EventsArgs(since=since, limit=limit), _whole)
