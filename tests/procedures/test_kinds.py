@@ -119,7 +119,7 @@ def test_what_changed_since_the_confirmation_stops_the_work_on_that_group(
     assert job.problem is not None
     assert (job.problem.fault, job.problem.detail["what"]) == (
         "DEVICE_CHANGED",
-        "last_report, invoicing_deadline",
+        "dates",
     )
     assert job.problem.detail["invoice_type"] in GROUPS[kind][-1]
     assert bench.writes() == [f"seal {group}" for group in GROUPS[kind][:-1]]
@@ -134,7 +134,7 @@ def test_a_group_that_has_other_types_than_were_confirmed_is_not_touched(tmp_pat
     assert problem is not None
     assert (problem.fault, problem.detail["what"], problem.detail["found"]) == (
         "DEVICE_CHANGED",
-        "types",
+        "types_changed",
         "004",
     )
     assert bench.writes() == []
@@ -145,7 +145,7 @@ def test_a_group_whose_types_do_not_stand_alike_is_not_touched(tmp_path: Path) -
     bench.adapter = lambda: cast("ModelDevice", Uneven(bench.driver()))
     problem = bench.run().problem
     assert problem is not None
-    assert (problem.fault, problem.detail["what"]) == ("STATE_DISAGREES", "the types of a group differ")
+    assert (problem.fault, problem.detail["what"]) == ("STATE_DISAGREES", "group_differs")
     assert bench.writes() == []
 
 

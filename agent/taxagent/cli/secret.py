@@ -34,9 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from taxagent.model.errors import Refusal
 
     if not _NAME.fullmatch(args.name):
-        raise Refusal(
-            "BAD_REQUEST", field="name", what="write device- and the 12 digits of the device's number"
-        )
+        raise Refusal("BAD_REQUEST", field="name", what="device_name_wanted")
     files = SecretFiles(config.load(args.config).secrets_dir)
     if args.action == "status":
         there = files.get(args.name) is not None
@@ -44,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         return 0 if there else 10
     value = _asked(args.name) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not value:
-        raise Refusal("BAD_REQUEST", field="value", what="an empty secret is no secret")
+        raise Refusal("BAD_REQUEST", field="value", what="secret_empty")
     print(files.set(args.name, value))
     return 0
 
@@ -55,5 +53,5 @@ def _asked(name: str) -> str:
 
     value = getpass.getpass(f"{name}: ")
     if getpass.getpass(f"{name} (2): ") != value:
-        raise Refusal("BAD_REQUEST", field="value", what="the two are not the same; nothing was stored")
+        raise Refusal("BAD_REQUEST", field="value", what="secrets_differ")
     return value

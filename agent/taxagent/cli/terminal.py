@@ -69,4 +69,4 @@ class Terminal:
 
 
 def _ended() -> Refusal:
-    return Refusal("BAD_REQUEST", field="input", what="it ended before all questions were answered")
+    return Refusal("BAD_REQUEST", field="input", what="input_ended")

@@ -157,7 +157,7 @@ class UsbSource:
         if seen is None:
             raise DeviceAbsent("DEVICE_ABSENT", location=location)
         if seen.recognised is not Recognised.PROFILE:
-            raise DeviceAbsent("DEVICE_ABSENT", location=location, reason="it does not speak TCDP/1")
+            raise DeviceAbsent("DEVICE_ABSENT", location=location, what="no_profile")
         for device in self._plugged():
             if _location(self._host.prefix, device) == location:
                 return device

@@ -87,7 +87,7 @@ class Exchange:
                 return self._execute(call, left_ms)
             except _NotExecuted:
                 continue
-        raise DeviceAbsent("DEVICE_MUTE", what="the device takes no commands")
+        raise DeviceAbsent("DEVICE_MUTE")
 
     def _execute(self, call: Call, timeout_ms: int) -> bytes:
         request = self._request(call)
@@ -116,7 +116,7 @@ class Exchange:
         if self._session == wire.NO_SESSION:
             self._sequence = secrets.randbits(32)  # an older HELLO's answer must not pass for this one's
         elif self._sequence == _MAX_SEQUENCE:
-            raise DeviceAbsent("SESSION_UNKNOWN", what="the session's sequence numbers are used up")
+            raise DeviceAbsent("SESSION_UNKNOWN", what="sequence_used_up")
         else:
             self._sequence += 1
         return Request(command=call.command, session=self._session, sequence=self._sequence, body=call.body)

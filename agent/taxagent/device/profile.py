@@ -128,7 +128,7 @@ class ProfileDevice:
             if page.cursor is None:
                 return
             if page.cursor == cursor or not page.invoices:
-                raise AnswerLost("DEVICE_GARBLED", what="INVOICES: a page that leads nowhere")
+                raise AnswerLost("DEVICE_GARBLED", what="page_leads_nowhere")
             cursor = page.cursor
 
     def find_invoice(self, code: str, number: str) -> Invoice | None:
@@ -157,7 +157,7 @@ class ProfileDevice:
         """Return the summary of a sealed month; of another one it is never asked where that would seal it."""
         query = SummaryQuery(group=group, month=month)
         if self._quirks.seal_by_reading and not reading_seal.shows(self.monitor(), last_day(month), group):
-            raise DeviceRefused("NO_SUCH_DATA", what="the month is not sealed", group=group, period=month)
+            raise DeviceRefused("NO_SUCH_DATA", what="not_sealed", group=group, period=month)
         return self._ask(commands.READ_SUMMARY, query, Effect.READ).summary
 
     def apply_clock_ticket(self, ticket: bytes) -> None:

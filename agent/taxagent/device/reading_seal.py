@@ -33,7 +33,7 @@ def must_be_due(order: SealOrder, rows: tuple[MonitorData, ...]) -> None:
     if not group:
         raise DeviceRefused("TYPE_UNKNOWN", invoice_type=order.group)
     if (order.period_from, order.period_to) != (first_day(month), last_day(month)):
-        raise DeviceRefused("DEVICE_REFUSED", what="the days are not one whole month")
+        raise DeviceRefused("DEVICE_REFUSED", what="not_one_month")
     if all(row.last_report >= order.period_to for row in group):
         raise DeviceRefused("ALREADY_SEALED", period=month)
     for row in group:

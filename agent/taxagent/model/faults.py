@@ -7,14 +7,14 @@ import re
 import tomllib
 from enum import StrEnum
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
 
+from taxagent.model import words
 from taxagent.model.job import Problem
 from taxagent.model.value import Value
 
-Lang = Literal["zh", "en"]
+Lang = words.Lang
 
 
 class Who(StrEnum):
@@ -100,17 +100,19 @@ def text(problem: Problem, lang: Lang) -> FaultText:
     """Return the words for `problem`, its facts filled in; a fact that is missing leaves its piece out.
 
     Besides the problem's detail the templates may use {fault} and {device_code}; a cause that was given under
-    another name (error, reason, ...) stands in for {what}. Never raises.
+    another name (error, reason, ...) stands in for {what}. A `what` that is one of our codes is put into
+    words; any other (a library's, a device's) is shown as it is. Never raises.
     """
     entry = fault(problem.fault)
-    words = entry.zh if lang == "zh" else entry.en
+    said = entry.zh if lang == "zh" else entry.en
     facts = {"fault": problem.fault, "device_code": problem.device_code, **problem.detail}
     for name, others in _SAME_AS.items():
         facts.setdefault(name, next((facts[other] for other in others if other in facts), ""))
+    facts["what"] = words.word("what", facts["what"], lang)
     return FaultText(
-        title=filled(words.title, facts),
-        cause=filled(words.cause, facts),
-        remedy=filled(words.remedy, facts),
+        title=filled(said.title, facts),
+        cause=filled(said.cause, facts),
+        remedy=filled(said.remedy, facts),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import tomllib
 from importlib.resources import files
+from typing import Literal
 
 import msgspec
 
-from taxagent.model.faults import Lang
+Lang = Literal["zh", "en"]
 
 
 def word(kind: str, code: str, lang: Lang) -> str:

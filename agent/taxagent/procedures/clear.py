@@ -133,7 +133,8 @@ def _settles(ticket: Ticket, month: Period) -> None:
             "TICKET_REJECTED",
             ticket_no=ticket.ticket_no,
             deadline=ticket.deadline.isoformat(),
-            what=f"its deadline does not settle {month}",
+            what="deadline_does_not_settle",
+            period=month,
         )
 
 
@@ -228,7 +229,7 @@ def _verified(work: Work, state: DeviceState, group: str) -> DeviceState:
 def _disagrees(row: MonitorData, wanted: dt.date) -> NeedsHuman:
     return NeedsHuman(
         "STATE_DISAGREES",
-        what="the device took the ticket but shows another deadline",
+        what="deadline_not_taken",
         invoice_type=row.invoice_type,
         expected=wanted.isoformat(),
         found=row.invoicing_deadline.isoformat(),

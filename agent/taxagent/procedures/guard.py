@@ -89,13 +89,11 @@ def _whole(group: str, confirmed: list[str], state: DeviceState) -> None:
     if sorted(found) != sorted(confirmed):
         expected = ", ".join(confirmed)
         raise NeedsHuman(
-            "DEVICE_CHANGED", what="types", group=group, expected=expected, found=", ".join(found)
+            "DEVICE_CHANGED", what="types_changed", group=group, expected=expected, found=", ".join(found)
         )
     if len({(row.last_report, row.invoicing_deadline) for row in rows}) > 1:
         dates = (f"{row.invoice_type} {row.last_report} {row.invoicing_deadline}" for row in rows)
-        raise NeedsHuman(
-            "STATE_DISAGREES", what="the types of a group differ", group=group, found="; ".join(dates)
-        )
+        raise NeedsHuman("STATE_DISAGREES", what="group_differs", group=group, found="; ".join(dates))
 
 
 def _unchanged(work: Work, confirmed: ConfirmedType, state: DeviceState) -> None:
@@ -107,9 +105,9 @@ def _unchanged(work: Work, confirmed: ConfirmedType, state: DeviceState) -> None
         raise NeedsHuman(
             "DEVICE_CHANGED",
             invoice_type=kind,
-            what="last_report, invoicing_deadline",
+            what="dates" if found else "type_gone",
             expected=f"{expected[0]}, {expected[1]}",
-            found=f"{found[0]}, {found[1]}" if found else "no such invoice type",
+            found=f"{found[0]}, {found[1]}" if found else "",
         )
 
 
@@ -132,7 +130,7 @@ def _same_totals(work: Work, confirmed: ConfirmedType) -> None:
         raise NeedsHuman(
             "DEVICE_CHANGED",
             invoice_type=confirmed.invoice_type,
-            what="totals of the closed months",
+            what="totals",
             expected=confirmed.totals_sha256[:12],
             found=totals_sha256(totals)[:12],
         )

@@ -27,7 +27,7 @@ def reconcile(work: Work, state: DeviceState) -> None:
 def _settle_step(work: Work, state: DeviceState, run: StepRun) -> None:
     baseline, rows = run.baseline, state.of_group(run.id.group)
     if baseline is None or not rows:
-        raise NeedsHuman("STATE_DISAGREES", step=str(run.id), what="the device lacks the step's group")
+        raise NeedsHuman("STATE_DISAGREES", step=str(run.id), what="group_gone")
     observed = Observed(
         last_report=rows[0].last_report,
         invoicing_deadline=rows[0].invoicing_deadline,

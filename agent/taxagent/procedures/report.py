@@ -76,9 +76,7 @@ def _seal_refused(work: Work, state: DeviceState, step: StepId, refusal: DeviceR
     month = Period(step.period)
     if period_state(month, now.clock, now.of_group(step.group)[0], quirks) is PeriodState.REPORT_DUE:
         work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
-        raise NeedsHuman(
-            "STATE_DISAGREES", what="the device refuses to seal, its dates say that it is due", period=month
-        )
+        raise NeedsHuman("STATE_DISAGREES", what="seal_refused_though_due", period=month)
     work.ledger.end(step, note="already")
     return now
 
@@ -100,7 +98,7 @@ def _submitted(work: Work, state: DeviceState, group: str, month: Period) -> Non
             work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
             raise NeedsHuman(
                 "STATE_DISAGREES",
-                what="the bureau holds another report than the device",
+                what="bureau_has_another_report",
                 device=digest[:16],
                 bureau=receipt.summary_sha256[:16],
                 period=month,
@@ -120,9 +118,7 @@ def _summary(work: Work, group: str, month: Period) -> bytes | None:
 
 def _report(work: Work, group: str, month: Period, summary: bytes | None) -> Report:
     if summary is None:
-        raise Refusal(
-            "NO_SUCH_DATA", what="neither the device nor the bureau has the report", group=group, period=month
-        )
+        raise Refusal("NO_SUCH_DATA", what="report_nowhere", group=group, period=month)
     scope = work.job.scope
     return Report(
         device_no=scope.device_no,
