@@ -29,7 +29,7 @@ def accept_p50(rounds: int) -> Measured:
         with peers(1, at.endpoint) as (peer,):
             reply = peer.ask(checks(1, DEVICE)[0])
             granted(reply)
-        with echo(at.folder, reply) as floor:
+        with echo(at.folder, reply) as (floor, _):
 
             def submitted(endpoint: str) -> list[float]:
                 with peers(1, endpoint) as (peer,):
@@ -78,7 +78,7 @@ def p99_under_submits(rounds: int) -> Measured:
         committed: list[float] = []
         with peers(1, at.endpoint) as (peer,):
             reply = peer.ask(request("status"))
-        with echo(at.folder, reply) as floor, peers(1, floor) as (of_echo,):
+        with echo(at.folder, reply) as (floor, _), peers(1, floor) as (of_echo,):
 
             def crowd() -> list[float]:
                 took = asked_under_submits(at)

@@ -17,7 +17,7 @@ def status_p50(rounds: int) -> Measured:
         frames = [request("status")] * _BATCH
         with peers(1, at.endpoint) as (peer,):
             reply = peer.ask(frames[0])
-        with echo(at.folder, reply) as floor:
+        with echo(at.folder, reply) as (floor, _):
 
             def asked(endpoint: str) -> list[float]:
                 with peers(1, endpoint) as (peer,):
@@ -35,7 +35,7 @@ def status_rate(rounds: int) -> Measured:
         with peers(1, at.endpoint) as (peer,):
             reply = peer.ask(frames[0])
         with (
-            echo(at.folder, reply) as floor,
+            echo(at.folder, reply) as (floor, _),
             peers(_CLIENTS, floor) as of_echo,
             peers(_CLIENTS, at.endpoint) as of_agent,
         ):

@@ -89,8 +89,8 @@ def peers(number: int, endpoint: str) -> Iterator[list[Peer]]:
 
 
 @contextmanager
-def echo(folder: Path, reply: bytes) -> Iterator[str]:
-    """Yield the endpoint of an echo process that answers with `reply`."""
+def echo(folder: Path, reply: bytes) -> Iterator[tuple[str, int]]:
+    """Yield the endpoint and the pid of an echo process that answers with `reply`."""
     number = next(_numbers)
     file, endpoint = folder / f"reply-{number}", f"ipc://{folder}/e{number}.sock"
     file.write_bytes(reply)
@@ -103,7 +103,7 @@ def echo(folder: Path, reply: bytes) -> Iterator[str]:
         if server.stdout is None or not server.stdout.readline():
             msg = "the echo did not start"
             raise RuntimeError(msg)
-        yield endpoint
+        yield endpoint, server.pid
     finally:
         server.kill()
         server.wait()
