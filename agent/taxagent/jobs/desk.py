@@ -16,7 +16,7 @@ from ulid import ULID
 
 from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
 from taxagent.jobs.book import Book
-from taxagent.jobs.device_views import view_of
+from taxagent.jobs.device_views import view_of, worked_on
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
@@ -103,6 +103,7 @@ class JobDesk:
 
     def _status(self) -> DeskStatus:
         office = self._office
+        live = office.book.live()
         return DeskStatus(
             boot=office.boot,
             version=office.version,
@@ -110,9 +111,9 @@ class JobDesk:
             simulated=office.simulation,
             verifying=self.verifying,
             draining=self.draining,
-            devices=office.roster.views(),
+            devices=worked_on(office.roster.views(), live),
             seen=office.roster.seen,
-            live_jobs=office.book.live(),
+            live_jobs=live,
             trouble=office.roster.trouble,
         )
 

@@ -8,12 +8,31 @@ import msgspec
 
 from taxagent.jobs.asks import DeviceView, TypeView
 from taxagent.model.device import QUIRKS, DeviceState, Hello
+from taxagent.model.job import Job, JobState
 from taxagent.model.period_state import due_periods, locked, overdue, period_state
 
 
 def away(view: DeviceView) -> DeviceView:
     """Return the view of a device that is not plugged any more."""
     return msgspec.structs.replace(view, location="", held_by="", held_since_ms=0, stale=True)
+
+
+def worked_on(views: tuple[DeviceView, ...], live: Iterable[Job]) -> tuple[DeviceView, ...]:
+    """Return the views, those of devices that a running job works on as held by the agent.
+
+    `held_since_ms` is then the beginning of the job's newest step.
+    """
+    since = {
+        job.scope.device_no: max((run.begun_ms for run in job.steps), default=job.accepted_ms)
+        for job in live
+        if job.state is JobState.RUNNING
+    }
+    return tuple(
+        msgspec.structs.replace(view, held_by="agent", held_since_ms=since[view.device_no])
+        if view.location and view.device_no in since
+        else view
+        for view in views
+    )
 
 
 def view_of(location: str, state: DeviceState, now_ms: int) -> DeviceView:

@@ -20,7 +20,7 @@ from taxagent.model.errors import (
     JournalUnknown,
     Unavailable,
 )
-from taxagent.model.events import JobAccepted, TokenIssued
+from taxagent.model.events import JobAccepted, JobRunning, TokenIssued
 from taxagent.model.job import JobKind, JobState, Outcome, Problem, WaitReason
 from taxagent.model.period import Period
 from taxagent.procedures.work import Waiting
@@ -540,6 +540,20 @@ def test_the_status_is_one_value_until_something_changes() -> None:
     assert house.desk.status().draining
     house.unplug()
     assert house.desk.status().devices[0].location == ""
+
+
+def test_a_device_that_a_job_works_on_is_held_by_the_agent() -> None:
+    house = plugged(consent=True)
+    house.procedure.script = [
+        Waiting(WaitReason.BUREAU, Problem(fault="BUREAU_DOWN", outcome=Outcome.NOT_EXECUTED))
+    ]
+    job_id = house.accepted()
+    assert house.desk.status().devices[0].held_by == ""
+    house.book.take(JobRunning(at_ms=house.clock.now_ms, job_id=job_id, boot="boot-1"))
+    device = house.desk.status().devices[0]
+    assert (device.held_by, device.held_since_ms > 0) == ("agent", True)
+    house.unplug()
+    assert house.desk.status().devices[0].held_by == ""
 
 
 def test_the_status_ages_with_its_devices() -> None:
