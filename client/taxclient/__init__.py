@@ -3,7 +3,8 @@
     with Client() as client:
         print(client.status().devices)
 
-All names that are meant for use are here; other modules may change without notice.
+All names that are meant for use are here, and AsyncClient in taxclient.aio (asyncio is loaded by who uses
+it alone); other modules may change without notice.
 """
 
 from taxclient.conversation import new_key

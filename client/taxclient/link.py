@@ -44,9 +44,7 @@ class Link:
 
     def send(self, frames: Sequence[bytes]) -> bool:
         """Send; False where no connection came up in time, and then nothing was sent."""
-        while self._monitor.poll(0):  # of connections before this request
-            self._monitor.recv_multipart()
-        self.lost = False
+        self.forget()
         try:
             self._socket.send_multipart(frames)
         except zmq.Again:
@@ -60,6 +58,12 @@ class Link:
             return self._socket.recv_multipart()
         self.lost = self._monitor in ready
         return None
+
+    def forget(self) -> None:
+        """Forget what became of connections before the next request."""
+        while self._monitor.poll(0):
+            self._monitor.recv_multipart()
+        self.lost = False
 
     def close(self) -> None:
         """Close at once; what was not sent is dropped."""

@@ -213,7 +213,7 @@ class Client:
         return _driven(flow, carry_out)
 
     def _ask(self, question: Question[R]) -> R:
-        return _driven(asking(self._conversation, question, self._timeout_ms, _now_ms), self._exchange)
+        return _driven(asking(self._conversation, question, self._timeout_ms, now_ms), self._exchange)
 
     def _exchange(self, step: Exchange) -> m.Message:
         if self._closed:
@@ -263,5 +263,6 @@ def _heard(events: zmq.Socket[bytes] | None, step: Listen) -> list[bytes] | None
     )
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Return our UTC in ms."""
     return time.time_ns() // 1_000_000

@@ -19,7 +19,6 @@ import taxclient
 from taxclient import (
     AgentUnavailable,
     CheckArgs,
-    Client,
     Closed,
     ConnectionLost,
     FrameError,
@@ -29,6 +28,7 @@ from taxclient import (
 )
 from taxclient.conversation import Conversation, new_key
 from taxclient.protocol import messages as m
+from tests.builders.drivers import DRIVERS, Driver
 from tests.builders.ipc import DEVICE, KEY, house, job
 
 ARGS = SubmitArgs(device_no=DEVICE, kind="settle")
@@ -76,6 +76,13 @@ def agent(folder: Path, answer: Answer) -> Iterator[tuple[str, list[dict[str, ob
         context.destroy(linger=0)
 
 
+@pytest.fixture(params=DRIVERS, ids=["sync", "asyncio"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """Each test that takes it holds for both drivers."""
+    found: Driver = request.param
+    return found
+
+
 DEVICES = m.DevicesResult(devices=(), seen=())
 
 
@@ -89,15 +96,15 @@ def test_what_is_visible_is_what_is_public() -> None:
     assert all(vars(taxclient)[name].__doc__ for name in visible if name != "DEFAULT_ENDPOINT")
 
 
-def test_without_an_agent_nothing_was_sent(tmp_path: Path) -> None:
-    with Client(f"ipc://{tmp_path}/none", connect_ms=30) as client:
+def test_without_an_agent_nothing_was_sent(tmp_path: Path, driver: Driver) -> None:
+    with driver(f"ipc://{tmp_path}/none", connect_ms=30) as client:
         with pytest.raises(AgentUnavailable) as caught:
             client.submit(ARGS, key=KEY)
         assert caught.value.outcome == "not_executed"
 
 
-def test_a_request_for_an_absent_agent_is_not_delivered_later(tmp_path: Path) -> None:
-    with Client(f"ipc://{tmp_path}/agent.sock", connect_ms=30) as client:
+def test_a_request_for_an_absent_agent_is_not_delivered_later(tmp_path: Path, driver: Driver) -> None:
+    with driver(f"ipc://{tmp_path}/agent.sock", connect_ms=30) as client:
         with pytest.raises(AgentUnavailable):
             client.submit(ARGS, key=KEY)
         with house(tmp_path) as h:
@@ -105,24 +112,24 @@ def test_a_request_for_an_absent_agent_is_not_delivered_later(tmp_path: Path) ->
             assert h.desk.asked == []
 
 
-def test_a_write_without_an_answer_is_unknown_and_names_its_key(tmp_path: Path) -> None:
-    with agent(tmp_path, lambda _: None) as (endpoint, seen), Client(endpoint, timeout_ms=30) as client:
+def test_a_write_without_an_answer_is_unknown_and_names_its_key(tmp_path: Path, driver: Driver) -> None:
+    with agent(tmp_path, lambda _: None) as (endpoint, seen), driver(endpoint, timeout_ms=30) as client:
         with pytest.raises(Timeout) as caught:
             client.submit(ARGS)
         assert (caught.value.outcome, caught.value.retry) == ("unknown", "same_key")
         assert [request["key"] for request in seen] == [caught.value.key]
 
 
-def test_a_read_without_an_answer_is_not_executed(tmp_path: Path) -> None:
-    with agent(tmp_path, lambda _: None) as (endpoint, seen), Client(endpoint, timeout_ms=30) as client:
+def test_a_read_without_an_answer_is_not_executed(tmp_path: Path, driver: Driver) -> None:
+    with agent(tmp_path, lambda _: None) as (endpoint, seen), driver(endpoint, timeout_ms=30) as client:
         with pytest.raises(Timeout) as caught:
             client.status()
         assert caught.value.outcome == "not_executed"
         assert len(seen) == 1
 
 
-def test_an_agent_that_goes_away_is_noticed_at_once(tmp_path: Path) -> None:
-    with Client(f"ipc://{tmp_path}/agent.sock", timeout_ms=50_000) as client:
+def test_an_agent_that_goes_away_is_noticed_at_once(tmp_path: Path, driver: Driver) -> None:
+    with driver(f"ipc://{tmp_path}/agent.sock", timeout_ms=50_000) as client:
         with house(tmp_path) as h:
             h.desk.jobs[job().job_id] = job()
             h.desk.accept = lambda *_: h.loop.stop()  # type: ignore[method-assign]
@@ -132,7 +139,7 @@ def test_an_agent_that_goes_away_is_noticed_at_once(tmp_path: Path) -> None:
         assert caught.value.waited_ms < 10_000
 
 
-def test_a_late_answer_is_nobodys(tmp_path: Path) -> None:
+def test_a_late_answer_is_nobodys(tmp_path: Path, driver: Driver) -> None:
     held: list[dict[str, object]] = []
 
     def answer(request: dict[str, object]) -> list[bytes] | None:
@@ -141,7 +148,7 @@ def test_a_late_answer_is_nobodys(tmp_path: Path) -> None:
             return None
         return ok(request, DEVICES) if len(held) > 2 else None
 
-    with agent(tmp_path, answer) as (endpoint, _), Client(endpoint, timeout_ms=30) as client:
+    with agent(tmp_path, answer) as (endpoint, _), driver(endpoint, timeout_ms=30) as client:
         for _ in range(2):
             with pytest.raises(Timeout):
                 client.devices()
@@ -195,11 +202,11 @@ def test_what_the_agent_would_refuse_is_not_sent() -> None:
     assert caught.value.code == "TOO_LARGE"
 
 
-def test_the_key_is_offered_for_storing_before_anything_is_sent(tmp_path: Path) -> None:
+def test_the_key_is_offered_for_storing_before_anything_is_sent(tmp_path: Path, driver: Driver) -> None:
     def full(key: str, sent_at: int, ttl_ms: int) -> None:
         raise OSError(28, "no space")
 
-    with house(tmp_path) as h, Client(h.endpoint) as client:
+    with house(tmp_path) as h, driver(h.endpoint) as client:
         with pytest.raises(OSError, match="no space"):
             client.submit(ARGS, keep=full)
         assert h.desk.asked == []
@@ -213,27 +220,27 @@ def test_keys_are_fresh_and_of_the_form() -> None:
     msgspec.convert(new_key(), m.Key)
 
 
-def test_a_restarted_agent_is_noticed(tmp_path: Path) -> None:
+def test_a_restarted_agent_is_noticed(tmp_path: Path, driver: Driver) -> None:
     boots = iter(["b1", "b1", "b2"])
     with (
         agent(tmp_path, lambda request: ok(request, DEVICES, next(boots))) as (endpoint, _),
-        Client(endpoint) as client,
+        driver(endpoint) as client,
     ):
         assert client.boot == ""
         seen = [(client.devices(), client.boot, client.restarts)[1:] for _ in range(3)]
         assert seen == [("b1", 0), ("b1", 0), ("b2", 1)]
 
 
-def test_a_closed_client_says_so(tmp_path: Path) -> None:
-    client = Client(f"ipc://{tmp_path}/none")
+def test_a_closed_client_says_so(tmp_path: Path, driver: Driver) -> None:
+    client = driver(f"ipc://{tmp_path}/none")
     client.close()
     client.close()
     with pytest.raises(Closed):
         client.status()
 
 
-def test_an_agent_that_comes_back_is_found_again(tmp_path: Path) -> None:
-    with Client(f"ipc://{tmp_path}/agent.sock") as client:
+def test_an_agent_that_comes_back_is_found_again(tmp_path: Path, driver: Driver) -> None:
+    with driver(f"ipc://{tmp_path}/agent.sock") as client:
         for _ in range(2):
             with house(tmp_path) as h:
                 h.desk.jobs[job().job_id] = job()
