@@ -104,7 +104,7 @@ def test_without_an_agent_nothing_was_sent(tmp_path: Path, driver: Driver) -> No
 
 
 def test_a_request_for_an_absent_agent_is_not_delivered_later(tmp_path: Path, driver: Driver) -> None:
-    with driver(f"ipc://{tmp_path}/agent.sock", connect_ms=30) as client:
+    with driver(f"ipc://{tmp_path}/agent.sock", connect_ms=300) as client:
         with pytest.raises(AgentUnavailable):
             client.submit(ARGS, key=KEY)
         with house(tmp_path) as h:
