@@ -6,6 +6,7 @@ It answers from memory, hands writes to the desk and disk reads to a thread, and
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -28,13 +29,13 @@ from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import Desk
 from taxagent.model.events import AnyEvent, JobEvent
 from taxagent.model.faults import Lang
-from taxagent.model.job import Job
 from taxagent.model.value import Value
 from taxagent.ports import Clock, JournalReader
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
 _MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)  # zmq's flags are slow enums
+_ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
 _START_S = 30.0  # the journal's last row must be readable within this time
@@ -78,6 +79,7 @@ class Loop:
         self._seq = 0
         self._stopping = False
         self._timeout = -1
+        self._due: deque[Callable[[], None]] = deque()  # posted, or their time has come
         self._mute: set[bytes] = set()
         self._timers = Timers(clock)
         self._buckets = Buckets(settings.rate, clock)
@@ -141,6 +143,8 @@ class Loop:
             self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
             while not self._stopping:
                 self._turn()
+            while self._due:
+                self._safely(self._due.popleft())
         finally:
             self.close()
 
@@ -176,10 +180,6 @@ class Loop:
             if self._waits.waited_for(job_id) and (job := self._desk.live(job_id)):
                 self._waits.changed(job)
 
-    def job_changed(self, job: Job) -> None:
-        """Answer those who wait for this job. `publish` does it too, by what the desk then has in memory."""
-        self._waits.changed(job)
-
     def device_changed(self, device_no: str) -> None:
         """Tell everyone that a device's snapshot is new. No row of the journal: `seq` is the last row's."""
         topic, now = f"device.{device_no}", self._clock.utc_ms()
@@ -197,7 +197,7 @@ class Loop:
     # ---- a turn
 
     def _turn(self) -> None:
-        timeout = self._timers.next_ms()
+        timeout = 0 if self._due else self._timers.next_ms()
         if timeout != self._timeout:
             self._router.setsockopt(zmq.RCVTIMEO, timeout)
             self._timeout = timeout
@@ -209,8 +209,9 @@ class Loop:
         else:
             if not self._mailbox.owns(first.bytes):
                 self._receive(first, body)
-        for item in (*self._mailbox.take(), *self._timers.due()):
-            self._safely(item)
+        self._due.extend((*self._mailbox.take(), *self._timers.due()))
+        for _ in range(min(len(self._due), _ITEMS)):
+            self._safely(self._due.popleft())
         self._channel.drain()
 
     def _safely(self, item: Callable[[], None]) -> None:

@@ -12,9 +12,7 @@ from taxagent.model.job import Job
 from taxagent.model.usb import SeenDevice
 from taxclient.protocol import messages as m
 
-LIVE_SHOWN = (
-    100  # jobs in a status: an answer stays small (60 kB) and quick (0.5 ms), whoever submits how much
-)
+LIVE_SHOWN = 100  # jobs in a status: it stays small (60 kB), whoever submits how much
 
 
 class LiveViews:
