@@ -50,6 +50,16 @@ def test_a_req_socket_is_answered_with_its_delimiter(tmp_path: Path) -> None:
         assert asked(socket, request(h)).status == "ok"
 
 
+def test_a_req_socket_that_correlates_gets_the_answer_to_its_newest_question(tmp_path: Path) -> None:
+    with house(tmp_path) as h, peer(h.endpoint, zmq.REQ) as socket:
+        for option in (zmq.REQ_RELAXED, zmq.REQ_CORRELATE):
+            socket.setsockopt(option, 1)
+        for number in range(3):  # asked again without having heard the answer
+            socket.send_multipart([b"TCA1", msgpack.packb(request(h, id=f"r{number}"))])
+        assert reply_of(socket.recv_multipart()).id == "r2"
+        assert asked(socket, request(h, op="nonsense")).status == "error"
+
+
 def test_a_dealer_without_delimiter_is_answered_without(tmp_path: Path) -> None:
     with house(tmp_path) as h, peer(h.endpoint) as socket:
         socket.send_multipart([b"TCA1", msgpack.packb(request(h))])

@@ -222,7 +222,7 @@ class Loop:
 
     def _receive(self, first: zmq.Frame, body: list[bytes]) -> None:
         routing_id = first.bytes
-        head = [routing_id, b""] if body and not body[0] else [routing_id]
+        head = [routing_id, *wire.envelope(body)]
 
         def send(reply: bytes) -> None:
             self._send(head, reply)

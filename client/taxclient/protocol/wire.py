@@ -15,7 +15,8 @@ REQUEST_BYTES = 65_536  # of a request's map; the agent's socket closes on large
 REPLY_BYTES = 4_194_304  # of a reply's map; a record with 10,000 lines is about 2 MB
 DEPTH = 16  # maps and arrays inside each other, the outermost counted
 ITEMS = 4_096  # of one array or map of a request
-FRAMES = 2  # after the optional empty delimiter
+FRAMES = 2  # after the envelope
+ENVELOPE = 2  # of a REQ socket: a request id where it correlates, and an empty delimiter
 
 _SCALARS = frozenset((str, int, bytes, bool, type(None)))
 
@@ -34,12 +35,21 @@ REQUEST = Limits(size=REQUEST_BYTES, items=ITEMS)
 REPLY = Limits(size=REPLY_BYTES, items=1_048_576)
 
 
+def envelope(frames: Sequence[bytes]) -> list[bytes]:
+    """Return the frames before the message's own, which its reply begins with: none, [""] or [id, ""]."""
+    if frames and not frames[0]:
+        return [b""]
+    if len(frames) == ENVELOPE + FRAMES and not frames[1]:
+        return [frames[0], b""]
+    return []
+
+
 def split(frames: Sequence[bytes]) -> bytes:
     """Return the map's bytes out of a message's frames (without the routing id).
 
     Raises FrameError where the count or the magic is wrong.
     """
-    body = frames[1:] if frames and not frames[0] else frames
+    body = frames if frames and frames[0] == MAGIC else frames[len(envelope(frames)) :]
     if len(body) != FRAMES:
         raise FrameError(f"{len(body)} frames where {FRAMES} are due")
     if body[0] != MAGIC:
