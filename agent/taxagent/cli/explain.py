@@ -1,23 +1,31 @@
-"""`taxagent explain`: what a fault code, or a line of the vendors' user guide, means and what to do."""
+"""`taxagent explain`: what a code of ours or a vendor's, or a line of the guide, means and what to do."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from taxagent.cli.screen import default_lang, print_json, print_table
 from taxagent.model.errors import Refusal
 from taxagent.model.faults import Fault, FaultText, Lang, Prompt, codes, fault, text
 from taxagent.model.job import Outcome, Problem
+from taxagent.model.vendor_codes import VendorCode, met, of_fault
 from taxagent.model.words import word
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
 
-_SAY = {
-    "zh": {"who": "由谁处理", "retry": "重试", "prompt": "对应提示"},
-    "en": {"who": "who can mend it", "retry": "retry", "prompt": "the guide's line"},
+_SAY: dict[Lang, dict[str, str]] = {
+    "zh": {"who": "由谁处理", "retry": "重试", "prompt": "对应提示", "vendor": "厂商代码"},
+    "en": {
+        "who": "who can mend it",
+        "retry": "retry",
+        "prompt": "the guide's line",
+        "vendor": "the vendor's code",
+    },
 }
+_SHORTEST = 2  # a single letter is part of everything
 
 
 def add(subparsers: Subparsers) -> None:
@@ -28,9 +36,9 @@ def add(subparsers: Subparsers) -> None:
         "what",
         nargs="?",
         metavar="CODE",
-        help="故障代码，或说明书中的提示语；不填则列出全部"
+        help="故障代码、厂商代码（如 09d118、195），或提示语的一部分；不填则列出全部"
         if zh
-        else "a fault code, or a line of the guide such as 清卡失败; all codes if left out",
+        else "a fault code, a vendor's (09d118, 195), or part of a prompt such as 清卡失败; else all codes",
     )
     parser.add_argument("--json", action="store_true", help="JSON")
 
@@ -38,33 +46,62 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one fault in full, or a list of those that were asked for."""
     lang: Lang = args.lang
-    found = _found(args.what or "")
+    what = (args.what or "").strip()
+    found, vendors = _found(what), met(what)
     if args.json:
-        print_json([_as_json(each, lang) for each in found])
+        print_json([_as_json(each, _beside(each, vendors), lang) for each in found])
     elif len(found) == 1:
-        _print(found[0], lang)
+        _print(found[0], _beside(found[0], vendors), lang)
     else:
         print_table([(each.code, _words(each, lang).title) for each in found])
     return 0
 
 
 def _found(what: str) -> list[Fault]:
+    """Return the faults that are meant: by our code, a vendor's, the guide's prompt, or words of the text."""
     entries = [fault(code) for code in codes()]
     if not what:
         return entries
-    by_prompt = [entry for entry in entries if entry.prompt == what]
-    by_code = [entry for entry in entries if entry.code == what.upper().replace("-", "_")]
-    if not by_prompt and not by_code:
-        prompts = ", ".join(prompt for prompt in Prompt if prompt)
-        raise Refusal("BAD_REQUEST", key="CODE", what=f"{what} is neither a fault code nor one of {prompts}")
-    return by_code or by_prompt
+    named = {what.upper().replace("-", "_")} & set(codes()) or {row.fault for row in met(what)}
+    if named:
+        return [entry for entry in entries if entry.code in named]
+    if len(what) >= _SHORTEST:
+        for meant in (_by_prompt, _by_title, _by_text):
+            found = [entry for entry in entries if meant(entry, what.casefold())]
+            if found:
+                return found
+    prompts = ", ".join(prompt for prompt in Prompt if prompt)
+    problem = f"{what} is neither a fault code, nor a vendor's, nor a part of a fault's words or of {prompts}"
+    raise Refusal("BAD_REQUEST", key="CODE", what=problem)
+
+
+def _by_prompt(entry: Fault, what: str) -> bool:
+    """Part of a prompt, or a message that has a prompt in it."""
+    return bool(entry.prompt) and (what in entry.prompt or entry.prompt in what)
+
+
+def _by_title(entry: Fault, what: str) -> bool:
+    said = [_words(entry, lang).title for lang in _SAY] + [
+        row.words(lang) for row in of_fault(entry.code) for lang in _SAY
+    ]
+    return any(what in each.casefold() for each in said)
+
+
+def _by_text(entry: Fault, what: str) -> bool:
+    said = (_words(entry, lang) for lang in _SAY)
+    return any(what in f"{each.cause}\n{each.remedy}".casefold() for each in said)
+
+
+def _beside(entry: Fault, asked: Iterable[VendorCode]) -> tuple[VendorCode, ...]:
+    """Return the vendors' codes to show with a fault: the one that was asked for, else all that mean it."""
+    return tuple(row for row in asked if row.fault == entry.code) or of_fault(entry.code)
 
 
 def _words(entry: Fault, lang: Lang) -> FaultText:
     return text(Problem(fault=entry.code, outcome=Outcome.NOT_EXECUTED), lang)
 
 
-def _as_json(entry: Fault, lang: Lang) -> dict[str, str]:
+def _as_json(entry: Fault, vendors: Iterable[VendorCode], lang: Lang) -> dict[str, object]:
     words = _words(entry, lang)
     return {
         "code": entry.code,
@@ -74,10 +111,14 @@ def _as_json(entry: Fault, lang: Lang) -> dict[str, str]:
         "title": words.title,
         "cause": words.cause,
         "remedy": words.remedy,
+        "vendor_codes": [
+            {"code": row.code, "kinds": row.kinds, "words": row.words(lang), "tries_left": row.tries_left}
+            for row in vendors
+        ],
     }
 
 
-def _print(entry: Fault, lang: Lang) -> None:
+def _print(entry: Fault, vendors: Iterable[VendorCode], lang: Lang) -> None:
     words, say = _words(entry, lang), _SAY[lang]
     print(f"{entry.code}: {words.title}\n  {words.cause}\n  {words.remedy}\n")
     print_table(
@@ -85,5 +126,11 @@ def _print(entry: Fault, lang: Lang) -> None:
             (say["who"], word("who", entry.who, lang)),
             (say["retry"], word("retry", entry.retry, lang)),
             *([(say["prompt"], entry.prompt.value)] if entry.prompt else []),
+            *((say["vendor"], _shown(row, lang)) for row in vendors),
         ]
     )
+
+
+def _shown(row: VendorCode, lang: Lang) -> str:
+    kinds = ", ".join(word("device_kind", kind, lang) for kind in row.kinds)
+    return f"{row.code} ({kinds}): {row.words(lang)}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from taxagent.cli.main import main
-from taxagent.model.faults import codes
+from taxagent.model.faults import Prompt, codes, fault
 
 
 def test_one_code_is_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,3 +42,65 @@ def test_what_is_neither_says_what_there_is(capsys: pytest.CaptureFixture[str]) 
     err = capsys.readouterr().err
     assert "FLAT_TYRE is neither" in err
     assert "清卡失败" in err
+
+
+def found(capsys: pytest.CaptureFixture[str], what: str) -> list[dict[str, Any]]:
+    assert main(["--lang=en", "explain", what, "--json"]) == 0
+    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return entries
+
+
+@pytest.mark.parametrize("prompt", [prompt for prompt in Prompt if prompt])
+def test_each_of_the_nine_prompts_is_found(capsys: pytest.CaptureFixture[str], prompt: Prompt) -> None:
+    expected = [code for code in codes() if fault(code).prompt is prompt]
+    for said in (prompt, prompt[1:], f"提示：{prompt}！"):
+        assert [entry["code"] for entry in found(capsys, said)] == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("时钟", "CLOCK_WRONG"),
+        ("电池", "CLOCK_WRONG"),
+        ("离线", "UPLOAD_PENDING"),
+        ("没有上传", "UPLOAD_PENDING"),
+        ("锁死", "DEVICE_LOCKED"),
+        ("90 天", "OVERDUE"),
+        ("已经抄", "ALREADY_SEALED"),
+        ("没有需要", "NOTHING_DUE"),
+        ("已满", "DEVICE_FULL"),
+        ("版本", "BUREAU_VERSION"),
+        ("正忙", "DEVICE_BUSY"),
+        ("维护", "BUREAU_MAINTENANCE"),
+        ("Maintenance", "BUREAU_MAINTENANCE"),
+        ("另一个纳税人", "TAXPAYER_WRONG"),
+    ],
+)
+def test_the_frequent_ones_are_found_by_a_part_of_their_words(
+    capsys: pytest.CaptureFixture[str], said: str, code: str
+) -> None:
+    assert code in [entry["code"] for entry in found(capsys, said)]
+
+
+def test_a_vendors_code_is_shown_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=zh", "explain", "09D118"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("ALREADY_CLEARED: 设备已经清过卡\n")
+    assert "厂商代码  09d118 (税控盘, 税务UKey): 已经清卡\n" in out
+    assert main(["--lang=en", "explain", "195"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("NOTHING_DUE: ")
+    assert "195 (golden disk): nothing to report\n" in out
+    assert "09d11b" not in out
+
+
+def test_the_tries_left_in_a_vendors_code_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    (entry,) = found(capsys, "09d1c3")
+    (vendor,) = entry["vendor_codes"]
+    assert (entry["code"], vendor["code"], vendor["tries_left"]) == ("PASSWORD_WRONG", "09d1c3", 3)
+    assert vendor["words"] == "the device's password is wrong, 3 tries left"
+
+
+def test_one_letter_is_part_of_everything_and_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=en", "explain", "e"]) == 2
+    assert "e is neither" in capsys.readouterr().err
