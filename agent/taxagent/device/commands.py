@@ -264,11 +264,3 @@ def encode_result(command: Command, result: Value) -> bytes:
 def payload_sha256(body: bytes) -> str:
     """Return the hash, in hex, by which LAST_WRITE remembers a write with this request body."""
     return hashlib.sha256(body).hexdigest()
-
-
-def remembered_sha256(command: Command, body: bytes) -> str:
-    """Return what LAST_WRITE tells of a write's payload (a device's side): its hash, or zeros.
-
-    A hash of two passwords could be reversed, so CHANGE_PASSWORD's is not kept.
-    """
-    return "00" * 32 if command is Command.CHANGE_PASSWORD else payload_sha256(body)

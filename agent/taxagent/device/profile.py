@@ -11,7 +11,6 @@ from taxagent.device.commands import (
     ClockTicketOrder,
     Command,
     InvoiceQuery,
-    LastError,
     Nothing,
     OfType,
     P,
@@ -177,10 +176,6 @@ class ProfileDevice:
     def last_writes(self) -> tuple[WriteRecord, ...]:
         query = WriteQuery(at_most=commands.REMEMBERED_WRITES)
         return self._ask(commands.LAST_WRITE, query).writes
-
-    def last_error(self) -> LastError:
-        """Return the device's last refusal since it has power. Needs no password."""
-        return self._ask(commands.LAST_ERROR, _NOTHING)
 
     def self_test(self) -> None:
         self._ask(commands.SELF_TEST, _NOTHING)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 
-from taxagent.model.period import Period
 from taxagent.model.value import Value
 
 
@@ -192,11 +191,3 @@ class DeviceState(Value, frozen=True, kw_only=True):
     def of_group(self, group: str) -> tuple[MonitorData, ...]:
         """Return the monitor data of the types in `group`; empty where the device has no such group."""
         return tuple(m for m in self.monitor if m.group == group)
-
-
-class SummaryKey(Value, frozen=True, kw_only=True):
-    """What a sealed summary is of."""
-
-    device_no: str
-    group: str
-    period: Period

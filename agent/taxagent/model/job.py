@@ -54,11 +54,8 @@ class WaitReason(StrEnum):
 
     DEVICE = "device"  # not plugged
     DEVICE_IN_USE = "device_in_use"  # another program holds it
-    WINDOW = "window"
     DECLARATION = "declaration"
     BUREAU = "bureau"
-    CHALLENGE = "challenge"
-    OFF_PEAK = "off_peak"
 
 
 class Step(StrEnum):

@@ -1,12 +1,9 @@
-"""Money is a whole number of fen in a signed 64-bit integer; yuan is only how people read and write it."""
+"""Money is a whole number of fen in a signed 64-bit integer; yuan is only how people read it."""
 
 from __future__ import annotations
 
-import re
-
 MAX_FEN = 2**63 - 1
 MIN_FEN = -(2**63)
-_YUAN = re.compile(r"(?P<sign>-?)(?P<yuan>\d{1,17}|\d{1,3}(?:,\d{3}){1,5})(?:\.(?P<fen>\d{1,2}))?", re.ASCII)
 
 
 def fen(amount: int) -> int:
@@ -24,14 +21,3 @@ def yuan(amount: int) -> str:
     """Return fen as yuan with two decimals: 123456 -> "1234.56"."""
     whole, rest = divmod(abs(fen(amount)), 100)
     return f"{'-' if amount < 0 else ''}{whole}.{rest:02d}"
-
-
-def parse_yuan(text: str) -> int:
-    """Return the fen that "1234.56", "1,234.5" or "-3" (yuan) are; ValueError for anything else."""
-    match = _YUAN.fullmatch(text)
-    if match is None:
-        msg = f"{text!r} is no sum in yuan: write it like 1234.56, with at most two decimals"
-        raise ValueError(msg)
-    whole = int(match["yuan"].replace(",", "")) * 100
-    amount = whole + int((match["fen"] or "").ljust(2, "0"))
-    return fen(-amount if match["sign"] else amount)

@@ -15,7 +15,6 @@ from taxagent.device.commands import (
     Command,
     InvoicePage,
     InvoiceQuery,
-    LastError,
     MonitorList,
     OfflineList,
     Password,
@@ -115,13 +114,6 @@ READS: list[tuple[str, tuple[Any, ...], Command, Value, object]] = [
     ("offline", (), Command.OFFLINE, OfflineList(offline=(OFFLINE,)), (OFFLINE,)),
     ("read_summary", ("007", Period("2026-10")), Command.READ_SUMMARY, SealedSummary(summary=b"s"), b"s"),
     ("last_writes", (), Command.LAST_WRITE, WriteList(writes=(WRITE,)), (WRITE,)),
-    (
-        "last_error",
-        (),
-        Command.LAST_ERROR,
-        LastError(device_code="", command=0),
-        LastError(device_code="", command=0),
-    ),
     ("self_test", (), Command.SELF_TEST, commands.Nothing(), None),
 ]
 

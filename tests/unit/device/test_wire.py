@@ -15,8 +15,6 @@ from taxagent.device.commands import (
     SPECS,
     Command,
     decode_params,
-    payload_sha256,
-    remembered_sha256,
 )
 from taxagent.device.layout import FIELDS, LISTED, Layout
 from taxagent.device.recognition import ProfileDescriptor
@@ -252,11 +250,6 @@ def test_every_command_has_a_vector() -> None:
 
 def test_every_refusal_is_in_the_catalogue_of_faults() -> None:
     assert {row.fault for row in refusals.REFUSALS} <= set(codes())
-
-
-def test_a_device_remembers_the_payloads_of_its_writes_but_not_of_passwords() -> None:
-    assert remembered_sha256(Command.SEAL, b"body") == payload_sha256(b"body")
-    assert set(remembered_sha256(Command.CHANGE_PASSWORD, b"body")) == {"0"}
 
 
 def test_requests_and_results_are_values() -> None:

@@ -45,8 +45,8 @@ def test_a_parked_wait_is_answered_when_the_job_moves(tmp_path: Path) -> None:
         parked(h, socket, "end", until="end")
         h.inside(lambda: running(h, job()))
         assert reply_of(socket.recv_multipart()).id == "change"
-        ended = msgspec.structs.replace(job(), state=JobState.DONE)
-        h.inside(lambda: h.loop.job_changed(ended))
+        h.desk.jobs[job().job_id] = msgspec.structs.replace(job(), state=JobState.DONE)
+        h.inside(lambda: h.loop.publish(rows(1)))
         assert reply_of(socket.recv_multipart()).id == "end"
 
 

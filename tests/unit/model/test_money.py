@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxagent.model.money import MAX_FEN, MIN_FEN, fen, parse_yuan, yuan
+from taxagent.model.money import MAX_FEN, MIN_FEN, fen, yuan
 
 
 @pytest.mark.parametrize(
@@ -20,21 +21,8 @@ def test_fen_are_shown_as_yuan_with_two_decimals(amount: int, shown: str) -> Non
 
 
 @given(st.integers(MIN_FEN, MAX_FEN))
-def test_what_is_shown_reads_back_as_the_same_sum(amount: int) -> None:
-    assert parse_yuan(yuan(amount)) == amount
-
-
-@pytest.mark.parametrize(("text", "amount"), [("1,234.5", 123450), ("-3", -300), ("12", 1200), ("0.07", 7)])
-def test_people_may_leave_out_decimals_and_write_thousands(text: str, amount: int) -> None:
-    assert parse_yuan(text) == amount
-
-
-@pytest.mark.parametrize(
-    "text", ["", "1.234", "1,23", "1e3", "\uffe512", " 1", "1.", ".5", "一", "\uff11", "--1"]
-)
-def test_anything_else_is_refused_with_the_form_wanted(text: str) -> None:
-    with pytest.raises(ValueError, match=r"1234\.56"):
-        parse_yuan(text)
+def test_what_is_shown_is_the_same_sum(amount: int) -> None:
+    assert Decimal(yuan(amount)) * 100 == amount
 
 
 @pytest.mark.parametrize("amount", [MAX_FEN + 1, MIN_FEN - 1])
