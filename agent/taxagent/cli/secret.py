@@ -21,10 +21,13 @@ _NAME = re.compile(r"device-\d{12}")
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("secret", help=COMMANDS["secret"].help(default_lang()))
-    parser.add_argument("--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE")
     actions = parser.add_subparsers(dest="action", required=True)
     for action in ("set", "status"):
-        actions.add_parser(action).add_argument("name", metavar="device-NUMBER")
+        command = actions.add_parser(action)
+        command.add_argument("name", metavar="device-NUMBER")
+        command.add_argument(
+            "--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE"
+        )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -45,6 +45,7 @@ class Schedule:
         self._mailbox = mailbox
         self._clock = clock
         self._background = background  # runs a call in a thread that is no device's
+        self._left_waiting: set[str] = set()  # by the last boot: they look once as soon as they can
         self._queued: set[str] = set()
         self._again: set[str] = set()
         self._stopped: set[str] = set()  # cancelled jobs whose end was asked of the journal
@@ -96,6 +97,7 @@ class Schedule:
         for job in self._book.live():
             if _to_stop(job) or job.state is JobState.WAITING:
                 self.moved(job)
+                self._left_waiting.add(job.job_id)
         self._recheck()
         self._timers.call_later(_GRACE_MS, self._miss)
 
@@ -110,6 +112,9 @@ class Schedule:
         if job.job_id in self._queued:
             return True  # what is under way may be failing just now, for the device's old place
         if job.state is JobState.WAITING:
+            if job.job_id in self._left_waiting:
+                self._left_waiting.discard(job.job_id)
+                return True  # what it waited for may have come while no agent ran
             return job.wait is not None and job.wait.reason in (WaitReason.DEVICE, WaitReason.DEVICE_IN_USE)
         return job.state in (JobState.ACCEPTED, JobState.RUNNING, JobState.UNKNOWN)
 

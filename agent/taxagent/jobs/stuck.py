@@ -18,11 +18,12 @@ Recorder = Callable[[Job, JobState, Outcome, Problem | None], bytes]
 
 
 def resumed(tx: JournalTx, principal: Principal, job_id: str, clock: Clock) -> Job:
-    """Let the job go on: its next run reads everything anew and may find the same.
+    """Let the job go on now: its next run reads everything anew and may find the same.
 
-    Raises Refusal with JOB_UNKNOWN, JOB_ENDED or JOB_NOT_STUCK.
+    Also a job that waits looks at once, where a person knows that the cause is gone. Raises Refusal with
+    JOB_UNKNOWN, JOB_ENDED or JOB_NOT_STUCK.
     """
-    _stuck(tx, job_id, frozenset({JobState.NEEDS_HUMAN}))
+    _stuck(tx, job_id, frozenset({JobState.NEEDS_HUMAN, JobState.WAITING}))
     tx.append(
         JobResumed(job_id=job_id, principal=principal.name, at_ms=clock.utc_ms(), sim_ms=clock.sim_ms())
     )

@@ -124,7 +124,7 @@ class CancelRequested(JobEvent, frozen=True, kw_only=True, tag="job.cancel_reque
 
 
 class JobResumed(JobEvent, frozen=True, kw_only=True, tag="job.resumed"):
-    """A person lets a job that needed one go on."""
+    """A person lets a job that needed one, or that waits, go on now."""
 
     principal: str
 
@@ -240,7 +240,7 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
             return change(job, state=stuck, problem=problem, wait=None, outcome=problem.outcome)
         case JobResumed():
             state = JobState.UNKNOWN if job.open_steps else JobState.ACCEPTED
-            return change(job, state=state, problem=None, cancel_requested=False)
+            return change(job, state=state, problem=None, wait=None, cancel_requested=False)
         case CancelRequested():
             return change(job, cancel_requested=True)
         case StepBegun():

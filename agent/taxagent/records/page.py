@@ -14,7 +14,6 @@ import msgspec
 from taxagent.model.device import Statistics
 from taxagent.model.faults import Lang, text
 from taxagent.model.job import Step, StepRun
-from taxagent.model.money import yuan
 from taxagent.model.simtime import local_time
 from taxagent.model.value import from_json
 from taxagent.model.words import word
@@ -52,7 +51,8 @@ def page(record: bytes, lang: Lang) -> str:
 
 def _head(record: ClearingRecord, words: _Words) -> Iterator[str]:
     label = words.labels
-    yield f"=== {label['title']} {record.job_id} ==="
+    title = label.get(f"title_{record.kind.value}", label["title"])
+    yield f"=== {title} {record.job_id} ==="
     if record.simulated:
         yield f"*** {label['simulated']} ***"
     yield f"{label['kind']}: {words.of('job_kind', record.kind)}"
@@ -106,7 +106,7 @@ def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:
     for row in record.types:
         yield f"  {row.invoice_type}  {_moved(row, words, wrote=wrote)}"
         for sums in row.totals:
-            yield f"       {_totals(sums, words)}"
+            yield from (f"       {line}" for line in _totals(sums, words))
 
 
 def _moved(row: TypeRecord, words: _Words, *, wrote: bool) -> str:
@@ -127,16 +127,27 @@ def _became(before: dt.date, after: dt.date | None, words: _Words, *, wrote: boo
     return f" -> {after if after != before else words.labels['unchanged']}"
 
 
-def _totals(sums: Statistics, words: _Words) -> str:
-    line = words.labels["totals_line"].format(
-        positive=sums.positive,
-        amount=yuan(sums.positive_amount),
-        tax=yuan(sums.positive_tax),
-        negative=sums.negative,
+def _totals(sums: Statistics, words: _Words) -> Iterator[str]:
+    """The month's figures as they are held against the ledger: positive, negative, and both together."""
+    label = words.labels
+    yield f"{sums.date_from} .. {sums.date_to}"
+    for name, count, amount, tax in (
+        ("positive_line", sums.positive, sums.positive_amount, sums.positive_tax),
+        ("negative_line", sums.negative, sums.negative_amount, sums.negative_tax),
+    ):
+        yield "  " + label[name].format(count=count, amount=_yuan(amount), tax=_yuan(tax))
+    yield "  " + label["net_line"].format(
+        amount=_yuan(sums.positive_amount + sums.negative_amount),
+        tax=_yuan(sums.positive_tax + sums.negative_tax),
         voided=sums.positive_voided + sums.negative_voided + sums.blank_voided,
         closing=sums.closing,
     )
-    return f"{sums.date_from} .. {sums.date_to}: {line}"
+
+
+def _yuan(fen: int) -> str:
+    """Fen as yuan with thousands apart, as a ledger has it."""
+    whole, rest = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02d}"
 
 
 def _steps(record: ClearingRecord, words: _Words) -> Iterator[str]:

@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def secret(config: Path, *words: str) -> int:
-    return main(["--lang", "en", "secret", "--config", str(config), *words])
+    return main(["--lang", "en", "secret", *words, "--config", str(config)])
 
 
 def test_a_password_comes_by_a_pipe_and_is_not_shown(

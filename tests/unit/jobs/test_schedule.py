@@ -477,9 +477,9 @@ def test_after_a_start_a_job_whose_device_does_not_come_waits_for_it() -> None:
     assert reason(house, job_id) is WaitReason.DEVICE
 
 
-def test_after_a_start_waiting_jobs_keep_their_time() -> None:
+def test_after_a_start_waiting_jobs_look_once_and_then_keep_their_time() -> None:
     house = plugged()
-    house.procedure.script = [waiting()]
+    house.procedure.script = [waiting(), waiting()]
     job_id = house.accepted()
     house.restart()
     house.bus_changed()

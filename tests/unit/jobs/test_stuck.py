@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from taxagent.jobs.asks import Principal, Role
 from taxagent.model.errors import AgentError, AnswerLost, NeedsHuman
-from taxagent.model.job import Job, JobState, Outcome, WaitReason
+from taxagent.model.job import Job, JobState, Outcome, Problem, WaitReason
+from taxagent.procedures.work import Waiting
 from tests.builders.jobs import House, sealing
 
 TECHNICIAN = Principal(name="technician", role=Role.TECHNICIAN)
@@ -66,11 +67,25 @@ def test_a_job_that_is_not_stuck_is_neither_resumed_nor_closed() -> None:
     done = house.accepted()
     house.unplug()
     waiting = house.accepted(key="another-key-of-16-ch")
-    for job_id, fault in ((done, "JOB_ENDED"), (waiting, "JOB_NOT_STUCK"), ("01NO", "JOB_UNKNOWN")):
-        for act, more in (("resume", ()), ("close", ("because",))):
-            refused = answered(house, act, job_id, *more)
-            assert isinstance(refused, AgentError)
-            assert refused.fault == fault
+    for act, more, job_id, fault in (
+        ("resume", (), done, "JOB_ENDED"),
+        ("resume", (), "01NO", "JOB_UNKNOWN"),
+        ("close", ("because",), done, "JOB_ENDED"),
+        ("close", ("because",), waiting, "JOB_NOT_STUCK"),
+        ("close", ("because",), "01NO", "JOB_UNKNOWN"),
+    ):
+        refused = answered(house, act, job_id, *more)
+        assert isinstance(refused, AgentError)
+        assert refused.fault == fault
+
+
+def test_a_waiting_job_that_is_resumed_looks_at_once() -> None:
+    house = plugged()
+    filed = Problem(fault="NOT_DECLARED", outcome=Outcome.NOT_EXECUTED)
+    job_id = stuck(house, Waiting(WaitReason.DECLARATION, filed), None)
+    assert house.job(job_id).state is JobState.WAITING
+    answered(house, "resume", job_id)
+    assert house.job(job_id).state is JobState.DONE
 
 
 def test_a_cancel_of_a_stuck_job_says_what_to_do_instead() -> None:

@@ -196,7 +196,10 @@ Note: These are peak hours [PEAK_HOURS]
 
 Invoice types:
   007  last report 2026-09-30 -> 2026-10-31; invoicing deadline 2026-11-16 -> 2026-12-15
-       2026-10-01 .. 2026-10-31: positive 3, amount 300.00 yuan, tax 39.00 yuan; red 1, voided 2, in stock 134
+       2026-10-01 .. 2026-10-31
+         positive 3, amount 300.00 yuan, tax 39.00 yuan
+         negative 1, amount -50.00 yuan, tax -6.50 yuan
+         net amount 250.00 yuan, tax 32.50 yuan; voided 2, in stock 134
 
 Steps:
   2026-11-25 07:00:00  preflight: executed
