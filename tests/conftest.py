@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -35,6 +37,14 @@ def _only_loopback(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_only_loopback)
+
+
+@pytest.fixture(autouse=True)
+def _the_process_keeps_its_umask() -> Iterator[None]:
+    """A command that runs in the test process may narrow the umask; the next test has the usual one."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(autouse=True)
