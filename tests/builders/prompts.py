@@ -145,6 +145,7 @@ def provoked(shop: Site, zh: Client, en: Client, device_no: str, case: Case) -> 
             device.order({"do": "unplug", "device": device_no})
             until(lambda: _view(en, device_no).location == "", f"{device_no} is gone")
         if case.shows is Shows.LOOKED_AT:
+            _seen(en, device_no)
             until(lambda: _view(en, device_no).problem is not None, f"{device_no} has a problem")
             return _said(_view(zh, device_no).problem, _view(en, device_no).problem)
         if case.shows is Shows.ASKED:
@@ -170,7 +171,7 @@ def _asked(device_no: str, case: Case) -> m.PrepareArgs:
 
 def _refused(zh: Client, en: Client, device_no: str, case: Case) -> Said:
     bodies = []
-    until(lambda: any(row.device_no == device_no for row in en.status().devices), f"{device_no} was seen")
+    _seen(en, device_no)
     for one in (zh, en):
         try:
             one.prepare(_asked(device_no, case))
@@ -206,6 +207,10 @@ def _said(zh: object, en: object, outcome: str = "") -> Said:
         en=(en.title, en.message, en.remedy),
         retry=fault(en.code).retry,
     )
+
+
+def _seen(one: Client, device_no: str) -> None:
+    until(lambda: any(row.device_no == device_no for row in one.status().devices), f"{device_no} was seen")
 
 
 def _view(one: Client, device_no: str) -> m.DeviceView:
