@@ -99,6 +99,13 @@ class AsyncClient:
         """Return the devices and what is on the bus."""
         return await self._ask(q.devices())
 
+    async def invoice(self, args: m.InvoiceArgs, *, timeout_ms: int = q.PREPARE_MS) -> m.InvoiceResult:
+        """Have the device read, and return an invoice with its month's state.
+
+        Raises RemoteError with INVOICE_UNKNOWN, QR_DIGITAL, QR_URL or QR_UNREADABLE.
+        """
+        return await self._ask(q.invoice(args, timeout_ms))
+
     async def explain_window(self, year: int = 0, device_no: str = "") -> m.WindowResult:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
         return await self._ask(q.explain_window(year, device_no))

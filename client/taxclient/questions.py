@@ -51,6 +51,11 @@ def devices() -> Question[m.DevicesResult]:
     return Question("device.list", m.NoArgs(), _whole)
 
 
+def invoice(args: m.InvoiceArgs, timeout_ms: int) -> Question[m.InvoiceResult]:
+    """An invoice on its device."""
+    return Question("device.invoices", args, _whole, timeout_ms=timeout_ms)
+
+
 def explain_window(year: int, device_no: str) -> Question[m.WindowResult]:
     """Deadlines, and what is shut."""
     return Question("window.explain", m.WindowArgs(year=year, device_no=device_no), _whole)

@@ -94,6 +94,13 @@ class Client:
         """Return the devices and what is on the bus."""
         return self._ask(q.devices())
 
+    def invoice(self, args: m.InvoiceArgs, *, timeout_ms: int = q.PREPARE_MS) -> m.InvoiceResult:
+        """Have the device read, and return an invoice with its month's state.
+
+        Raises RemoteError with INVOICE_UNKNOWN, QR_DIGITAL, QR_URL or QR_UNREADABLE.
+        """
+        return self._ask(q.invoice(args, timeout_ms))
+
     def explain_window(self, year: int = 0, device_no: str = "") -> m.WindowResult:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
         return self._ask(q.explain_window(year, device_no))

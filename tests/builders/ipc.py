@@ -18,7 +18,16 @@ from taxagent.ipc.gate import Rate
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.operations import Answers
-from taxagent.jobs.asks import Accepted, Ask, DeskStatus, DeviceView, Prepared, Principal
+from taxagent.jobs.asks import (
+    Accepted,
+    Ask,
+    DeskStatus,
+    DeviceView,
+    FoundInvoice,
+    InvoiceAsk,
+    Prepared,
+    Principal,
+)
 from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
@@ -98,6 +107,7 @@ class FakeDesk:
         self.hold = False
         self.held: list[Callable[[], None]] = []
         self.devices: tuple[DeviceView, ...] = (device_view(),)
+        self.invoices: dict[str, FoundInvoice] = {}  # what each device has
 
     def status(self) -> DeskStatus:
         return DeskStatus(
@@ -146,6 +156,9 @@ class FakeDesk:
                 warnings=(),
             )
         )
+
+    def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
+        done(self.invoices.get(ask.device_no) or Refusal("INVOICE_UNKNOWN", device_no=ask.device_no))
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         found = self.jobs.get(job_id)

@@ -11,11 +11,12 @@ import msgspec
 from taxagent.ipc.calls import Call, packed, request_sha256
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight
+from taxagent.ipc.invoices import invoice_result, newest_record
 from taxagent.ipc.notices import notice
 from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
 from taxagent.ipc.views import job_view, record_row
 from taxagent.ipc.waits import Waits
-from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, Prepared, Role
+from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, FoundInvoice, InvoiceAsk, Prepared, Role
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
@@ -81,6 +82,7 @@ class Operations:
             "hello": op(Role.VIEWER, Effect.READ, self._say_hello),
             "status": op(Role.VIEWER, Effect.READ, self._status),
             "device.list": op(Role.VIEWER, Effect.READ, self._devices),
+            "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice),
             "check": op(Role.OPERATOR, Effect.REPEATABLE, self._check),
             "prepare": op(Role.OPERATOR, Effect.READ, self._prepare),
             "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),
@@ -151,6 +153,24 @@ class Operations:
                 call.ok(prepared_result(answer, call.lang))
 
         self._desk.prepare(call.who, _ask(call, args, JobKind(args.kind), late=args.late), call.guarded(done))
+
+    def _invoice(self, call: Call, args: m.InvoiceArgs) -> None:
+        def done(answer: FoundInvoice | AgentError) -> None:
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+                return
+            found = answer
+            self._read(call, lambda: invoice_result(found, newest_record(self._reader, found)), call.ok)
+
+        ask = InvoiceAsk(
+            device_no=args.device_no,
+            code=args.code,
+            number=args.number,
+            qr=args.qr,
+            sent_at_ms=call.request.sent_at,
+            ttl_ms=call.request.ttl_ms,
+        )
+        self._desk.invoice(ask, call.guarded(done))
 
     def _job_cancel(self, call: Call, args: m.JobArgs) -> None:
         self._desk.cancel(call.who, args.job_id, self._told(call))

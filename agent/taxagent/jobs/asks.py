@@ -9,6 +9,7 @@ from typing import Protocol
 
 from taxagent.model.device import DeviceState, Statistics
 from taxagent.model.errors import AgentError
+from taxagent.model.invoice import Invoice
 from taxagent.model.job import Confirmed, Job, JobKind, Problem, Scope
 from taxagent.model.period import Period
 from taxagent.model.usb import SeenDevice
@@ -53,6 +54,30 @@ class Ask(Value, frozen=True, kw_only=True):
     request_sha256: str = ""
     sent_at_ms: int = 0
     ttl_ms: int = 0
+
+
+class InvoiceAsk(Value, frozen=True, kw_only=True):
+    """A question about one invoice: by code and number, or by the text of its QR code."""
+
+    device_no: str
+    code: str = ""
+    number: str = ""
+    qr: str = ""
+    sent_at_ms: int = 0
+    ttl_ms: int = 0
+
+
+class FoundInvoice(Value, frozen=True, kw_only=True):
+    """An invoice as the device has it, read just now."""
+
+    device_no: str
+    taxpayer_id: str
+    clock: dt.datetime  # the device's own wall clock at the reading, naive
+    invoice: Invoice
+    period: Period  # the month it was issued in
+    period_state: str  # PeriodState value; "" where the device has no monitor data of its type
+    differs: tuple[str, ...]  # where the QR code and the device disagree: invoice_type, issued_at
+    pending: tuple[tuple[str, int], ...]  # (invoice type, other invoices that are not uploaded), > 0
 
 
 class TypeView(Value, frozen=True, kw_only=True):
@@ -133,6 +158,9 @@ class Desk(Protocol):
 
     def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
         """Read the device afresh and give a token for what it shows."""
+
+    def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
+        """Look the invoice up on its device, afresh."""
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         """Ask a job to stop before its next irreversible step; answers the job as it then is."""

@@ -10,13 +10,15 @@ import hashlib
 import secrets as random_bytes
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from ulid import ULID
 
-from taxagent.jobs.asks import Accepted, Ask, DeskStatus, Prepared, Principal
+from taxagent.jobs.asks import Accepted, Ask, DeskStatus, FoundInvoice, InvoiceAsk, Prepared, Principal
 from taxagent.jobs.book import Book
 from taxagent.jobs.device_views import view_of, worked_on
+from taxagent.jobs.finding import Wanted, find, wanted
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
@@ -32,6 +34,7 @@ from taxagent.procedures.preflight import foreseen, moment
 from taxagent.procedures.session import Latch, greet, open_session, read_state
 from taxagent.procedures.work import totals
 
+T = TypeVar("T")
 TOKEN_MS = 10 * 60_000
 
 
@@ -149,8 +152,26 @@ class JobDesk:
 
     def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
         """Read the device in its own thread, and give a token for what it shows."""
+        self._at_device(ask, lambda device, location: self._prepared(principal, ask, device, location), done)
+
+    def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
+        """Look an invoice up in the device's own thread; what cannot be on a device is refused at once."""
+        try:
+            looked_for = wanted(ask)
+        except Refusal as refusal:
+            done(refusal)
+            return
+        self._at_device(ask, lambda device, location: self._found(looked_for, ask, device, location), done)
+
+    def _at_device(
+        self,
+        ask: Ask | InvoiceAsk,
+        read: Callable[[Device, str], T],
+        done: Callable[[T | AgentError], None],
+    ) -> None:
+        """Answer what `read` returns; it is called with device and location in the device's thread."""
         if self.verifying:
-            self._kept_back.append(lambda: self.prepare(principal, ask, done))
+            self._kept_back.append(lambda: self._at_device(ask, read, done))
             return
         queue = self._office.roster.queue_of(ask.device_no)
         if self.draining or queue is None:
@@ -163,7 +184,7 @@ class JobDesk:
         def work(device: Device) -> None:
             try:
                 fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
-                result: Prepared | AgentError = self._prepared(principal, ask, device, location)
+                result: T | AgentError = read(device, location)
             except AnswerLost as lost:
                 # Only reads were asked of the device: nothing can have been done.
                 result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)
@@ -259,11 +280,22 @@ class JobDesk:
             sim_ms=office.clock.sim_ms(),
         )
 
+    def _found(self, looked_for: Wanted, ask: InvoiceAsk, device: Device, location: str) -> FoundInvoice:
+        state = self._opened(device, ask.device_no)
+        found = find(device, state, looked_for)
+        device.close()
+        self._office.mailbox.post(lambda: self._office.roster.took(location, state))
+        return found
+
+    def _opened(self, device: Device, device_no: str) -> DeviceState:
+        office = self._office
+        hello = greet(device, device_no, simulation=office.simulation)
+        open_session(device, hello, office.secrets, office.latch)
+        return read_state(device, hello)
+
     def _prepared(self, principal: Principal, ask: Ask, device: Device, location: str) -> Prepared:
         office = self._office
-        hello = greet(device, ask.device_no, simulation=office.simulation)
-        open_session(device, hello, office.secrets, office.latch)
-        state = read_state(device, hello)
+        state = self._opened(device, ask.device_no)
         scope = pinned(ask, state)
         at = moment(scope, state, office.clock.local(), office.rules, None, late=ask.late)
         found = foreseen(ask.kind, scope, at, state)

@@ -26,6 +26,15 @@ class NoArgs(Args, frozen=True, kw_only=True):
     """hello, status, device.list."""
 
 
+class InvoiceArgs(Args, frozen=True, kw_only=True):
+    """device.invoices: `code` and `number` (20 digits without a code are a fully digital one's), or `qr`."""
+
+    device_no: DeviceNo
+    code: Annotated[str, Meta(pattern=r"^([0-9]{10}|[0-9]{12})?\Z")] = ""
+    number: Annotated[str, Meta(pattern=r"^([0-9]{8}|[0-9]{20})?\Z")] = ""
+    qr: Annotated[str, Meta(max_length=1024)] = ""
+
+
 class CheckArgs(Args, frozen=True, kw_only=True):
     """check: empty `types` and `periods` mean all of the device and all that are due."""
 

@@ -9,7 +9,9 @@ from taxclient.protocol.views import (
     DeviceView,
     EventView,
     FindingView,
+    InvoiceView,
     JobView,
+    PendingView,
     ProblemView,
     RecordRow,
     ScopeView,
@@ -40,6 +42,20 @@ class DevicesResult(Message, frozen=True, kw_only=True):
 
     devices: tuple[DeviceView, ...]
     seen: tuple[SeenView, ...]
+
+
+class InvoiceResult(Message, frozen=True, kw_only=True):
+    """device.invoices: the invoice, how its month stands, and what else is not uploaded."""
+
+    device_no: str
+    taxpayer_id: str
+    clock: str  # the device's own, at the reading
+    invoice: InvoiceView
+    period: str
+    period_state: str  # open | report_due | clear_due | settled; "" where the device does not tell
+    record_job_id: str  # of the newest record of report, clear or settle that covers it; "" where none
+    differs: tuple[str, ...]  # where the QR code and the device disagree: invoice_type, issued_at
+    pending: tuple[PendingView, ...]  # other invoices, per type
 
 
 class StatusResult(DevicesResult, frozen=True, kw_only=True):

@@ -18,6 +18,27 @@ class ProblemView(Message, frozen=True, kw_only=True):
     device_code: str = ""
 
 
+class InvoiceView(Message, frozen=True, kw_only=True):
+    """An invoice as its device has it. Sums in fen; those of a red invoice are negative."""
+
+    invoice_type: str
+    code: str
+    number: str
+    issued_at: str  # the device's wall clock, ISO 8601
+    mark: str  # positive | positive_voided | negative | negative_voided | blank_voided
+    amount: int  # without tax
+    tax: int
+    buyer: str
+    uploaded: bool
+
+
+class PendingView(Message, frozen=True, kw_only=True):
+    """Invoices of one type that are not uploaded."""
+
+    invoice_type: str
+    count: int
+
+
 class WaitView(Message, frozen=True, kw_only=True):
     """Why a job waits, and when it looks again (ms UTC; None = by event, or for ever)."""
 
