@@ -17,13 +17,13 @@ OUTPUT = 74  # done, but what was to be shown could not be written
 NOT_ALLOWED = 77
 INTERRUPTED = 130
 
-_USAGE_CODES = frozenset({"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT"})
+_USAGE_CODES = frozenset({"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT", "QR_UNREADABLE"})
 # Not done, and no rule, device or bureau said no: the request did not get that far.
 _NO_RULE = frozenset(
     {
         *("RATE_LIMITED", "EXPIRED", "CLOCK_SKEW", "DRAINING", "VERIFYING", "JOURNAL_FULL", "INTERNAL"),
         *("DEVICE_ABSENT", "DEVICE_IN_USE", "DEVICE_UNKNOWN", "BUREAU_DOWN", "BUREAU_MAINTENANCE"),
-        *("JOB_UNKNOWN", "RECORD_UNKNOWN", "JOB_ENDED", "STATE_DIR_UNWRITABLE"),
+        *("JOB_UNKNOWN", "RECORD_UNKNOWN", "INVOICE_UNKNOWN", "JOB_ENDED", "STATE_DIR_UNWRITABLE"),
     }
 )
 

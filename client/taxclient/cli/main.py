@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": "look:status",
     "window": "look:window",
     "why": "why:run",
+    "invoice": "invoice:run",
     "job": "look:job",
     "record": "look:record",
     "check": "ask:run",
@@ -87,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
     window = command("window", "filing deadlines of a year, and what stands in the way now")
     window.add_argument("--year", type=int, default=0, help="default: this year")
     window.add_argument("--device", default="", metavar="DEVICE_NO")
+    _invoice_options(
+        command("invoice", "find an invoice on its device, by code and number or by its QR code")
+    )
     for name, text in (
         ("check", "see whether the device and the bureau are ready; writes nothing"),
         ("backup", "back up what is on the device"),
@@ -129,6 +133,13 @@ def _shared(default: str | None) -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", default=or_suppress(""), help="one JSON object")
     made.add_argument("--timeout", type=int, default=or_suppress(10), metavar="S", help="of each answer")
     return made
+
+
+def _invoice_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("code", nargs="?", default="", metavar="CODE", help="发票代码: 10 or 12 digits")
+    command.add_argument("number", nargs="?", default="", metavar="NUMBER", help="发票号码: 8 digits")
+    command.add_argument("--qr", default="", metavar="TEXT", help="the text of the QR code, as scanned")
+    command.add_argument("--device", default="", metavar="DEVICE_NO", help="default: all that are plugged")
 
 
 def _work_options(command: argparse.ArgumentParser) -> None:
