@@ -19,6 +19,9 @@ from tests.builders.site import START, client, site
 LATE = "2026-11-20T11:30:00+08:00"
 UNFILLED = re.compile(r"[{}]|\[(?![a-z]+\])")  # [bureau] is a section of the configuration
 
+ENGLISH = re.compile(r"[a-z]+ [a-z]+")  # in a remedy it is a command
+LIBRARY_WORDS = {"BUREAU_GARBLED"}  # what the JSON reader says is shown as it is
+
 
 class Town:
     """A site whose devices are each ill in their own way, and its agent asked in both languages."""
@@ -70,7 +73,7 @@ def test_it_is_said_who_mends_it_and_how(case: Case, request: pytest.FixtureRequ
     for words in (*said.zh, *said.en):
         assert words
         assert not UNFILLED.search(words)
-    assert said.zh != said.en
+    assert case.code in LIBRARY_WORDS or not any(map(ENGLISH.search, said.zh[:2]))
     assert nothing_was_written(where.shop, device_no) == (case.outcome == "not_executed")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from enum import StrEnum
 from importlib.resources import files
@@ -12,7 +11,24 @@ import msgspec
 
 from taxagent.model import words
 from taxagent.model.job import Problem
+from taxagent.model.templates import facts_in, filled
 from taxagent.model.value import Value
+from taxagent.model.vendor_codes import met
+
+__all__ = [
+    "UNKNOWN",
+    "Fault",
+    "FaultText",
+    "Lang",
+    "Prompt",
+    "Retry",
+    "Who",
+    "codes",
+    "facts_of",
+    "fault",
+    "filled",
+    "text",
+]
 
 Lang = words.Lang
 
@@ -81,8 +97,6 @@ _SAME_AS = {  # facts that stand in for another one where that is missing
     "path": ("file",),
     "field": ("key",),
 }
-_OPTIONAL = re.compile(r"\[\[|\]\]|\[((?:[^\[\]]|\[\[|\]\])*)\]")
-_FACT = re.compile(r"\{(\w+)\}")
 
 
 def codes() -> tuple[str, ...]:
@@ -101,14 +115,15 @@ def text(problem: Problem, lang: Lang) -> FaultText:
 
     Besides the problem's detail the templates may use {fault} and {device_code}; a cause that was given under
     another name (error, reason, ...) stands in for {what}. A `what` that is one of our codes is put into
-    words; any other (a library's, a device's) is shown as it is. Never raises.
+    words, and so is a vendor's code; any other (a library's) is shown as it is. Never raises.
     """
     entry = fault(problem.fault)
     said = entry.zh if lang == "zh" else entry.en
     facts = {"fault": problem.fault, "device_code": problem.device_code, **problem.detail}
     for name, others in _SAME_AS.items():
         facts.setdefault(name, next((facts[other] for other in others if other in facts), ""))
-    facts["what"] = words.word("what", facts["what"], lang)
+    vendors = met(problem.device_code)
+    facts["what"] = vendors[0].words(lang) if vendors else words.word("what", facts["what"], lang)
     return FaultText(
         title=filled(said.title, facts),
         cause=filled(said.cause, facts),
@@ -120,24 +135,7 @@ def facts_of(code: str) -> frozenset[str]:
     """Return the names of the facts that the words of `code` can show."""
     entry = fault(code)
     words = (entry.zh, entry.en)
-    return frozenset(
-        name for w in words for part in (w.title, w.cause, w.remedy) for name in _FACT.findall(part)
-    )
-
-
-def filled(template: str, facts: dict[str, str]) -> str:
-    """Return the template with its facts; a [piece] without all of its facts is left out."""
-
-    def piece(match: re.Match[str]) -> str:
-        inner = match[1]
-        if inner is None:
-            return match[0][0]
-        if not all(facts.get(name) for name in _FACT.findall(inner)):
-            return ""
-        plain = inner.replace("[[", "[").replace("]]", "]")
-        return _FACT.sub(lambda fact: facts[fact[1]], plain)
-
-    return _OPTIONAL.sub(piece, template)
+    return frozenset(name for w in words for part in (w.title, w.cause, w.remedy) for name in facts_in(part))
 
 
 @functools.cache

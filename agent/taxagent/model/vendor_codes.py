@@ -10,8 +10,9 @@ from importlib.resources import files
 import msgspec
 
 from taxagent.model.device import DeviceKind
-from taxagent.model.faults import Lang, filled
+from taxagent.model.templates import filled
 from taxagent.model.value import Value
+from taxagent.model.words import Lang
 
 _TRIES = "x"  # at the end of a code: one hex digit, the tries left
 

@@ -6,7 +6,8 @@ import pytest
 
 from taxagent.device.refusals import REFUSALS
 from taxagent.model.device import DeviceKind
-from taxagent.model.faults import codes
+from taxagent.model.faults import codes, text
+from taxagent.model.job import Outcome, Problem
 from taxagent.model.vendor_codes import met, of_fault, vendor_codes
 
 DISK = (DeviceKind.CONTROL_DISK, DeviceKind.UKEY)
@@ -57,3 +58,21 @@ def test_what_no_vendor_says_is_nothing(code: str) -> None:
 def test_a_fault_knows_what_the_vendors_call_it() -> None:
     assert [row.code for row in of_fault("NOTHING_DUE")] == ["09d11b", "195"]
     assert of_fault("DRAINING") == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "meaning", "chinese"),
+    [
+        ("DEVICE_FAULTY", "04", "hardware error", "硬件故障"),
+        ("DEVICE_UNREGISTERED", "09c005", "no registration code", "没有注册码"),
+        ("DEVICE_REFUSED", "092403", "bad date", "日期不正确"),
+    ],
+)
+def test_what_a_device_said_is_told_in_the_readers_language(
+    fault: str, code: str, meaning: str, chinese: str
+) -> None:
+    said = Problem(fault=fault, outcome=Outcome.NOT_EXECUTED, device_code=code, detail={"what": meaning})
+    zh, en = (f"{w.title}\n{w.cause}" for w in (text(said, "zh"), text(said, "en")))
+    assert chinese in zh
+    assert meaning not in zh
+    assert meaning in en
