@@ -10,6 +10,7 @@ ASKED, LOOKED, WAITS, STANDS = Shows.ASKED, Shows.LOOKED_AT, Shows.WAITS, Shows.
 CASES: tuple[Case, ...] = (
     # 未插税控设备
     Case("DEVICE_ABSENT", "unplugged", "here", AFTER_FIX, ASKED, unplugged=True),
+    Case("DEVICE_IN_USE", "another program holds it", "here", AFTER_FIX, WAITS, taken=True),
     # 税控设备未注册
     Case(
         "DEVICE_UNREGISTERED",

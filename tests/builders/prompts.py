@@ -6,14 +6,18 @@ of the same table.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from taxagent.device.usbip_client import Attachment
 from taxagent.model.faults import fault, text
 from taxagent.model.job import Outcome, Problem
 from taxagent.model.words import word
-from taxagent.simulator.site import Site
+from taxagent.simulator.site import Orders, Site
 from taxclient import Client
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import RemoteError
@@ -64,6 +68,7 @@ class Case:
     bureau: tuple[dict[str, object], ...] = ()  # ordered from the bureau
     filed: str = "accepted"
     unplugged: bool = False
+    taken: bool = False  # by another program, after it was confirmed
     late: bool = False  # at the site whose filing window has closed
 
     @property
@@ -156,13 +161,29 @@ def provoked(shop: Site, zh: Client, en: Client, device_no: str, case: Case) -> 
             device.order({**order, "device": device_no})
         for order in case.bureau:
             bureau.order(order)
-        job_id = submitted(en, token, kind=case.kind, device=device_no).job_id
-        return _met(zh, en, job_id, case)
+        with _taken(shop, device, device_no) if case.taken else nullcontext():
+            job_id = submitted(en, token, kind=case.kind, device=device_no).job_id
+            return _met(zh, en, job_id, case)
 
 
 def nothing_was_written(shop: Site, device_no: str) -> bool:
     """Return whether the device's own log has no write that it took."""
     return not any(accepted for _, accepted in writes(shop, device_no))
+
+
+@contextmanager
+def _taken(shop: Site, orders: Orders, device_no: str) -> Iterator[None]:
+    """Have another program import the device over USB/IP, as an invoicing program would."""
+    assert shop.devices is not None
+    host, _, port = shop.devices.ready["usbip"].rpartition(":")
+    shown = orders.order({"do": "show"})["devices"]
+    assert isinstance(shown, list)
+    (busid,) = [row["busid"] for row in shown if row["device_no"] == device_no]
+    other = Attachment(lambda: socket.create_connection((host, int(port))), busid)
+    try:
+        yield
+    finally:
+        other.close()
 
 
 def _asked(device_no: str, case: Case) -> m.PrepareArgs:
