@@ -13,7 +13,7 @@ from taxagent.model.faults import Prompt
 from taxagent.simulator.site import Site
 from taxclient import Client
 from tests.builders.prompt_cases import CASES
-from tests.builders.prompts import Case, nothing_was_written, of_cases, provoked, scenario
+from tests.builders.prompts import Case, Shows, nothing_was_written, of_cases, provoked, scenario
 from tests.builders.site import START, client, site
 
 LATE = "2026-11-20T11:30:00+08:00"
@@ -74,6 +74,8 @@ def test_it_is_said_who_mends_it_and_how(case: Case, request: pytest.FixtureRequ
         assert words
         assert not UNFILLED.search(words)
     assert case.code in LIBRARY_WORDS or not any(map(ENGLISH.search, said.zh[:2]))
+    if case.shows is Shows.ASKED:  # there is no job that could go on
+        assert "the job goes on" not in said.en[2].lower()
     assert nothing_was_written(where.shop, device_no) == (case.outcome == "not_executed")
 
 
