@@ -147,8 +147,8 @@ TEXT: Words = {
     "none": ("没有", "none"),
     "no_agent": ("没有代理在 {0} 应答", "no agent answers at {0}"),
     "start_agent": (
-        "请确认 taxagent 正在运行(systemctl status taxagent),以及 --endpoint 是否正确。",
-        "See that taxagent is running (systemctl status taxagent) and that --endpoint is right.",
+        "请确认 taxagent 正在运行(taxagent run --config 文件),以及 --endpoint 是否正确。",
+        "See that taxagent is running (taxagent run --config FILE) and that --endpoint is right.",
     ),
     "timeout": ("代理没有及时回答", "the agent did not answer in time"),
     "ask_again": (
