@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -27,6 +28,13 @@ def test_an_example_is_a_message_and_has_all_its_fields(name: str, example: str)
     assert issubclass(kind, Value)
     value = from_json(example, kind)
     assert json.loads(to_json(value)) == json.loads(example)
+
+
+def test_the_receipt_has_the_hash_of_the_summary_that_was_sent() -> None:
+    shown = dict(EXAMPLES)
+    sent = from_json(shown["ReportBody"], messages.ReportBody).summary
+    receipt = from_json(shown["ReceiptAnswer"], messages.ReceiptAnswer)
+    assert receipt.summary_sha256 == hashlib.sha256(sent).hexdigest()
 
 
 def test_every_body_and_answer_has_an_example() -> None:
