@@ -22,7 +22,7 @@ _IRREVERSIBLE = frozenset({"report", "clear", "settle"})
 
 def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     """Ask for the job, or find the one that the same request made before; follow it."""
-    args = _args(options, options.device or _only_device(client))
+    args = _args(options, options.device or _only_device(client, options.command))
     if options.prepare:
         return _prepare(client, args, screen)
     kept = Kept(state_folder(dict(os.environ)), client.endpoint, "submit", args)
@@ -65,11 +65,14 @@ def _args(options: argparse.Namespace, device_no: str) -> m.SubmitArgs:
     )
 
 
-def _only_device(client: Client) -> str:
-    devices = client.devices().devices
-    if len(devices) != 1:
-        raise exits.NotSent("BAD_REQUEST", "which_device", "which_device")
-    return devices[0].device_no
+def _only_device(client: Client, command: str) -> str:
+    numbers = [view.device_no for view in client.devices().devices]
+    if not numbers:
+        raise exits.NotSent("BAD_REQUEST", "no_devices", "which_device")
+    if len(numbers) > 1:
+        names, example = ", ".join(numbers), f"taxctl {command} {numbers[0]}"
+        raise exits.NotSent("BAD_REQUEST", "several_devices", "next_command", names, example)
+    return numbers[0]
 
 
 def _prepare(client: Client, args: m.SubmitArgs, screen: Screen) -> int:

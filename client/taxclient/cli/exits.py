@@ -36,12 +36,13 @@ class NotSent(ClientError):
 
     retry = Retry.AFTER_FIX
 
-    def __init__(self, code: str, text: str, remedy: str, detail: str = "") -> None:
+    def __init__(self, code: str, text: str, remedy: str, detail: str = "", example: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.text = text
         self.detail = detail
         self.remedy = remedy
+        self.example = example  # the command that the remedy names
 
 
 def of_job(job: JobView) -> int:

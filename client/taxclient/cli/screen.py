@@ -80,7 +80,7 @@ def error_body(error: ClientError, speech: Speech) -> ErrorBody:
     if isinstance(error, RemoteError):
         return error.body
     if isinstance(error, NotSent):
-        words = (error.code, speech.say(error.text, error.detail), speech.say(error.remedy))
+        words = (error.code, speech.say(error.text, error.detail), speech.say(error.remedy, error.example))
     elif isinstance(error, AgentUnavailable):
         words = ("AGENT_UNAVAILABLE", speech.say("no_agent", error.endpoint), speech.say("start_agent"))
     elif isinstance(error, Timeout):
