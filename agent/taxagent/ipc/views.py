@@ -106,6 +106,7 @@ def job_view(job: Job, lang: Lang) -> m.JobView:
             for kept in job.backups
         ),
         record_sha256=job.record_sha256,
+        findings=tuple(problem_view(found, lang) for found in job.before.findings) if job.before else (),
     )
 
 

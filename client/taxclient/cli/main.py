@@ -92,7 +92,10 @@ def parser() -> argparse.ArgumentParser:
         command("invoice", "find an invoice on its device, by code and number or by its QR code")
     )
     for name, text in (
-        ("check", "see whether the device and the bureau are ready; writes nothing"),
+        (
+            "check",
+            "see whether the device and the bureau are ready, name what is not (exit 0: it looked)",
+        ),
         ("backup", "back up what is on the device"),
         ("report", "seal the past months and submit them (抄报)"),
         ("clear", "get the clear ticket and write it (清卡)"),

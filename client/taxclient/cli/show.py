@@ -119,11 +119,20 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
         yield f"{view.problem.title} [{view.problem.code}]"
         yield view.problem.message
         yield speech.say("remedy", view.problem.remedy)
+    yield from _findings(view, speech)
     if view.ended:
         yield f"{speech.word(w.STATE, view.state)}: {speech.word(w.OUTCOME, view.outcome)}"
         yield speech.say("record", view.job_id)
     elif view.state != "needs_human":
         yield speech.say("goes_on", view.job_id)
+
+
+def _findings(view: m.JobView, speech: Speech) -> Iterator[str]:
+    """What stood in the way when the job looked: of a check, its result."""
+    for found in view.findings if view.ended else ():
+        yield f"! {speech.say('warning')}: {found.title} [{found.code}]"
+        if found.remedy:
+            yield "  " + speech.say("remedy", found.remedy)
 
 
 def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:

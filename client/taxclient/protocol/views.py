@@ -126,6 +126,7 @@ class JobView(Message, frozen=True, kw_only=True):
     tickets: tuple[TicketView, ...]
     backups: tuple[BackupView, ...]
     record_sha256: str
+    findings: tuple[ProblemView, ...] = ()  # what would shut or warn, when it looked
 
 
 class PeriodView(Message, frozen=True, kw_only=True):

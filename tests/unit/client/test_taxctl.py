@@ -16,11 +16,12 @@ import msgspec
 import pytest
 
 from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
-from taxagent.model.job import JobState, Outcome, Problem, Step, StepId, StepRun
+from taxagent.model.job import JobState, Outcome, Problem, Reading, Step, StepId, StepRun
 from taxclient.cli.main import main
 from taxclient.sync import Client
 from tests.builders.command import run, the_object
-from tests.builders.ipc import DEVICE, FakeDesk, House, house, job
+from tests.builders.diagnosis import healthy_state
+from tests.builders.ipc import DEVICE, FakeDesk, House, device_view, house, job
 
 
 @pytest.fixture(autouse=True)
@@ -295,3 +296,34 @@ def test_status_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
         command = [sys.executable, "-c", script, "--endpoint", h.endpoint, "status"]
         done = subprocess.run(command, capture_output=True, timeout=20, check=True)
         assert done.stderr.decode().strip() == "[] 0"
+
+
+def test_a_check_says_what_it_found_and_still_ends_with_0(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    found = tuple(Problem(fault=code, outcome=Outcome.NOT_EXECUTED) for code in ("BUREAU_DOWN", "PEAK_HOURS"))
+    with house(tmp_path) as h:
+        checked = job(
+            1,
+            kind="check",
+            state=JobState.DONE,
+            before=Reading(state=healthy_state(), totals=(), findings=found),
+        )
+        h.desk.jobs[checked.job_id] = checked
+        assert main(["--endpoint", h.endpoint, "job", "wait", checked.job_id]) == 0
+        out = capsysbinary.readouterr().out.decode()
+        assert "[BUREAU_DOWN]" in out
+        assert "[PEAK_HOURS]" in out
+        shown = run(h, capsysbinary, "job", "get", checked.job_id)[1]["job"]
+        assert [each["code"] for each in shown["findings"]] == ["BUREAU_DOWN", "PEAK_HOURS"]
+
+
+def test_several_devices_are_named_with_the_command_to_type(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.devices = (device_view(), device_view(device_no="661234567891"))
+        assert main(["--endpoint", h.endpoint, "check"]) == 2
+        said = capsysbinary.readouterr().err.decode()
+        assert f"several devices: {DEVICE}, 661234567891" in said
+        assert f"next: taxctl check {DEVICE}" in said
