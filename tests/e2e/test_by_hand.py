@@ -27,7 +27,9 @@ def put_on_path(folder: Path) -> None:
         (folder / name).chmod(0o755)
 
 
-@pytest.mark.skipif("tcdp" not in installed(), reason="the agent is not installed: its driver has no entry point")
+@pytest.mark.skipif(
+    "tcdp" not in installed(), reason="the agent is not installed: its driver has no entry point"
+)
 def test_the_commands_of_the_page_bring_up_a_site_and_check_its_device() -> None:
     (block,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     with tempfile.TemporaryDirectory(prefix="tca-") as folder:  # short: an ipc endpoint fits into 107 bytes

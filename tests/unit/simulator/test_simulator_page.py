@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from taxagent.simulator import control_messages as m
 from taxagent.simulator import bureau_control, bureau_faults, sealing
+from taxagent.simulator import control_messages as m
 from taxagent.simulator.faults import Act, Point
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
