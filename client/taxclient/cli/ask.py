@@ -79,8 +79,18 @@ def _prepare(client: Client, args: m.SubmitArgs, screen: Screen) -> int:
     result = client.prepare(_to_prepare(args))
     _show(result, screen)
     screen.line(screen.speech.say("token", result.token, show.moment(result.expires_ms)))
+    command = f"taxctl {args.kind} {args.device_no}{_scope_options(args)} --token {result.token}"
+    screen.line(screen.speech.say("next_command", command))
     screen.result(result)
     return exits.DONE
+
+
+def _scope_options(args: m.SubmitArgs) -> str:
+    """The options that a token is bound to, as they are typed."""
+    options = [f"--type {each}" for each in args.types] + [f"--period {each}" for each in args.periods]
+    options += [f"--taxpayer {args.taxpayer_id}"] if args.taxpayer_id else []
+    options += ["--late"] if args.late else []
+    return "".join(f" {each}" for each in options)
 
 
 def _earlier(client: Client, kept: Kept, screen: Screen) -> m.JobView | None:
