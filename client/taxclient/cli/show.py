@@ -120,6 +120,7 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
         yield view.problem.message
         yield speech.say("remedy", view.problem.remedy)
     yield from _findings(view, speech)
+    yield from (speech.say("kept_at", kept.period, kept.path) for kept in view.backups if view.ended)
     if view.ended:
         yield f"{speech.word(w.STATE, view.state)}: {speech.word(w.OUTCOME, view.outcome)}"
         yield speech.say("record", view.job_id)

@@ -174,6 +174,7 @@ TEXT: Words = {
         "Run it at a terminal; or use the token of --prepare; or --yes under a standing consent ([consent]).",
     ),
     "which_device": ("请指明设备编号", "name the device"),
+    "kept_at": ("备份 {0}: {1}", "back-up {0}: {1}"),
     "several_devices": ("有多台设备: {0}", "several devices: {0}"),
     "token": ("确认码 {0},有效至 {1}", "token {0}, good until {1}"),
     "provisional": ("暂定", "provisional"),

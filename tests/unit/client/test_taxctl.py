@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
-from taxagent.model.job import JobState, Outcome, Problem, Reading, Step, StepId, StepRun
+from taxagent.model.job import Backup, JobState, Outcome, Problem, Reading, Step, StepId, StepRun
+from taxagent.model.period import period
 from taxclient.cli.main import main
 from taxclient.sync import Client
 from tests.builders.command import run, the_object
@@ -327,3 +328,24 @@ def test_several_devices_are_named_with_the_command_to_type(
         said = capsysbinary.readouterr().err.decode()
         assert f"several devices: {DEVICE}, 661234567891" in said
         assert f"next: taxctl check {DEVICE}" in said
+
+
+def test_prepare_says_how_the_token_is_used(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        argv = ["settle", DEVICE, "--period", "2026-10", "--prepare"]
+        assert main(["--endpoint", h.endpoint, *argv]) == 0
+        out = capsysbinary.readouterr().out.decode()
+        assert f"next: taxctl settle {DEVICE} --period 2026-10 --token token-1" in out
+
+
+def test_an_ended_backup_says_where_its_file_is(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        kept = Backup(period=period("2026-10"), path="/var/kept.zip", sha256="ab", before=Step.SEAL)
+        ended = job(1, kind="backup", state=JobState.DONE, backups=(kept,))
+        h.desk.jobs[ended.job_id] = ended
+        assert main(["--endpoint", h.endpoint, "job", "wait", ended.job_id]) == 0
+        assert "back-up 2026-10: /var/kept.zip" in capsysbinary.readouterr().out.decode()
