@@ -1,4 +1,4 @@
-"""docs/protocol.md, and for exit codes docs/operations.md, say of each op, limit, field and code what the code does."""
+"""docs/protocol.md, and operations.md for exit codes, say of ops, limits, fields and codes what is so."""
 
 from __future__ import annotations
 
