@@ -232,11 +232,11 @@ def test_a_restarted_agent_is_noticed(tmp_path: Path, driver: Driver) -> None:
 
 
 def test_a_closed_client_says_so(tmp_path: Path, driver: Driver) -> None:
-    client = driver(f"ipc://{tmp_path}/none")
-    client.close()
-    client.close()
-    with pytest.raises(Closed):
-        client.status()
+    with driver(f"ipc://{tmp_path}/none") as client:
+        client.close()
+        client.close()
+        with pytest.raises(Closed):
+            client.status()
 
 
 def test_an_agent_that_comes_back_is_found_again(tmp_path: Path, driver: Driver) -> None:
