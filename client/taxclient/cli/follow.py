@@ -15,10 +15,17 @@ _GONE_S = 30.0  # how long an agent may be away (a restart) before it is given u
 
 
 def follow(
-    client: Client, job: m.JobView, screen: Screen, *, patience_s: float, limit_s: float | None = None
+    client: Client,
+    job: m.JobView,
+    screen: Screen,
+    *,
+    patience_s: float,
+    limit_s: float | None = None,
+    waits: bool = False,
 ) -> m.JobView:
     """Return the job once it ended, needs a person, or waits for longer than `patience_s`; or at `limit_s`.
 
+    With `waits` what it waits for is shown, at the beginning and at each change.
     Or as soon as nobody reads what is shown.
 
     Raises ClientError where the agent does not come back within 30 s: the job is accepted all the same.
@@ -26,6 +33,7 @@ def follow(
     started = waits_since = time.monotonic()
     gone_since: float | None = None
     shown = _show_steps((), job, screen)
+    told = _show_wait(None, job, screen) if waits else None
     while not job.ended and job.state != "needs_human" and not screen.broken:
         now = time.monotonic()
         if job.state != "waiting":
@@ -47,7 +55,15 @@ def follow(
                 raise
             continue
         shown = _show_steps(shown, job, screen)
+        told = _show_wait(told, job, screen) if waits else None
     return job
+
+
+def _show_wait(told: m.WaitView | None, job: m.JobView, screen: Screen) -> m.WaitView | None:
+    if job.wait is not None and job.wait != told and not job.ended:
+        for line in show.wait(job.wait, screen.speech):
+            screen.line(line)
+    return job.wait
 
 
 def _show_steps(shown: tuple[m.StepView, ...], job: m.JobView, screen: Screen) -> tuple[m.StepView, ...]:

@@ -43,7 +43,11 @@ def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     if options.action == "wait":
         from taxclient.cli.follow import follow
 
-        found = follow(client, found, screen, patience_s=float("inf"), limit_s=options.limit)
+        try:
+            found = follow(client, found, screen, patience_s=float("inf"), limit_s=options.limit, waits=True)
+        except KeyboardInterrupt:
+            screen.note(screen.speech.say("goes_on", found.job_id))
+            raise
         screen.result(m.JobResult(job=found))
         _lines(show.job_end(found, screen.speech), screen)
         return exits.of_job(found)
@@ -73,7 +77,9 @@ def _job_list(options: argparse.Namespace, client: Client, screen: Screen) -> in
     page = client.jobs(args)
     screen.result(page)
     lines = [show.job_line(found, screen.speech) for found in page.jobs]
-    return _lines(lines or [screen.speech.say("none")], screen)
+    return _lines(
+        [screen.speech.say("job_headings"), *lines] if lines else [screen.speech.say("none")], screen
+    )
 
 
 def _lines(lines: Iterable[str], screen: Screen) -> int:

@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
         parents=[_shared(None)],
         formatter_class=_lines_of_100,
     )
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="taxctl")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -105,6 +106,16 @@ def parser() -> argparse.ArgumentParser:
     _job_options(command("job", "list, show, follow or stop jobs"), shared)
     _record_options(command("record", "clearing records"), shared)
     return top
+
+
+class _Version(argparse.Action):
+    """Look the version up only where it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"taxctl {version('taxclient')}\n")
+        parser.exit()
 
 
 def _command(

@@ -107,14 +107,19 @@ def job(view: m.JobView, speech: Speech) -> Iterator[str]:
     yield from job_end(view, speech)
 
 
+def wait(view: m.WaitView, speech: Speech) -> Iterator[str]:
+    """What a job waits for, what to do, and when it looks again."""
+    yield speech.say("waits", view.title, view.message)
+    if view.remedy:
+        yield speech.say("remedy", view.remedy)
+    if view.next_ms:
+        yield speech.say("retry_at", moment(view.next_ms))
+
+
 def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
     """How a job stands or ended, and what to do."""
     if view.wait:
-        yield speech.say("waits", view.wait.title, view.wait.message)
-        if view.wait.remedy:
-            yield speech.say("remedy", view.wait.remedy)
-        if view.wait.next_ms:
-            yield speech.say("retry_at", moment(view.wait.next_ms))
+        yield from wait(view.wait, speech)
     if view.problem:
         yield f"{view.problem.title} [{view.problem.code}]"
         yield view.problem.message

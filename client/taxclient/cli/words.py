@@ -175,6 +175,10 @@ TEXT: Words = {
     ),
     "which_device": ("请指明设备编号", "name the device"),
     "kept_at": ("备份 {0}: {1}", "back-up {0}: {1}"),
+    "job_headings": (
+        "任务  受理时间  业务  设备 月份  状态(结果)",
+        "job  accepted  work  device months  state (outcome)",
+    ),
     "several_devices": ("有多台设备: {0}", "several devices: {0}"),
     "token": ("确认码 {0},有效至 {1}", "token {0}, good until {1}"),
     "provisional": ("暂定", "provisional"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +17,18 @@ import msgspec
 import pytest
 
 from taxagent.model.errors import AnswerLost, DeviceAbsent, Refusal
-from taxagent.model.job import Backup, JobState, Outcome, Problem, Reading, Step, StepId, StepRun
+from taxagent.model.job import (
+    Backup,
+    JobState,
+    Outcome,
+    Problem,
+    Reading,
+    Step,
+    StepId,
+    StepRun,
+    Wait,
+    WaitReason,
+)
 from taxagent.model.period import period
 from taxclient.cli.main import main
 from taxclient.sync import Client
@@ -349,3 +361,27 @@ def test_an_ended_backup_says_where_its_file_is(
         h.desk.jobs[ended.job_id] = ended
         assert main(["--endpoint", h.endpoint, "job", "wait", ended.job_id]) == 0
         assert "back-up 2026-10: /var/kept.zip" in capsysbinary.readouterr().out.decode()
+
+
+def test_the_list_of_jobs_has_headings(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    with house(tmp_path) as h:
+        h.reader.kept = {job().job_id: job()}
+        assert main(["--endpoint", h.endpoint, "job", "list"]) == 0
+        assert "job  accepted  work" in capsysbinary.readouterr().out.decode()
+
+
+def test_taxctl_has_a_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out.startswith("taxctl ")
+
+
+def test_who_follows_a_waiting_job_sees_why_before_it_ends(tmp_path: Path) -> None:
+    why = Wait(reason=WaitReason.DECLARATION, fault="NOT_DECLARED", since_ms=1, next_ms=2, until_ms=None)
+    waiting = job(1, state=JobState.WAITING, wait=why)
+    with house(tmp_path) as h:
+        h.desk.jobs[waiting.job_id] = waiting
+        with terminal(h, "job", "wait", waiting.job_id) as (fd, child):
+            read_until(fd, "next attempt")
+            child.send_signal(signal.SIGINT)
+            read_until(fd, "goes on by itself")
+            assert child.wait(10) == 130
