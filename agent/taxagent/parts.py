@@ -1,0 +1,233 @@
+"""Builds every part of the agent from its settings. Knows no order of start and stop: that is daemon.py."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+import secrets as random_bytes
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from taxagent import __version__
+from taxagent.bureau.client import GatewayClient, GatewaySettings
+from taxagent.config import File, Settings
+from taxagent.device import drivers
+from taxagent.host.clock import HostClock
+from taxagent.host.lock import Owner, take_lock
+from taxagent.host.secret_files import SecretFiles
+from taxagent.ipc.access import Access, AccessTable
+from taxagent.ipc.diagnose import Diagnoser
+from taxagent.ipc.loop import Loop, LoopSettings
+from taxagent.ipc.mailbox import Mailbox
+from taxagent.ipc.operations import Answers
+from taxagent.ipc.windows import Explainer
+from taxagent.jobs.asks import Role
+from taxagent.jobs.book import Book
+from taxagent.jobs.desk import Consent, JobDesk, Office
+from taxagent.jobs.latch import JournalLatch
+from taxagent.jobs.roster import Roster
+from taxagent.jobs.runner import Patience, Runner, Tools
+from taxagent.jobs.schedule import Schedule
+from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.model.events import AnyEvent
+from taxagent.model.job import Job, JobState, Outcome, Problem
+from taxagent.model.period import Period
+from taxagent.model.windows import Rules
+from taxagent.procedures.preflight import window_end_ms
+from taxagent.records.archive import ZipArchives
+from taxagent.records.clearing import clearing_record, encoded
+from taxagent.records.page import page
+
+_LIVE_JOBS = 100_000
+
+
+class Hands(Protocol):
+    """What the parts call back: the agent that runs them."""
+
+    def committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        """Rows are durable. The writer's thread."""
+
+    def failed(self, error: Exception) -> None:
+        """Nothing more may be committed: end the process. Any thread."""
+
+    def identified(self, device_no: str) -> None:
+        """A device was read, or its trouble is news. The loop's thread."""
+
+    def in_office(self, call: Callable[[], None]) -> None:
+        """Do `call` in the thread that may wait for the journal."""
+
+    def check_stop(self) -> None:
+        """Raise Interrupted where the process is to end. Any thread."""
+
+    def pause(self, seconds: float) -> bool:
+        """Wait so long, or until the process is to end; return whether it is. Any thread."""
+
+
+class Parts:
+    """Every part, built once. Building takes the lock and the journal first.
+
+    Raises InstanceRunning, StateDirUnwritable, JournalRefused, or Refusal for a driver that is not there;
+    nothing is left behind then.
+    """
+
+    def __init__(self, settings: Settings, hands: Hands) -> None:
+        self.settings = settings
+        self._hands = hands
+        file = settings.file
+        self.simulation = settings.simulation is not None
+        self.source = drivers.source(file.usb.driver, file.usb.backend)
+        self.clock = HostClock(settings.simulation)
+        self.boot = random_bytes.token_hex(8)
+        self.lock = take_lock(settings.state_dir, self._owner())
+        self.mailbox = Mailbox()
+        path = settings.state_dir / JOURNAL_NAME
+        self.journal = JournalWriter(path, sink=hands.committed, on_fatal=hands.failed)
+        self.reader = Reader(path)
+        self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
+        self.bureau = GatewayClient(_gateway(file), self.clock, pause=hands.pause)
+        self._secrets = SecretFiles(settings.secrets_dir, _credentials())
+        self._latch = JournalLatch(self.journal, self.reader, self.clock)
+        self._rules = Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour)
+        self._timers = _LateTimers(lambda: self.loop)
+        self.roster = self._roster()
+        self.schedule = Schedule(
+            self.book,
+            Runner(self._tools()),
+            self.roster.queue_of,
+            self._timers,
+            self.mailbox,
+            self.clock,
+            hands.in_office,
+        )
+        self.desk = JobDesk(self._office())
+        self.loop = self._door()
+
+    def _door(self) -> Loop:
+        file = self.settings.file
+        return Loop(
+            LoopSettings(
+                endpoint=file.ipc.endpoint,
+                boot=self.boot,
+                version=__version__,
+                language=file.agent.language,
+            ),
+            access=Access(_access(file)),
+            mailbox=self.mailbox,
+            desk=self.desk,
+            reader=self.reader,
+            clock=self.clock,
+            answers=Answers(
+                explain=Explainer(self._rules, self.clock),
+                diagnose=Diagnoser(self._rules, self.clock, self.settings.simulation),
+                page=page,
+            ),
+        )
+
+    def _owner(self) -> Owner:
+        return Owner(
+            pid=os.getpid(),
+            boot=self.boot,
+            started_ms=self.clock.utc_ms(),
+            host=platform.node(),
+            config=str(self.settings.path),
+        )
+
+    def _roster(self) -> Roster:
+        return Roster(
+            self.source,
+            self._secrets,
+            self._latch,
+            self.clock,
+            self.mailbox,
+            self._timers,
+            simulation=self.simulation,
+            identified=self._hands.identified,
+        )
+
+    def _tools(self) -> Tools:
+        patience = self.settings.file.patience
+        return Tools(
+            journal=self.journal,
+            bureau=self.bureau,
+            clock=self.clock,
+            secrets=self._secrets,
+            latch=self._latch,
+            archives=ZipArchives(self.settings.state_dir / "backups"),
+            rules=self._rules,
+            patience=Patience(
+                declaration_s=patience.declaration_s,
+                bureau_s=patience.bureau_s,
+                in_use_s=patience.in_use_s,
+                most_s=patience.most_s,
+            ),
+            record=self._record,
+            boot=self.boot,
+            simulation=self.simulation,
+            check_stop=self._hands.check_stop,
+            window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self._rules),
+        )
+
+    def _office(self) -> Office:
+        consent = self.settings.file.consent
+        return Office(
+            book=self.book,
+            roster=self.roster,
+            journal=self.journal,
+            clock=self.clock,
+            mailbox=self.mailbox,
+            secrets=self._secrets,
+            latch=self._latch,
+            rules=self._rules,
+            consent=Consent(kinds=frozenset(consent.kinds), principals=frozenset(consent.principals)),
+            record=self._record,
+            boot=self.boot,
+            version=__version__,
+            simulation=self.simulation,
+        )
+
+    def _record(self, job: Job, state: JobState, outcome: Outcome, problem: Problem | None) -> bytes:
+        return encoded(
+            clearing_record(
+                job,
+                state,
+                outcome,
+                problem,
+                ended_ms=self.clock.utc_ms(),
+                sim_ms=self.clock.sim_ms(),
+                version=__version__,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _LateTimers:
+    """The loop's timers, for parts that are built before the loop."""
+
+    loop: Callable[[], Loop]
+
+    def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
+        return self.loop().call_later(delay_ms, call)
+
+
+def _access(file: File) -> AccessTable:
+    return AccessTable(
+        users={name: Role(role) for name, role in file.access.users.items()},
+        groups={name: Role(role) for name, role in file.access.groups.items()},
+    )
+
+
+def _gateway(file: File) -> GatewaySettings:
+    bureau = file.bureau
+    return GatewaySettings(url=bureau.url, ca=bureau.ca, certificate=bureau.certificate, key=bureau.key)
+
+
+def _credentials() -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) if folder else None
+
+
+def _overrides(file: File) -> dict[Period, dt.date]:
+    return {Period(month): day for month, day in file.windows.overrides.items()}
