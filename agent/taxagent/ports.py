@@ -125,7 +125,8 @@ class DeviceSource(Protocol):
 
 class Bureau(Protocol):
     """The bureau gateway. Methods block; each raises BureauDown (not executed), AnswerLost (after its own
-    bounded retries, for repeatable calls) or BureauRefused (the bureau's no, with its words).
+    bounded retries, for repeatable calls) or BureauRefused (the bureau's no, with its words). Each may raise
+    ChallengeAsked (a BureauDown: nothing was done): a person's answer, then the same call again.
     """
 
     def status(self) -> BureauStatus: ...
@@ -141,6 +142,12 @@ class Bureau(Protocol):
 
     def get_ticket(self, device_no: str, group: str, month: Period) -> Ticket | None: ...
     def confirm(self, device_no: str, group: str, month: Period, ticket_no: str) -> None: ...
+
+    def answer_challenge(self, challenge_id: str, answer: str) -> None:
+        """Give a person's answer to a verification code; an answer that was taken may be given again.
+
+        Raises BureauRefused("CHALLENGE_WRONG") where it is wrong or too late: the next call asks anew.
+        """
 
 
 class JournalTx(Protocol):

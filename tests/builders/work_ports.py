@@ -171,6 +171,9 @@ class TappedBureau:
     def confirm(self, device_no: str, group: str, month: Period, ticket_no: str) -> None:
         self._tap.call("confirm", lambda: self._bureau.confirm(device_no, group, month, ticket_no))
 
+    def answer_challenge(self, challenge_id: str, answer: str) -> None:
+        self._tap.call("answer_challenge", lambda: self._bureau.answer_challenge(challenge_id, answer))
+
 
 def _as_the_driver_says(denied: Denied) -> AgentError:
     """Return the driver's error for a refusal (taxagent.device.exchange does the same from sense data)."""

@@ -49,7 +49,7 @@ class GatewayClient:
 
     Every method raises
     - BureauDown: certainly not carried out (BUREAU_DOWN not reached or no usable answer to a read,
-      BUREAU_BUSY, BUREAU_MAINTENANCE, CHALLENGE, BUREAU_GARBLED answer to a read);
+      BUREAU_BUSY, BUREAU_MAINTENANCE, BUREAU_GARBLED answer to a read), or ChallengeAsked, one of them;
     - AnswerLost (put_report, put_ticket, confirm): it may have been carried out
       (ANSWER_LOST, BUREAU_GARBLED);
     - BureauRefused: the bureau's no in its words, or BUREAU_AUTH where a certificate was refused.
@@ -134,6 +134,16 @@ class GatewayClient:
         call = _write(m.Op.CONFIRM, about, m.ConfirmBody(ticket_no=ticket_no), ticket_no.encode())
         answer = self._asked(call, m.ConfirmAnswer)
         _must_be_about(call, (answer.device_no, answer.group, answer.period), about)
+
+    def answer_challenge(self, challenge_id: str, answer: str) -> None:
+        call = Call(
+            op=m.Op.CHALLENGE_ANSWER,
+            path=m.challenge_path(challenge_id),
+            body=to_json(m.ChallengeBody(answer=answer)),
+        )
+        taken = self._asked(call, m.ChallengeAnswer)
+        if taken.challenge_id != challenge_id:
+            raise garbled(call, f"an answer about {taken.challenge_id}")
 
     def _asked(self, call: Call, kind: type[A]) -> A:
         answer = self._found(call, kind)

@@ -94,7 +94,7 @@ class Exchange:
         begun = self._clock.monotonic()
         try:
             with pool.client.stream(
-                "PUT" if call.op.writes else "GET",
+                call.op.method,
                 call.path.lstrip("/"),
                 content=call.body or None,
                 headers=_headers(call),

@@ -12,8 +12,8 @@ import math
 import msgspec
 
 from taxagent.bureau.exchange import Call, RawAnswer
-from taxagent.bureau.messages import Code, ErrorAnswer
-from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused
+from taxagent.bureau.messages import ChallengeMessage, Code, ErrorAnswer
+from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused, ChallengeAsked
 from taxagent.model.value import from_json
 from taxagent.ports import Clock
 
@@ -26,6 +26,7 @@ _OWN_FAULT: dict[str, str] = {
     Code.DEVICE_UNKNOWN: "DEVICE_UNREGISTERED",
     Code.AGENT_TOO_OLD: "BUREAU_VERSION",
     Code.AUTH: "BUREAU_AUTH",
+    Code.CHALLENGE_WRONG: "CHALLENGE_WRONG",
 }
 _NOT_NOW: dict[str, str] = {
     Code.MAINTENANCE: "BUREAU_MAINTENANCE",
@@ -42,11 +43,23 @@ def error_of(call: Call, raw: RawAnswer, retry_after_s: float | None) -> AgentEr
         return _without_body(call, raw, retry_after_s)
     detail = _detail(answer)
     if raw.status in (429, 503):
+        if answer.code == Code.CHALLENGE and answer.challenge is not None:
+            return _asked(answer.challenge, retry_after_s)
         return _not_now(_NOT_NOW.get(answer.code, "BUREAU_BUSY"), retry_after_s, detail)
     if 400 <= raw.status < 500:
         fault = "BUREAU_AUTH" if raw.status == 401 else _OWN_FAULT.get(answer.code, "BUREAU_REFUSED")
         return BureauRefused(fault, **detail)
     return AnswerLost("ANSWER_LOST", **detail)
+
+
+def _asked(challenge: ChallengeMessage, retry_after_s: float | None) -> ChallengeAsked:
+    return ChallengeAsked(
+        challenge.challenge_id,
+        challenge.text,
+        challenge.image,
+        image_type=challenge.image_type,
+        retry_after_s=retry_after_s,
+    )
 
 
 def garbled(call: Call, what: str) -> AgentError:

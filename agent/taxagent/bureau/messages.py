@@ -16,6 +16,7 @@ from taxagent.model.value import Value
 VERSION = "v1"
 KEY_HEADER = "Idempotency-Key"
 KEY_LIFE_DAYS = 400  # 13 months and a margin: a return may be corrected until the next year's same month
+IMAGE_LIMIT = 64 << 10  # bytes of a challenge's picture
 BODY_LIMIT = 1 << 20  # bytes of a request or an answer; a summary of eight types is below 16 KiB
 
 
@@ -29,11 +30,19 @@ class Op(StrEnum):
     TICKET_PUT = "ticket.put"
     TICKET_GET = "ticket.get"
     CONFIRM = "confirm"
+    CHALLENGE_ANSWER = "challenge.answer"
+
+    @property
+    def method(self) -> str:
+        """The HTTP method: PUT under an Idempotency-Key, GET, or POST for a person's answer."""
+        if self is Op.CHALLENGE_ANSWER:
+            return "POST"
+        return "PUT" if self in (Op.REPORT_PUT, Op.TICKET_PUT, Op.CONFIRM) else "GET"
 
     @property
     def writes(self) -> bool:
         """True where the bureau may remember something after the call."""
-        return self in (Op.REPORT_PUT, Op.TICKET_PUT, Op.CONFIRM)
+        return self.method != "GET"
 
 
 class Code(StrEnum):
@@ -61,7 +70,8 @@ class Code(StrEnum):
     TOO_SOON = "TOO_SOON"  # least interval between questions about one device
     BUSY = "BUSY"
     MAINTENANCE = "MAINTENANCE"
-    CHALLENGE = "CHALLENGE"  # reserved: a client that does not know it waits
+    CHALLENGE = "CHALLENGE"  # with `challenge`: a person has to answer; without: the client waits
+    CHALLENGE_WRONG = "CHALLENGE_WRONG"  # 422 of challenge.answer: wrong, or too late
 
 
 PeriodText = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
@@ -163,6 +173,28 @@ class Missing(Value, frozen=True, kw_only=True):
     group: str = ""
 
 
+class ChallengeMessage(Value, frozen=True, kw_only=True):
+    """A verification code (验证码) that a person has to answer; `image` is base64 in JSON."""
+
+    challenge_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
+    text: Annotated[str, msgspec.Meta(max_length=400)]  # the question, shown as it is
+    image: Annotated[bytes, msgspec.Meta(max_length=IMAGE_LIMIT)] = b""
+    image_type: Annotated[str, msgspec.Meta(max_length=40)] = ""  # image/png
+
+
+class ChallengeBody(Value, frozen=True, kw_only=True):
+    """Body of `challenge.answer`."""
+
+    answer: str
+
+
+class ChallengeAnswer(Value, frozen=True, kw_only=True):
+    """Answer of `challenge.answer`: it was right."""
+
+    challenge_id: str
+    accepted_ms: int
+
+
 class ErrorAnswer(Value, frozen=True, kw_only=True):
     """Body of every answer that is not 200."""
 
@@ -170,6 +202,12 @@ class ErrorAnswer(Value, frozen=True, kw_only=True):
     text: str  # the bureau's words, shown as they are
     retry_after_s: float | None = None
     missing: tuple[Missing, ...] = ()
+    challenge: ChallengeMessage | None = None  # with CHALLENGE
+
+
+def challenge_path(challenge_id: str) -> str:
+    """Return the path of `challenge.answer`."""
+    return f"/{VERSION}/challenges/{quote(challenge_id, safe='')}"
 
 
 def device_path(op: Op, device_no: str, group: str, month: Period) -> str:

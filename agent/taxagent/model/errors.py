@@ -12,6 +12,7 @@ AgentError
 │   ├── DeviceAbsent
 │   ├── DeviceInUse
 │   └── BureauDown
+│       └── ChallengeAsked
 ├── AnswerLost           the request may have been executed: unknown until read
 ├── NeedsHuman           facts disagree; nothing more is done by itself
 ├── Interrupted          the agent stops before the next irreversible step (drain, cancel)
@@ -118,6 +119,31 @@ class BureauDown(Unavailable):
     def __init__(self, fault: str, *, retry_after_s: float | None = None, **detail: str) -> None:
         super().__init__(fault, **detail)
         self.retry_after_s = retry_after_s
+
+
+class ChallengeAsked(BureauDown):
+    """The bureau wants a verification code (验证码) first; the request was not carried out.
+
+    A person reads the question, `Bureau.answer_challenge` takes the answer, then the same call is made again.
+    """
+
+    def __init__(
+        self,
+        challenge_id: str,
+        question: str,
+        image: bytes = b"",
+        *,
+        image_type: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        """`image` is empty where the question is text alone; `image_type` is its MIME type."""
+        super().__init__(
+            "CHALLENGE", retry_after_s=retry_after_s, challenge_id=challenge_id, bureau_text=question
+        )
+        self.challenge_id = challenge_id
+        self.question = question
+        self.image = image
+        self.image_type = image_type
 
 
 class AnswerLost(AgentError):

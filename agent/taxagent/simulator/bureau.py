@@ -94,6 +94,8 @@ class VirtualBureau:
             instead = self.faults.strike(request.op, Point.BEFORE)
             if instead is not None:
                 return instead
+            if request.op is not Op.CHALLENGE_ANSWER:
+                self.faults.challenges.stop()
             with self._lock:
                 reply = self._carried_out(request)
         except BureauSaysNo as no:
@@ -104,7 +106,7 @@ class VirtualBureau:
 
     def _carried_out(self, request: Request) -> Reply:
         now = self.now_ms()
-        if not request.op.writes:
+        if request.op.method != "PUT":
             answer = self._read(request, now)
             self._log(request, Result.ANSWERED, 200)
             return _ok(answer)
@@ -139,6 +141,10 @@ class VirtualBureau:
                 raise BureauSaysNo(404, Code.ABSENT, "没有签发过清卡密文")
             case Op.DECLARATION_GET:
                 return self._declared(request.taxpayer_id, request.period)
+            case Op.CHALLENGE_ANSWER:
+                answer = body_of(request, m.ChallengeBody).answer
+                self.faults.challenges.answer(request.challenge_id, answer)
+                return m.ChallengeAnswer(challenge_id=request.challenge_id, accepted_ms=now)
             case _:
                 return self._status(now)
 

@@ -4,12 +4,13 @@ Each connection is first sent {"event":"hello","devices":[]} (a bureau has none)
 {"event":"reached","fault":ID,"op":...,"point":...,"act":...} whenever a call meets a fault. An order is one
 line {"do":NAME, "id":N, ...}, answered by {"reply":N,"ok":true,...} or {"reply":N,"ok":false,"error":TEXT};
 N is 0 without `id`. Orders:
-  fault {op, act, nth?, point?, status?, code?, text?, retry_after_s?, seconds?} -> {"fault":ID}
+  fault {op, act, nth?, point?, status?, code?, text?, retry_after_s?, seconds?, answer?, image?, image_type?}
+      -> {"fault":ID}
       the fields are those of bureau_faults.Fault
   release {fault?} -> {"released":N}    without `fault`, all that are held go on
   clear_faults -> {"released":N}        forgets what has not struck yet, too
   file {taxpayer_id, period, state?, text?} -> the return; state accepted, mismatch, missing or not_due
-  show -> clock_ms, reports, tickets, returns, held
+  show -> clock_ms, reports, tickets, returns, held, challenge (the open one's id, or "")
   log -> {"calls":[...]}                every call and what became of it, oldest first
 Knows no rule of the bureau.
 """
@@ -203,6 +204,7 @@ def _shown(bureau: VirtualBureau) -> dict[str, Any]:
         ],
         "returns": [_plain(filed) for filed in memory.returns.values()],
         "held": list(bureau.faults.held()),
+        "challenge": bureau.faults.challenges.open_id,
     }
 
 

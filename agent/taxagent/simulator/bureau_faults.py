@@ -12,8 +12,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from taxagent.bureau.messages import Code, Op
+from taxagent.bureau.messages import IMAGE_LIMIT, Code, Op
 from taxagent.model.value import Value
+from taxagent.simulator.bureau_challenge import QUESTION, Asking, Challenges
 from taxagent.simulator.bureau_requests import BureauSaysNo, ConnectionDropped, Reply
 
 BUSY_WORDS = "系统繁忙，请稍后再试"
@@ -37,6 +38,7 @@ class Act(StrEnum):
     HOLD = "hold"  # until it is released
     SLOW = "slow"  # for `seconds`
     GARBLE = "garble"  # the answer is a web page
+    CHALLENGE = "challenge"  # only before: this call and all that follow, until `answer` is given
 
 
 class Fault(Value, frozen=True, kw_only=True):
@@ -54,12 +56,19 @@ class Fault(Value, frozen=True, kw_only=True):
     text: str = BUSY_WORDS
     retry_after_s: float | None = None
     seconds: Annotated[float, Meta(ge=0, le=HOLD_LIMIT_S)] = 0.0
+    answer: str = ""  # of a challenge; its question is `text`
+    image: Annotated[bytes, Meta(max_length=IMAGE_LIMIT)] = b""  # base64 in JSON
+    image_type: str = ""  # its MIME type
+
+
+_INSTEAD = (Act.REFUSE, Act.MAINTENANCE, Act.BUSY, Act.CHALLENGE)
 
 
 class FaultScript:
     """The faults that are still to come. Any thread."""
 
     def __init__(self) -> None:
+        self.challenges = Challenges()
         self._lock = threading.Lock()
         self._pending: dict[int, tuple[Fault, int]] = {}  # id -> (fault, calls until it strikes)
         self._held: dict[int, threading.Event] = {}
@@ -69,8 +78,11 @@ class FaultScript:
 
     def order(self, fault: Fault) -> int:
         """Add a fault and return its id. ValueError where it makes no sense."""
-        if fault.point is Point.AFTER and fault.act in (Act.REFUSE, Act.MAINTENANCE, Act.BUSY):
+        if fault.point is Point.AFTER and fault.act in _INSTEAD:
             msg = f"{fault.act} says that the call was not carried out: it cannot come after"
+            raise ValueError(msg)
+        if fault.act is Act.CHALLENGE and not fault.answer:
+            msg = "a challenge needs the answer that ends it"
             raise ValueError(msg)
         with self._lock:
             fault_id, self._next_id = self._next_id, self._next_id + 1
@@ -88,6 +100,7 @@ class FaultScript:
 
     def clear(self) -> int:
         """Forget what has not struck yet and release every hold; return how many held."""
+        self.challenges.forget()
         with self._lock:
             self._pending.clear()
         return self.release()
@@ -127,14 +140,12 @@ class FaultScript:
         return due
 
     def _play(self, fault: Fault, released: threading.Event, reply: Reply | None) -> Reply | None:
-        wait_s = fault.retry_after_s
         match fault.act:
-            case Act.REFUSE:
-                raise BureauSaysNo(fault.status or 409, fault.code, fault.text, retry_after_s=wait_s)
-            case Act.MAINTENANCE:
-                raise BureauSaysNo(503, Code.MAINTENANCE, "系统维护中", retry_after_s=wait_s)
-            case Act.BUSY:
-                raise BureauSaysNo(fault.status or 503, fault.code, fault.text, retry_after_s=wait_s)
+            case Act.REFUSE | Act.MAINTENANCE | Act.BUSY:
+                raise _no(fault)
+            case Act.CHALLENGE:
+                self.challenges.ask(_asking(fault))
+                self.challenges.stop()
             case Act.DROP:
                 raise ConnectionDropped
             case Act.HOLD:
@@ -146,3 +157,20 @@ class FaultScript:
             case Act.GARBLE:
                 return Reply(status=200, body=b"<html><body>Please log in to the network</body></html>")
         return reply
+
+
+def _no(fault: Fault) -> BureauSaysNo:
+    wait_s = fault.retry_after_s
+    if fault.act is Act.MAINTENANCE:
+        return BureauSaysNo(503, Code.MAINTENANCE, "系统维护中", retry_after_s=wait_s)
+    status = 409 if fault.act is Act.REFUSE else 503
+    return BureauSaysNo(fault.status or status, fault.code, fault.text, retry_after_s=wait_s)
+
+
+def _asking(fault: Fault) -> Asking:
+    return Asking(
+        question=QUESTION if fault.text == BUSY_WORDS else fault.text,
+        answer=fault.answer,
+        image=fault.image,
+        image_type=fault.image_type,
+    )

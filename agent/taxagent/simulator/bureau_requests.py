@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from taxagent.bureau.messages import VERSION, Code, ErrorAnswer, Missing, Op
+from taxagent.bureau.messages import VERSION, ChallengeMessage, Code, ErrorAnswer, Missing, Op
 from taxagent.model.period import Period
 from taxagent.model.value import Value, from_json, to_json
 
@@ -24,6 +24,11 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Op], ...] = (
     ("PUT", re.compile(rf"/{VERSION}/tickets/{_DEVICE}"), Op.TICKET_PUT),
     ("GET", re.compile(rf"/{VERSION}/tickets/{_DEVICE}"), Op.TICKET_GET),
     ("PUT", re.compile(rf"/{VERSION}/confirmations/{_DEVICE}"), Op.CONFIRM),
+    (
+        "POST",
+        re.compile(rf"/{VERSION}/challenges/(?P<challenge_id>[0-9A-Za-z._-]{{1,64}})"),
+        Op.CHALLENGE_ANSWER,
+    ),
 )
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -36,6 +41,7 @@ class Request(Value, frozen=True, kw_only=True):
     group: str = ""
     period: Period = Period("")
     taxpayer_id: str = ""
+    challenge_id: str = ""
     key: str = ""
     body: bytes = b""
 
@@ -63,10 +69,13 @@ class BureauSaysNo(Exception):
         *,
         retry_after_s: float | None = None,
         missing: tuple[Missing, ...] = (),
+        challenge: ChallengeMessage | None = None,
     ) -> None:
         super().__init__(code)
         self.status = status
-        self.answer = ErrorAnswer(code=code, text=text, retry_after_s=retry_after_s, missing=missing)
+        self.answer = ErrorAnswer(
+            code=code, text=text, retry_after_s=retry_after_s, missing=missing, challenge=challenge
+        )
 
     def reply(self) -> Reply:
         """Return the error as an answer."""
@@ -83,7 +92,7 @@ def request_of(method: str, target: str, key: str, body: bytes) -> Request:
     for wanted, pattern, op in _ROUTES:
         match = pattern.fullmatch(path)
         if match and method == wanted:
-            if op.writes and not _KEY.fullmatch(key):
+            if op.method == "PUT" and not _KEY.fullmatch(key):
                 raise BureauSaysNo(400, Code.BAD_REQUEST, "a write needs an Idempotency-Key of 64 hex digits")
             facts = match.groupdict()
             return Request(
@@ -92,7 +101,8 @@ def request_of(method: str, target: str, key: str, body: bytes) -> Request:
                 group=facts.get("group", ""),
                 period=Period(facts.get("period", "")),
                 taxpayer_id=facts.get("taxpayer_id", ""),
-                key=key if op.writes else "",
+                challenge_id=facts.get("challenge_id", ""),
+                key=key if op.method == "PUT" else "",
                 body=body,
             )
     raise BureauSaysNo(404, Code.BAD_REQUEST, f"没有这个接口：{method} {path}")

@@ -12,7 +12,7 @@ import pytest
 from taxagent.bureau.client import GatewayClient
 from taxagent.bureau.messages import BODY_LIMIT
 from taxagent.model.bureau import DeclarationState
-from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused
+from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused, ChallengeAsked
 from taxagent.model.job import Outcome
 from tests.builders.bureau import (
     DEVICE,
@@ -111,6 +111,36 @@ def test_not_now_is_certainly_not_executed_and_says_when_to_come_back(
     assert isinstance(error, BureauDown)
     assert (error.fault, error.retry_after_s) == (fault, 90.0)
     assert error.detail["retry_after_s"] == "90"
+
+
+def test_a_verification_code_is_asked_with_all_that_a_person_has_to_see() -> None:
+    challenge = {
+        "challenge_id": "C1",
+        "text": "请输入图片中的验证码",
+        "image": "iVBORw0KGgo=",
+        "image_type": "image/png",
+    }
+    error = outcome_of(says(503, "CHALLENGE", challenge=challenge), write)
+    assert isinstance(error, ChallengeAsked)
+    assert (error.challenge_id, error.question) == ("C1", "请输入图片中的验证码")
+    assert (error.image, error.image_type) == (b"\x89PNG\r\n\x1a\n", "image/png")
+    assert error.problem().fault == "CHALLENGE"
+    assert error.problem().outcome is Outcome.NOT_EXECUTED
+    assert error.problem().detail == {"challenge_id": "C1", "bureau_text": "请输入图片中的验证码"}
+
+
+def answered(client: GatewayClient) -> None:
+    client.answer_challenge("C1", "7k3m")
+
+
+def test_an_answer_to_a_verification_code_that_is_not_taken_is_a_refusal() -> None:
+    error = outcome_of(says(422, "CHALLENGE_WRONG"), answered)
+    assert isinstance(error, BureauRefused)
+    assert error.fault == "CHALLENGE_WRONG"
+
+
+def test_an_answer_to_a_verification_code_may_have_been_taken_where_ours_was_lost() -> None:
+    assert isinstance(outcome_of(breaks(httpx.ReadError), answered), AnswerLost)
 
 
 def test_too_many_requests_is_not_executed_whoever_says_it() -> None:
