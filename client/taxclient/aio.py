@@ -110,6 +110,10 @@ class AsyncClient:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
         return await self._ask(q.explain_window(year, device_no))
 
+    async def explain(self, what: str = "") -> m.ExplainResult:
+        """Return what a code, a vendor's code or a prompt of the guide means; "" for the whole catalogue."""
+        return await self._ask(q.explain(what))
+
     async def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
         return await self._ask(q.diagnose(device_no))

@@ -61,6 +61,11 @@ def explain_window(year: int, device_no: str) -> Question[m.WindowResult]:
     return Question("window.explain", m.WindowArgs(year=year, device_no=device_no), _whole)
 
 
+def explain(what: str) -> Question[m.ExplainResult]:
+    """What a code or a prompt means."""
+    return Question("explain", m.ExplainArgs(what=what), _whole)
+
+
 def diagnose(device_no: str) -> Question[m.DiagnoseResult]:
     """Whether invoices can be issued."""
     return Question("diagnose", m.DiagnoseArgs(device_no=device_no), _whole)

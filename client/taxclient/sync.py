@@ -105,6 +105,10 @@ class Client:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
         return self._ask(q.explain_window(year, device_no))
 
+    def explain(self, what: str = "") -> m.ExplainResult:
+        """Return what a code, a vendor's code or a prompt of the guide means; "" for the whole catalogue."""
+        return self._ask(q.explain(what))
+
     def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
         return self._ask(q.diagnose(device_no))

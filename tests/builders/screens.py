@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -53,3 +55,9 @@ def case_rows(lang: Lang) -> list[str]:
         who = word("who", entry.who, lang)
         rows.append(f"| {entry.number} | {title} | {meaning[entry.blocks]} | {who} |")
     return rows
+
+
+SCREENS: dict[str, Callable[[], list[str]]] = {
+    "taxctl why --lang en": partial(why, "en"),
+    "taxctl why --lang zh": partial(why, "zh"),
+}

@@ -82,7 +82,7 @@ def print_fault(error: AgentError, lang: Lang, *, json: bool = False) -> None:
 
 
 _EXITS = {"INSTANCE_RUNNING": 75, "AGENT_ABSENT": 69, "NOT_ALLOWED": 77}
-_BAD_INPUT = {"CONFIG_INVALID", "SCENARIO_INVALID", "BAD_REQUEST"}
+_BAD_INPUT = {"CONFIG_INVALID", "SCENARIO_INVALID", "BAD_REQUEST", "MEANING_UNKNOWN"}
 
 
 def exit_code(error: AgentError) -> int:

@@ -10,6 +10,7 @@ import msgspec
 
 from taxagent.ipc.calls import Call, packed, request_sha256
 from taxagent.ipc.errands import Errands
+from taxagent.ipc.explain import explained
 from taxagent.ipc.gate import KeysInFlight
 from taxagent.ipc.invoices import invoice_result, newest_record
 from taxagent.ipc.notices import notice
@@ -96,6 +97,7 @@ class Operations:
             "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
             "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
             "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
+            "explain": op(Role.VIEWER, Effect.READ, self._explain),
             "diagnose": op(Role.VIEWER, Effect.READ, self._answer_why),
         }
 
@@ -277,6 +279,9 @@ class Operations:
         status = self._desk.status()
         # The holiday tables are loaded at the first question: not in the loop.
         self._read(call, lambda: self._answers.explain(args, status, call.lang), call.ok)
+
+    def _explain(self, call: Call, args: m.ExplainArgs) -> None:
+        self._read(call, lambda: explained(args, call.lang), call.ok)
 
     def _answer_why(self, call: Call, args: m.DiagnoseArgs) -> None:
         status = self._desk.status()

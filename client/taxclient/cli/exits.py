@@ -17,7 +17,9 @@ OUTPUT = 74  # done, but what was to be shown could not be written
 NOT_ALLOWED = 77
 INTERRUPTED = 130
 
-_USAGE_CODES = frozenset({"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT", "QR_UNREADABLE"})
+_USAGE_CODES = frozenset(
+    {"BAD_REQUEST", "UNKNOWN_OP", "TOO_LARGE", "KEY_CONFLICT", "QR_UNREADABLE", "MEANING_UNKNOWN"}
+)
 # Not done, and no rule, device or bureau said no: the request did not get that far.
 _NO_RULE = frozenset(
     {

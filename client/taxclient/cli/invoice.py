@@ -19,28 +19,28 @@ from taxclient.sync import Client
 MARK: Words = {
     "positive": ("正数", "positive"),
     "positive_voided": ("正数作废", "positive, voided"),
-    "negative": ("负数(红字)", "negative (red)"),
+    "negative": ("负数（红字）", "negative (red)"),
     "negative_voided": ("负数作废", "negative, voided"),
     "blank_voided": ("空白作废", "blank, voided"),
 }
 LINES: Words = {
-    "where": ("在设备 {0} 上,纳税人 {1}", "on device {0}, taxpayer {1}"),
-    "sums": ("金额 {0} 元,税额 {1} 元", "amount {0} yuan, tax {1} yuan"),
-    "issued": ("开票时间 {0},购买方 {1}", "issued {0}, buyer {1}"),
+    "where": ("在设备 {0} 上，纳税人 {1}", "on device {0}, taxpayer {1}"),
+    "sums": ("金额 {0} 元，税额 {1} 元", "amount {0} yuan, tax {1} yuan"),
+    "issued": ("开票时间 {0}，购买方 {1}", "issued {0}, buyer {1}"),
     "uploaded": ("已上传", "uploaded"),
     "not_uploaded": (
-        "! 未上传: 上传之前不能抄报和清卡",
+        "! 未上传：上传之前不能抄报和清卡",
         "! NOT uploaded: until it is, no report and no clear",
     ),
-    "period": ("所属期 {0}: {1}", "period {0}: {1}"),
+    "period": ("所属期 {0}：{1}", "period {0}: {1}"),
     "no_state": ("设备没有说明", "the device does not tell"),
     "no_record": ("没有抄报或清卡的记录", "no record of a report or clear"),
-    "pending": ("! 另有未上传: {0} {1} 张", "! others not uploaded: {1} of type {0}"),
-    "differs": ("! 二维码与设备不一致: {0}", "! the QR code says otherwise: {0}"),
+    "pending": ("! 另有未上传：{0} {1} 张", "! others not uploaded: {1} of type {0}"),
+    "differs": ("! 二维码与设备不一致：{0}", "! the QR code says otherwise: {0}"),
     "invoice_type": ("发票种类", "the type"),
     "issued_at": ("开票日期", "the date"),
     "unit": (
-        "清卡按发票种类和月份办理,不按单张发票: taxctl settle {0} --type {1} --period {2}",
+        "清卡按发票种类和月份办理，不按单张发票：taxctl settle {0} --type {1} --period {2}",
         "cleared are a type and its month, never one invoice: taxctl settle {0} --type {1} --period {2}",
     ),
 }

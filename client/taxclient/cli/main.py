@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": "look:status",
     "window": "look:window",
     "why": "why:run",
+    "explain": "explain:run",
     "invoice": "invoice:run",
     "job": "look:job",
     "record": "look:record",
@@ -89,6 +90,15 @@ def parser() -> argparse.ArgumentParser:
     window = command("window", "filing deadlines of a year, and what stands in the way now")
     window.add_argument("--year", type=int, default=0, help="default: this year")
     window.add_argument("--device", default="", metavar="DEVICE_NO")
+    command(
+        "explain", "what a code or a prompt means, who can mend it and how (故障代码、提示语)"
+    ).add_argument(
+        "what",
+        nargs="?",
+        default="",
+        metavar="CODE",
+        help="a code, a vendor's code or a prompt; default: all",
+    )
     _invoice_options(
         command("invoice", "find an invoice on its device, by code and number or by its QR code")
     )

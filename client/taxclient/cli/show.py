@@ -38,10 +38,10 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
         yield from device(device_view, speech)
     vendors = [thing for thing in result.seen if thing.recognised == "vendor"]
     if vendors:
-        yield f"{speech.say('seen')}:"
+        yield f"{speech.say('seen')}{speech.colon}".rstrip()
         yield from (f"  {thing.usb_id} {thing.name} ({thing.location})" for thing in vendors)
     if result.live_jobs:
-        yield f"{speech.say('live_jobs')}:"
+        yield f"{speech.say('live_jobs')}{speech.colon}".rstrip()
         yield from (f"  {job_line(job, speech)}" for job in result.live_jobs)
     if result.live_count > len(result.live_jobs):
         yield "  " + speech.say("more_live", result.live_count - len(result.live_jobs))
@@ -51,10 +51,11 @@ def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:
     """A device and the state of its types."""
     marks = [speech.word(w.DEVICE, view.kind), view.location or speech.say("not_plugged")]
     if view.held_by:
-        marks.append(speech.say("held_by", view.held_by))
+        by_us = view.held_by == "agent"
+        marks.append(speech.say("held_by_agent") if by_us else speech.say("held_by", view.held_by))
     if view.stale and view.as_of_ms:
-        marks.append(f"{moment(view.as_of_ms)}, {speech.say('stale')}")
-    yield f"{view.device_no}  {', '.join(mark for mark in marks if mark)}"
+        marks.append(f"{moment(view.as_of_ms)}{speech.comma}{speech.say('stale')}")
+    yield f"{view.device_no}  {speech.comma.join(mark for mark in marks if mark)}"
     if view.taxpayer_id:
         yield "  " + speech.say("taxpayer", view.taxpayer_id, view.taxpayer_name, view.terminal_no)
     if view.problem:
@@ -69,20 +70,20 @@ def type_line(view: m.TypeView, speech: Speech) -> str:
     due = [f"{p.period} {speech.word(w.PERIOD, p.state)}" for p in view.periods]
     parts = [
         speech.say("deadline", view.invoicing_deadline, view.last_report),
-        ", ".join(due) or speech.say("all_settled"),
+        speech.comma.join(due) or speech.say("all_settled"),
     ]
     if view.pending_uploads:
         parts.append(speech.say("pending", view.pending_uploads))
     parts += [speech.say(flag) for flag in ("locked", "overdue") if getattr(view, flag)]
     group = "" if view.group == view.invoice_type else f" ({view.group})"
-    return f"{view.invoice_type}{group}  {'; '.join(parts)}"
+    return f"{view.invoice_type}{group}  {speech.semicolon.join(parts)}"
 
 
 def job_line(job: m.JobView, speech: Speech) -> str:
     """A job in a line."""
     kind, state = speech.word(w.KIND, job.kind), speech.word(w.STATE, job.state)
     about = f"{job.scope.device_no} {','.join(job.scope.periods)}"
-    outcome = f" ({speech.word(w.OUTCOME, job.outcome)})" if job.ended else ""
+    outcome = speech.aside(speech.word(w.OUTCOME, job.outcome)) if job.ended else ""
     return f"{job.job_id}  {moment(job.accepted_ms)}  {kind}  {about.strip()}  {state}{outcome}"
 
 
@@ -95,8 +96,8 @@ def step_line(step: m.StepView, speech: Speech) -> str:
     text = " ".join(part for part in (name, group, step.period) if part)
     if step.ended_ms is None:
         return f"  ... {text}"
-    note = f" ({speech.word(w.NOTE, step.note)})" if step.note else ""
-    return f"  {text}: {speech.word(w.OUTCOME, step.outcome)}{note}"
+    note = speech.aside(speech.word(w.NOTE, step.note)) if step.note else ""
+    return f"  {text}{speech.colon}{speech.word(w.OUTCOME, step.outcome)}{note}"
 
 
 def job(view: m.JobView, speech: Speech) -> Iterator[str]:
@@ -127,7 +128,7 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
     yield from _findings(view, speech)
     yield from (speech.say("kept_at", kept.period, kept.path) for kept in view.backups if view.ended)
     if view.ended:
-        yield f"{speech.word(w.STATE, view.state)}: {speech.word(w.OUTCOME, view.outcome)}"
+        yield f"{speech.word(w.STATE, view.state)}{speech.colon}{speech.word(w.OUTCOME, view.outcome)}"
         yield speech.say("record", view.job_id)
     elif view.state != "needs_human":
         yield speech.say("goes_on", view.job_id)
@@ -136,7 +137,7 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
 def _findings(view: m.JobView, speech: Speech) -> Iterator[str]:
     """What stood in the way when the job looked: of a check, its result."""
     for found in view.findings if view.ended else ():
-        yield f"! {speech.say('warning')}: {found.title} [{found.code}]"
+        yield f"! {speech.say('warning')}{speech.colon}{found.title} [{found.code}]"
         if found.remedy:
             yield "  " + speech.say("remedy", found.remedy)
 
@@ -160,8 +161,8 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
             voided,
         )
     for warning in result.warnings:
-        yield f"! {speech.say('warning')}: {warning.title}. {warning.message}"
-    yield f"{speech.say('will')}:"
+        yield f"! {speech.say('warning')}{speech.colon}{warning.title}{speech.stop}{warning.message}"
+    yield f"{speech.say('will')}{speech.colon}".rstrip()
     yield from (f"  - {consequence(code, speech)}" for code in result.consequences)
     if not result.consequences:
         yield f"  - {speech.say('nothing_left')}"

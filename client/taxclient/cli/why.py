@@ -40,7 +40,7 @@ def lines(result: m.DiagnoseResult, speech: Speech) -> Iterator[str]:
 def _device(answer: m.AnswerView, speech: Speech) -> str:
     who = " ".join(part for part in (answer.taxpayer_id, answer.taxpayer_name) if part)
     read = speech.say("read_at", moment(answer.as_of_ms)) if answer.as_of_ms else speech.say("never_read")
-    age = f"{read}, {speech.say('stale')}" if answer.as_of_ms and answer.stale else read
+    age = f"{read}{speech.comma}{speech.say('stale')}" if answer.as_of_ms and answer.stale else read
     parts = [answer.device_no or answer.location or speech.say("no_device"), who, age]
     return "  ".join(part for part in parts if part) + (speech.say("simulated") if answer.simulated else "")
 
@@ -73,9 +73,9 @@ def _verdict(answer: m.AnswerView, speech: Speech) -> str:
 
 def _cause(cause: m.CauseView, speech: Speech, *, known: bool) -> Iterator[str]:
     """The cause in full, the second time its title alone."""
-    title = f"    {'!' if cause.blocks == 'yes' else '-'} {cause.title} ({cause.number})"
+    title = f"    {'!' if cause.blocks == 'yes' else '-'} {cause.title}{speech.aside(cause.number)}"
     if known:
-        yield f"{title}, {speech.say('as_above')}"
+        yield f"{title}{speech.comma}{speech.say('as_above')}"
         return
     yield title
     yield f"      {cause.message}"

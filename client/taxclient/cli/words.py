@@ -9,13 +9,13 @@ KIND: Words = {
     "backup": ("备份", "back-up"),
     "report": ("抄报", "report"),
     "clear": ("清卡", "clear"),
-    "settle": ("月结(抄报并清卡)", "settle (report and clear)"),
+    "settle": ("月结（抄报并清卡）", "settle (report and clear)"),
 }
 STATE: Words = {
     "accepted": ("已受理", "accepted"),
     "running": ("办理中", "running"),
     "waiting": ("等待中", "waiting"),
-    "unknown": ("中断,正在核实", "interrupted, being verified"),
+    "unknown": ("中断，正在核实", "interrupted, being verified"),
     "needs_human": ("需要人工处理", "needs a person"),
     "done": ("已完成", "done"),
     "refused": ("被拒绝", "refused"),
@@ -76,7 +76,7 @@ INVOICE: Words = {
     "005": ("机动车销售统一发票", "motor vehicle invoice"),
     "006": ("二手车销售统一发票", "used vehicle invoice"),
     "007": ("增值税普通发票", "general VAT invoice"),
-    "025": ("增值税普通发票(卷票)", "general VAT invoice, roll"),
+    "025": ("增值税普通发票（卷票）", "general VAT invoice, roll"),
     "026": ("增值税电子普通发票", "electronic general VAT invoice"),
     "028": ("增值税电子专用发票", "electronic special VAT invoice"),
 }
@@ -88,74 +88,94 @@ WHO: Words = {
 }
 CONSEQUENCE: Words = {
     "SEAL": (
-        "对发票种类 {0} 抄税,所属期 {1};不可撤销",
+        "对发票种类 {0} 抄税，所属期 {1}；不可撤销",
         "seal period {1} of invoice types {0}; this cannot be undone",
     ),
     "SUBMIT": ("向税务机关上报 {0} 的 {1} 汇总", "submit the summary of {0}, {1}, to the tax bureau"),
     "CLEAR": (
-        "清卡 {0},新的开票截止日期由税务机关决定;不可撤销",
+        "清卡 {0}，新的开票截止日期由税务机关决定；不可撤销",
         "clear {0}; the bureau sets the new invoicing deadline; this cannot be undone",
     ),
     "CLEAR_TO": (
-        "清卡 {0},开票截止日期变为 {1};不可撤销",
+        "清卡 {0}，开票截止日期变为 {1}；不可撤销",
         "clear {0}; the invoicing deadline becomes {1}; this cannot be undone",
     ),
 }
 TEXT: Words = {
     "no_devices": ("没有配置税控设备", "no tax-control device is configured"),
-    "simulated": ("(模拟)", " (simulated)"),
-    "before": ("{0}({1}之前)", "{0} before: {1}"),
+    "simulated": ("（这是模拟）", " (SIMULATION)"),
+    "before": ("{0}（{1}之前）", "{0} before: {1}"),
     "all_open": ("现在没有不可办理的限制", "nothing stands in the way now"),
     "stale": ("数据可能已过时", "may be out of date"),
     "not_plugged": ("未插入", "not plugged in"),
+    "held_by_agent": ("由本代理占用", "held by this agent"),
     "held_by": ("由 {0} 占用", "held by {0}"),
-    "deadline": ("开票截止 {0},最近报税 {1}", "invoicing until {0}, last report {1}"),
+    "deadline": ("开票截止 {0}，最近报税 {1}", "invoicing until {0}, last report {1}"),
     "locked": ("已锁死", "LOCKED"),
     "overdue": ("逾期超过 90 天", "more than 90 days overdue"),
     "pending": ("{0} 张未上传", "{0} not uploaded"),
     "all_settled": ("没有待办的月份", "no month is due"),
     "live_jobs": ("进行中的任务", "live jobs"),
-    "more_live": ("另有 {0} 个: taxctl job list --live", "{0} more: taxctl job list --live"),
-    "seen": ("识别到的其他税控设备(不操作)", "other tax-control devices (named, not driven)"),
-    "verifying": ("正在核验日志,暂不接受办理", "the journal is being verified; no work is accepted yet"),
+    "more_live": ("另有 {0} 个：taxctl job list --live", "{0} more: taxctl job list --live"),
+    "seen": ("识别到的其他税控设备（不操作）", "other tax-control devices (named, not driven)"),
+    "verifying": ("正在核验日志，暂不接受办理", "the journal is being verified; no work is accepted yet"),
     "draining": ("代理正在停止", "the agent is stopping"),
-    "taxpayer": ("纳税人 {0} {1},开票机 {2}", "taxpayer {0} {1}, terminal {2}"),
+    "taxpayer": ("纳税人 {0} {1}，开票机 {2}", "taxpayer {0} {1}, terminal {2}"),
     "totals": (
-        "{0} {1}: 正数 {2} 张 {3} 元,税额 {4} 元;负数 {5} 张 {6} 元,税额 {7} 元;作废 {8} 张",
+        "{0} {1}：正数 {2} 张 {3} 元，税额 {4} 元；负数 {5} 张 {6} 元，税额 {7} 元；作废 {8} 张",
         "{0} {1}: {2} positive, {3} yuan, tax {4}; {5} negative, {6} yuan, tax {7}; {8} voided",
     ),
     "will": ("将要执行", "what will be done"),
     "nothing_left": (
-        "没有不可撤销的步骤;此前已完成的会再次核实",
+        "没有不可撤销的步骤；此前已完成的会再次核实",
         "nothing that cannot be undone; what was done before is verified again",
     ),
     "warning": ("提醒", "note"),
-    "ask": ("确认执行吗?输入 yes 或 是:", "Go on? Type yes: "),
-    "declined": ("没有确认,什么也没有执行。", "Not confirmed; nothing was done."),
-    "waits": ("等待: {0}。{1}", "waits: {0}. {1}"),
+    "ask": ("确认执行吗？输入 yes 或 是：", "Go on? Type yes: "),
+    "declined": ("没有确认，什么也没有执行。", "Not confirmed; nothing was done."),
+    "waits": ("等待：{0}。{1}", "waits: {0}. {1}"),
     "goes_on": (
-        "任务会自动继续;查看进度: taxctl job wait {0}",
+        "任务会自动继续；查看进度：taxctl job wait {0}",
         "The job goes on by itself; follow it with: taxctl job wait {0}",
     ),
     "found": (
-        "同一请求此前已提交,这是它的任务。",
+        "同一请求此前已提交，这是它的任务。",
         "The same request was submitted before; this is its job.",
     ),
-    "record": ("记录: taxctl record get {0}", "record: taxctl record get {0}"),
-    "remedy": ("怎么办: {0}", "what to do: {0}"),
+    "record": ("记录：taxctl record get {0}", "record: taxctl record get {0}"),
+    "remedy": ("怎么办：{0}", "what to do: {0}"),
     "retry_at": ("下次尝试 {0}", "next attempt {0}"),
     "none": ("没有", "none"),
     "no_agent": ("没有代理在 {0} 应答", "no agent answers at {0}"),
     "start_agent": (
-        "请确认 taxagent 正在运行(taxagent run --config 文件),以及 --endpoint 是否正确。",
+        "请确认 taxagent 正在运行（taxagent run --config 文件），以及 --endpoint 是否正确。",
         "See that taxagent is running (taxagent run --config FILE) and that --endpoint is right.",
     ),
+    "agent_unavailable": ("没有代理应答", "no agent answers"),
+    "nothing_sent": (
+        "在通信地址上没有代理应答，请求没有发出。",
+        "Nothing answers at the endpoint; the request was not sent.",
+    ),
+    "timeout_means": (
+        "请求已发出，代理没有及时回答。只查询的请求没有影响；要办理的请求可能已经受理。",
+        "No answer came in time. A question changed nothing; a request for work may have been accepted.",
+    ),
+    "garbled_means": (
+        "收到的应答不符合协议；要办理的请求可能已经受理。",
+        "What came is not what the protocol says; a request for work may have been accepted.",
+    ),
+    "explain_alone": (
+        "没有代理时请用：taxagent explain {0}",
+        "without an agent: taxagent explain {0}",
+    ),
+    "vendor_code": ("{0}（{1}）：{2}", "{0} ({1}): {2}"),
+    "listed": ("、", ", "),
     "timeout": ("代理没有及时回答", "the agent did not answer in time"),
     "ask_again": (
-        "结果尚不知道。再次运行同一命令会先查询这个请求,不会重复执行。",
+        "结果尚不知道。再次运行同一命令会先查询这个请求，不会重复执行。",
         "The result is not known. The same command asks for this request first and does nothing twice.",
     ),
-    "try_later": ("什么也没有执行,请稍后再试。", "Nothing was done; try again later."),
+    "try_later": ("什么也没有执行，请稍后再试。", "Nothing was done; try again later."),
     "garbled": ("代理的回答无法理解", "the agent's answer cannot be understood"),
     "malformed": ("请求的格式不对", "the request is out of form"),
     "form": ("什么也没有发出。请检查命令的参数。", "Nothing was sent. See the command's arguments."),
@@ -163,30 +183,30 @@ TEXT: Words = {
         "请把 taxctl 和 taxagent 更新到相互匹配的版本。",
         "Update taxctl and taxagent to versions that match.",
     ),
-    "no_state": ("无法保存请求的编号: {0}", "the request's key cannot be stored: {0}"),
+    "no_state": ("无法保存请求的编号：{0}", "the request's key cannot be stored: {0}"),
     "state_how": (
-        "什么也没有发出。请检查 ~/.local/state/taxctl(或 $XDG_STATE_HOME)是否可写。",
+        "什么也没有发出。请检查 ~/.local/state/taxctl（或 $XDG_STATE_HOME）是否可写。",
         "Nothing was sent. See that ~/.local/state/taxctl (or $XDG_STATE_HOME) can be written.",
     ),
     "token_needed": ("此操作需要确认", "this needs a confirmation"),
     "token_how": (
-        "请在终端中运行;或用 --prepare 得到的确认码(--token);配置中已授权([consent])的程序用 --yes。",
+        "请在终端中运行；或用 --prepare 得到的确认码（--token）；配置中已授权（[consent]）的程序用 --yes。",
         "Run it at a terminal; or use the token of --prepare; or --yes under a standing consent ([consent]).",
     ),
     "which_device": ("请指明设备编号", "name the device"),
-    "kept_at": ("备份 {0}: {1}", "back-up {0}: {1}"),
+    "kept_at": ("备份 {0}：{1}", "back-up {0}: {1}"),
     "job_headings": (
-        "任务  受理时间  业务  设备 月份  状态(结果)",
+        "任务  受理时间  业务  设备 月份  状态（结果）",
         "job  accepted  work  device months  state (outcome)",
     ),
-    "several_devices": ("有多台设备: {0}", "several devices: {0}"),
-    "token": ("确认码 {0},有效至 {1}", "token {0}, good until {1}"),
+    "several_devices": ("有多台设备：{0}", "several devices: {0}"),
+    "token": ("确认码 {0}，有效至 {1}", "token {0}, good until {1}"),
     "provisional": ("暂定", "provisional"),
     "shut": ("不可办理", "shut"),
     "warn": ("提醒", "warning"),
     "opens": ("{0} 起可办理", "opens {0}"),
     "cancelling": (
-        "已请求停止;会在下一个不可撤销的步骤之前停下。",
+        "已请求停止；会在下一个不可撤销的步骤之前停下。",
         "Asked to stop before its next irreversible step.",
     ),
     "read_at": ("读取于 {0}", "read {0}"),
@@ -194,22 +214,30 @@ TEXT: Words = {
     "no_device": ("没有税控设备", "no tax-control device"),
     "case_code": ("案例码 {0}", "case {0}"),
     "hours_left": ("再过 {0} 小时锁死", "locks in {0} hours"),
-    "who_mends": ("谁能处理: {0}", "who can mend it: {0}"),
+    "who_mends": ("谁能处理：{0}", "who can mend it: {0}"),
     "as_above": ("同上", "as above"),
-    "next_command": ("下一步: {0}", "next: {0}"),
+    "next_command": ("下一步：{0}", "next: {0}"),
     "left": (
-        "代理暂时没有回答;任务已受理,代理恢复后会继续。",
+        "代理暂时没有回答；任务已受理，代理恢复后会继续。",
         "The agent does not answer just now; the job is accepted and goes on when it is back.",
     ),
 }
 
 
 class Speech:
-    """Words in one language."""
+    """Words in one language, and the marks that stand between them."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self._column = 0 if lang == "zh" else 1
+        marks = ("：", "，", "；", "。") if lang == "zh" else (": ", ", ", "; ", ". ")
+        self.colon, self.comma, self.semicolon, self.stop = marks
+
+    def aside(self, text: str) -> str:
+        """Return the text in brackets, to stand behind another; "" for none."""
+        if not text:
+            return ""
+        return f"（{text}）" if self.lang == "zh" else f" ({text})"
 
     def word(self, table: Words, code: str) -> str:
         """Return the word for a code; a code without one is shown as it is."""

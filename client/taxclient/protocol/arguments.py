@@ -118,6 +118,12 @@ class WindowArgs(Args, frozen=True, kw_only=True):
     device_no: OptionalDeviceNo = ""
 
 
+class ExplainArgs(Args, frozen=True, kw_only=True):
+    """explain: a code, a vendor's code, a prompt or a part of the words; "" for the whole catalogue."""
+
+    what: Annotated[str, Meta(max_length=200)] = ""
+
+
 class DiagnoseArgs(Args, frozen=True, kw_only=True):
     """diagnose: one device, or "" for all that the agent knows of."""
 

@@ -15,6 +15,7 @@ from taxclient.protocol.arguments import (
     CheckArgs,
     DiagnoseArgs,
     EventsArgs,
+    ExplainArgs,
     InvoiceArgs,
     JobArgs,
     JobCloseArgs,
@@ -57,6 +58,7 @@ from taxclient.protocol.results import (
     DevicesResult,
     DiagnoseResult,
     EventsResult,
+    ExplainResult,
     HelloResult,
     InvoiceResult,
     JobListResult,
@@ -76,6 +78,7 @@ from taxclient.protocol.views import (
     DeadlineView,
     DeviceView,
     EventView,
+    FaultView,
     FindingView,
     InvoiceView,
     JobView,
@@ -89,6 +92,7 @@ from taxclient.protocol.views import (
     TicketView,
     TotalsView,
     TypeView,
+    VendorCodeView,
     WaitView,
 )
 
@@ -159,6 +163,7 @@ OPS: dict[str, Op] = {
     "record.list": Op(args=RecordListArgs, result=RecordListResult),
     "events.since": Op(args=EventsArgs, result=EventsResult),
     "window.explain": Op(args=WindowArgs, result=WindowResult),
+    "explain": Op(args=ExplainArgs, result=ExplainResult),
     "diagnose": Op(args=DiagnoseArgs, result=DiagnoseResult),
 }
 
@@ -187,6 +192,9 @@ __all__ = [
     "EventView",
     "EventsArgs",
     "EventsResult",
+    "ExplainArgs",
+    "ExplainResult",
+    "FaultView",
     "FindingView",
     "HelloResult",
     "InvoiceArgs",
@@ -239,6 +247,7 @@ __all__ = [
     "TotalsView",
     "Ttl",
     "TypeView",
+    "VendorCodeView",
     "WaitView",
     "WindowArgs",
     "WindowResult",

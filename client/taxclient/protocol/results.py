@@ -8,6 +8,7 @@ from taxclient.protocol.views import (
     DeadlineView,
     DeviceView,
     EventView,
+    FaultView,
     FindingView,
     InvoiceView,
     JobView,
@@ -141,6 +142,12 @@ class WindowResult(Message, frozen=True, kw_only=True):
     year: int
     deadlines: tuple[DeadlineView, ...]
     findings: tuple[FindingView, ...]
+
+
+class ExplainResult(Message, frozen=True, kw_only=True):
+    """explain: the faults that are meant, in the catalogue's order."""
+
+    faults: tuple[FaultView, ...]
 
 
 class DiagnoseResult(Message, frozen=True, kw_only=True):

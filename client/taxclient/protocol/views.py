@@ -260,6 +260,29 @@ class FindingView(Message, frozen=True, kw_only=True):
     detail: dict[str, str] = {}
 
 
+class VendorCodeView(Message, frozen=True, kw_only=True):
+    """A vendor's code beside a fault of ours."""
+
+    code: str
+    kinds: tuple[str, ...]  # of device
+    words: str
+    tries_left: int | None = None
+
+
+class FaultView(Message, frozen=True, kw_only=True):
+    """An entry of the fault catalogue, in words."""
+
+    code: str
+    title: str
+    message: str  # the cause
+    remedy: str
+    who: str
+    outcome: str  # of the step that meets it; what a job did before stands in the job
+    retry: str
+    prompt: str  # of the guide's nine; "" where it is none of them
+    vendor_codes: tuple[VendorCodeView, ...] = ()
+
+
 class CauseView(Message, frozen=True, kw_only=True):
     """Why no invoice can be issued, or soon none: the fact, who can mend it, and the next command."""
 

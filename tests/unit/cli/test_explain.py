@@ -10,6 +10,8 @@ import pytest
 from taxagent.cli.main import main
 from taxagent.model.faults import Prompt, codes, fault
 
+OWN = ["AGENT_UNAVAILABLE", "TIMEOUT", "PROTOCOL_ERROR"]  # what only a client can meet
+
 
 def test_one_code_is_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang=en", "explain", "PASSWORD_BLOCKED"]) == 0
@@ -27,26 +29,26 @@ def test_small_letters_and_dashes_will_do(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_line_of_the_guide_lists_what_stands_behind_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "清卡失败", "--json"]) == 0
-    found = {entry["code"] for entry in json.loads(capsys.readouterr().out)}
+    found = {entry["code"] for entry in json.loads(capsys.readouterr().out)["faults"]}
     assert {"TICKET_REJECTED", "TICKET_STALE", "ALREADY_CLEARED"} <= found
     assert "DEVICE_ABSENT" not in found
 
 
 def test_without_a_code_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang=zh", "explain"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(codes())
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*codes(), *OWN]
 
 
 def test_what_is_neither_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang=en", "explain", "FLAT_TYRE"]) == 2
     err = capsys.readouterr().err
-    assert "FLAT_TYRE is neither" in err
+    assert "FLAT_TYRE: neither" in err
     assert "清卡失败" in err
 
 
 def found(capsys: pytest.CaptureFixture[str], what: str) -> list[dict[str, Any]]:
     assert main(["--lang=en", "explain", what, "--json"]) == 0
-    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["faults"]
     return entries
 
 
@@ -86,7 +88,7 @@ def test_a_vendors_code_is_shown_beside_ours(capsys: pytest.CaptureFixture[str])
     assert main(["--lang=zh", "explain", "09D118"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("ALREADY_CLEARED: 设备已经清过卡\n")
-    assert "厂商代码  09d118 (税控盘, 税务UKey): 已经清卡\n" in out
+    assert "厂商代码  09d118（税控盘、税务UKey）：已经清卡\n" in out
     assert main(["--lang=en", "explain", "195"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("NOTHING_DUE: ")
@@ -103,4 +105,27 @@ def test_the_tries_left_in_a_vendors_code_are_told(capsys: pytest.CaptureFixture
 
 def test_one_letter_is_part_of_everything_and_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang=en", "explain", "e"]) == 2
-    assert "e is neither" in capsys.readouterr().err
+    assert "e: neither" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", OWN)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_what_only_a_client_can_meet_is_explained_without_an_agent(
+    code: str, lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--lang", lang, "explain", code]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{code}: ")
+    assert ("由谁处理" if lang == "zh" else "who can mend it") in out
+
+
+def test_cause_who_outcome_and_retry_are_told_of_each_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=en", "explain", "--json"]) == 0
+    for entry in json.loads(capsys.readouterr().out)["faults"]:
+        for name in ("title", "message", "remedy", "who", "outcome", "retry"):
+            assert entry[name], (entry["code"], name)
+
+
+def test_what_may_have_been_done_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=zh", "explain", "ANSWER_LOST"]) == 0
+    assert "不要另行重做" in capsys.readouterr().out

@@ -76,8 +76,8 @@ def test_it_is_told_with_its_month_and_what_blocks() -> None:
 def test_a_settled_month_names_its_record() -> None:
     settled = msgspec.structs.replace(RESULT, period_state="settled", record_job_id="01KA")
     shown = list(invoice.lines(settled, Speech("zh")))
-    assert "  所属期 2026-10: 已完成" in shown
-    assert "  记录: taxctl record get 01KA" in shown
+    assert "  所属期 2026-10：已完成" in shown
+    assert "  记录：taxctl record get 01KA" in shown
     assert not any("taxctl settle" in line for line in shown)
 
 

@@ -51,7 +51,7 @@ def test_a_step_says_what_it_is_about() -> None:
         step="backup", group="seal", period="2026-10", outcome="executed", begun_ms=1, ended_ms=2
     )
     assert show.step_line(step, EN).strip() == "back-up before: seal 2026-10: executed"
-    assert show.step_line(step, ZH).strip() == "备份(抄税之前) 2026-10: 已执行"
+    assert show.step_line(step, ZH).strip() == "备份（抄税之前） 2026-10：已执行"
 
 
 def test_both_languages_use_the_same_facts() -> None:

@@ -118,7 +118,7 @@ def test_a_device_that_does_not_tell_its_number_is_named_by_its_place() -> None:
 
 
 def test_an_old_reading_and_a_simulation_say_so() -> None:
-    assert shown(answer(stale=True, simulated=True))[0].endswith("may be out of date (simulated)")
+    assert shown(answer(stale=True, simulated=True))[0].endswith("may be out of date (SIMULATION)")
 
 
 def test_a_later_versions_words_are_shown_as_they_are() -> None:

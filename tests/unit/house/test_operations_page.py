@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from taxagent.cli.setup_choices import Choices, from_file
-from taxagent.model.faults import Lang
 from tests.builders import screens
+from tools.screens import shown
 
 PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_screens_of_why_are_what_people_see(lang: Lang) -> None:
-    screen = "\n".join(screens.why(lang))
-    assert f"$ taxctl why --lang {lang}\n{screen}\n```" in PAGE
+@pytest.mark.parametrize("command", screens.SCREENS)
+def test_each_screen_is_what_people_see(command: str) -> None:
+    assert shown(PAGE)[command] == "\n".join(screens.SCREENS[command]()), "python -m tools.screens renews it"
 
 
 def test_each_case_has_its_row() -> None:
