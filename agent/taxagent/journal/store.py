@@ -106,7 +106,11 @@ def _ready(db: sqlite3.Connection, path: Path, scripts: tuple[str, ...]) -> sqli
 
 
 def _create(path: Path, scripts: tuple[str, ...]) -> None:
-    """Make the journal under another name and rename it: it is there whole or not at all."""
+    """Make the journal under another name and rename it: it is there whole or not at all, and in WAL mode.
+
+    To change the mode under the final name would leave, after a power cut, a rollback journal that a
+    read-only look cannot play back.
+    """
     log = path.with_name(path.name + "-wal")
     if log.exists():  # SQLite would play it into the new file
         raise _refused(
@@ -116,7 +120,8 @@ def _create(path: Path, scripts: tuple[str, ...]) -> None:
             remedy="put the journal back beside its log, or move the log away as well",
         )
     unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)
+    for left in ("", "-journal", "-wal", "-shm"):  # of a creation that did not end
+        unfinished.with_name(unfinished.name + left).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db = sqlite3.connect(unfinished, isolation_level=None)
     try:
@@ -128,6 +133,7 @@ def _create(path: Path, scripts: tuple[str, ...]) -> None:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {len(scripts)}")
         db.execute("COMMIT")
+        _in_wal_mode(db, path)
     finally:
         db.close()
     synced(unfinished)

@@ -54,7 +54,12 @@ class JournalWriter:
         self._on_fatal = on_fatal
         self._free_bytes = free_bytes
         self._db = connect(path)
-        self._head = stored.head(self._db)
+        try:
+            with store.refusing(path):  # damage that shows only where the newest row is looked for
+                self._head = stored.head(self._db)
+        except BaseException:
+            self._db.close()
+            raise
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._gate = threading.Lock()  # nothing is queued behind the end
         self._closed = False

@@ -13,7 +13,7 @@ import pytest
 
 from taxagent.journal import JOURNAL_NAME, JournalWriter, store
 from taxagent.journal.writer import CHECKPOINT_ROWS, RESERVE_BYTES
-from taxagent.model.errors import JournalFull, JournalUnknown
+from taxagent.model.errors import JournalFull, JournalRefused, JournalUnknown
 from taxagent.model.events import AnyEvent
 from taxagent.model.job import Outcome
 from taxagent.ports import JournalTx
@@ -244,3 +244,21 @@ def test_a_write_that_really_fails_in_the_commit_is_unknown_and_loses_nothing_ac
     with build.reading(tmp_path) as reader:
         assert reader.verify().rows >= int(acknowledged[-1])
         reader.verify_projections()
+
+
+def test_damage_where_the_newest_row_stands_refuses_the_start_with_a_remedy(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer:
+        writer.append(*build.varied())
+    with sqlite3.connect(tmp_path / JOURNAL_NAME) as db:
+        page, size = db.execute(
+            "SELECT rootpage, (SELECT * FROM pragma_page_size) FROM sqlite_schema WHERE name = 'event'"
+        ).fetchone()
+    db.close()
+    with (tmp_path / JOURNAL_NAME).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    heard = build.Heard()
+    with pytest.raises(JournalRefused) as refused:
+        JournalWriter(tmp_path / JOURNAL_NAME, sink=heard, on_fatal=heard.on_fatal)
+    assert refused.value.detail["reason"] == "broken"
+    assert "snapshot" in refused.value.detail["remedy"]

@@ -202,3 +202,13 @@ def test_a_damaged_header_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(JournalRefused) as refused:
         store.opened(path)
     assert refused.value.detail["remedy"]
+
+
+def test_a_journal_is_never_seen_in_another_mode_than_its_own(tmp_path: Path) -> None:
+    """A change of the mode under the final name would leave a rollback journal at a power cut."""
+    for left in ("-journal", "-wal"):
+        (tmp_path / f"journal.db.new{left}").write_bytes(b"of a creation that was cut")
+    store.opened(tmp_path / "journal.db").close()
+    header = (tmp_path / "journal.db").read_bytes()[:20]
+    assert header[18:20] == b"\x02\x02", "written and read in WAL mode (sqlite.org/fileformat2.html, 1.3)"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["journal.db"]
