@@ -40,6 +40,7 @@ from taxagent.procedures.preflight import window_end_ms
 from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
 from taxagent.records.page import page
+from taxagent.records.verification import verified_record
 
 _LIVE_JOBS = 100_000
 
@@ -123,6 +124,7 @@ class Parts:
                 explain=Explainer(self._rules, self.clock),
                 diagnose=Diagnoser(self._rules, self.clock, self.settings.simulation),
                 page=page,
+                verify=lambda job_id: verified_record(job_id, self.reader),
             ),
         )
 

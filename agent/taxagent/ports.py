@@ -206,6 +206,12 @@ class JournalReader(Protocol):
         """Return (seq, event) with seq > since, oldest first."""
 
     def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]: ...
+    def verify_job(self, job_id: str) -> tuple[int, int]:
+        """Walk the hash chain around a job's rows; return the first and the last row that were looked at.
+
+        Raises JournalBroken with the first bad row.
+        """
+
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         """Return every password that was tried on the device, and what became of each."""
 

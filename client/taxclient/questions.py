@@ -13,6 +13,7 @@ from taxclient.protocol import messages as m
 R = TypeVar("R")
 Keep = Callable[[str, int, int], None]  # (key, sent_at, ttl_ms), called before the send
 PREPARE_MS = 90_000  # opening and reading a device takes up to 60 s
+VERIFY_MS = 120_000  # the back-ups of a year are read from a slow disk
 
 
 class Question(msgspec.Struct, Generic[R], frozen=True):
@@ -56,9 +57,9 @@ def invoice(args: m.InvoiceArgs, timeout_ms: int) -> Question[m.InvoiceResult]:
     return Question("device.invoices", args, _whole, timeout_ms=timeout_ms)
 
 
-def explain_window(year: int, device_no: str) -> Question[m.WindowResult]:
-    """Deadlines, and what is shut."""
-    return Question("window.explain", m.WindowArgs(year=year, device_no=device_no), _whole)
+def explain_window(year: int, device_no: str, at: str) -> Question[m.WindowResult]:
+    """Deadlines, and which windows are open."""
+    return Question("window.explain", m.WindowArgs(year=year, device_no=device_no, at=at), _whole)
 
 
 def explain(what: str) -> Question[m.ExplainResult]:
@@ -125,6 +126,11 @@ def close_job(job_id: str, reason: str) -> Question[m.JobView]:
 def record(job_id: str) -> Question[m.RecordResult]:
     """A record."""
     return Question("record.get", m.JobArgs(job_id=job_id), _whole)
+
+
+def verify_record(job_id: str, timeout_ms: int) -> Question[m.RecordVerifyResult]:
+    """Whether a record still stands."""
+    return Question("record.verify", m.JobArgs(job_id=job_id), _whole, timeout_ms=timeout_ms)
 
 
 def records(args: m.RecordListArgs) -> Question[m.RecordListResult]:

@@ -101,9 +101,9 @@ class Client:
         """
         return self._ask(q.invoice(args, timeout_ms))
 
-    def explain_window(self, year: int = 0, device_no: str = "") -> m.WindowResult:
+    def explain_window(self, year: int = 0, device_no: str = "", at: str = "") -> m.WindowResult:
         """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
-        return self._ask(q.explain_window(year, device_no))
+        return self._ask(q.explain_window(year, device_no, at))
 
     def explain(self, what: str = "") -> m.ExplainResult:
         """Return what a code, a vendor's code or a prompt of the guide means; "" for the whole catalogue."""
@@ -191,6 +191,13 @@ class Client:
     def records(self, args: m.RecordListArgs = m.RecordListArgs()) -> m.RecordListResult:  # noqa: B008
         """Return a page of records, newest first."""
         return self._ask(q.records(args))
+
+    def verify_record(self, job_id: str, *, timeout_ms: int = q.VERIFY_MS) -> m.RecordVerifyResult:
+        """Have a record looked at: its hash, its row, the chain around it, its back-ups.
+
+        Raises RemoteError("RECORD_UNKNOWN").
+        """
+        return self._ask(q.verify_record(job_id, timeout_ms))
 
     def events_since(self, since: int, limit: int = 200) -> m.EventsResult:
         """Return the journal's events after `since`, oldest first."""

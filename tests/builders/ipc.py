@@ -27,10 +27,12 @@ from taxagent.jobs.asks import (
     InvoiceAsk,
     Prepared,
     Principal,
+    Role,
 )
 from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
+from taxagent.model.evidence import RecordProof
 from taxagent.model.job import Confirmed, Job, JobState, Scope
 from taxagent.model.period import period
 from taxclient.protocol import messages as m
@@ -209,6 +211,9 @@ class FakeReader:
     def job_events(self, job_id: str) -> Sequence[tuple[int, AnyJobEvent]]:
         return []
 
+    def verify_job(self, job_id: str) -> tuple[int, int]:
+        return (0, self.last_seq())
+
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         return []
 
@@ -216,7 +221,7 @@ class FakeReader:
         return self.rows[-1][0] if self.rows else 0
 
 
-def explain(args: m.WindowArgs, status: DeskStatus, lang: str) -> m.WindowResult:
+def explain(args: m.WindowArgs, status: DeskStatus, lang: str, role: Role) -> m.WindowResult:
     """No findings, no rows."""
     return m.WindowResult(year=args.year, deadlines=(), findings=())
 
@@ -235,6 +240,7 @@ class House:
         self.desk = FakeDesk()
         self.reader = FakeReader()
         self.mailbox = Mailbox()
+        self.proofs: dict[str, RecordProof] = {}  # what is found of each record
         self.loop = Loop(
             LoopSettings(
                 endpoint=self.endpoint, boot="boot-1", version="0.1.0", language="en", rate=rate or Rate()
@@ -245,7 +251,10 @@ class House:
             reader=self.reader,
             clock=self.clock,
             answers=Answers(
-                explain=explain, diagnose=diagnose, page=lambda record, lang: f"{lang} {len(record)}"
+                explain=explain,
+                diagnose=diagnose,
+                page=lambda record, lang: f"{lang} {len(record)}",
+                verify=self.proofs.get,
             ),
         )
         self.thread = threading.Thread(target=self.loop.run)

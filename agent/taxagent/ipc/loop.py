@@ -86,12 +86,14 @@ class Loop:
         self._waits = Waits(self._timers, desk.live)
         self._reads = Errands("ipc-reader", mailbox)
         self._names = Errands("ipc-names", mailbox)
+        self._proofs = Errands("ipc-proofs", mailbox, bound=16)
         self._signals = SignalBell(mailbox)
         keys = KeysInFlight()
         self.operations = Operations(
             desk=desk,
             reader=reader,
             errands=self._reads,
+            proofs=self._proofs,
             waits=self._waits,
             keys=keys,
             hello=self._hello,
@@ -136,7 +138,7 @@ class Loop:
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
-        for part in (self._reads, self._names, self._signals):
+        for part in (self._reads, self._names, self._proofs, self._signals):
             part.start()
         gc.freeze()  # what the start has built stays: no collection holds an answer up to walk it
         try:
@@ -154,7 +156,7 @@ class Loop:
 
     def close(self) -> None:
         """Close the sockets and end the threads; `run` does it, and may be called again."""
-        for part in (self._signals, self._reads, self._names):
+        for part in (self._signals, self._reads, self._names, self._proofs):
             part.stop()
         self._channel.close()
         self._router.close(linger=0)

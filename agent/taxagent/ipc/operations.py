@@ -15,10 +15,11 @@ from taxagent.ipc.gate import KeysInFlight
 from taxagent.ipc.invoices import invoice_result, newest_record
 from taxagent.ipc.notices import notice
 from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
-from taxagent.ipc.views import job_view, record_row
+from taxagent.ipc.views import job_view, proof_result, record_row
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, FoundInvoice, InvoiceAsk, Prepared, Role
 from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
 from taxagent.model.period import period
@@ -28,18 +29,20 @@ from taxclient.protocol import messages as m
 
 T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
-Explain = Callable[[m.WindowArgs, DeskStatus, Lang], m.WindowResult]
+Explain = Callable[[m.WindowArgs, DeskStatus, Lang, Role], m.WindowResult]
 Diagnose = Callable[[m.DiagnoseArgs, DeskStatus, Lang], m.DiagnoseResult]
 Page = Callable[[bytes, Lang], str]
+Verify = Callable[[str], RecordProof | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What is asked outside the loop's thread: window.explain, diagnose, a record as a page of text."""
+    """What is asked outside the loop's thread: window.explain, diagnose, a record's page and its proof."""
 
     explain: Explain
     diagnose: Diagnose
     page: Page
+    verify: Verify
 
 
 class Operation(Value, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class Operations:
         desk: Desk,
         reader: JournalReader,
         errands: Errands,
+        proofs: Errands,
         waits: Waits,
         keys: KeysInFlight,
         hello: Hello,
@@ -67,6 +71,7 @@ class Operations:
         self._desk = desk
         self._reader = reader
         self._errands = errands
+        self._proofs = proofs
         self._waits = waits
         self._keys = keys
         self._hello = hello
@@ -95,6 +100,7 @@ class Operations:
             "job.close": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_close),
             "record.get": op(Role.VIEWER, Effect.READ, self._record_get),
             "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
+            "record.verify": op(Role.VIEWER, Effect.READ, self._record_verify),
             "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
             "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
             "explain": op(Role.VIEWER, Effect.READ, self._explain),
@@ -262,6 +268,14 @@ class Operations:
 
         self._read(call, work, call.ok)
 
+    def _record_verify(self, call: Call, args: m.JobArgs) -> None:
+        def work() -> m.RecordVerifyResult | None:
+            proof = self._answers.verify(args.job_id)
+            return proof_result(proof) if proof is not None else None
+
+        # Back-ups are read whole, in a thread of their own: no other question waits for that.
+        self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id), self._proofs)
+
     def _events_since(self, call: Call, args: m.EventsArgs) -> None:
         def work() -> m.EventsResult:
             last = self._reader.last_seq()
@@ -276,9 +290,9 @@ class Operations:
         self._read(call, work, call.ok)
 
     def _window_explain(self, call: Call, args: m.WindowArgs) -> None:
-        status = self._desk.status()
+        status, role = self._desk.status(), call.who.role
         # The holiday tables are loaded at the first question: not in the loop.
-        self._read(call, lambda: self._answers.explain(args, status, call.lang), call.ok)
+        self._read(call, lambda: self._answers.explain(args, status, call.lang, role), call.ok)
 
     def _explain(self, call: Call, args: m.ExplainArgs) -> None:
         self._read(call, lambda: explained(args, call.lang), call.ok)
@@ -293,6 +307,7 @@ class Operations:
         work: Callable[[], T | None],
         found: Callable[[T], None],
         missing: AgentError | None = None,
+        thread: Errands | None = None,
     ) -> None:
         def done(answer: T | Exception | None) -> None:
             if isinstance(answer, AgentError):
@@ -304,7 +319,7 @@ class Operations:
             else:
                 found(answer)
 
-        self._errands.run(work, call.guarded(done))
+        (thread or self._errands).run(work, call.guarded(done))
 
 
 class _KeyUnknown(AgentError):

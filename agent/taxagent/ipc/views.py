@@ -7,6 +7,7 @@ from typing import get_args
 
 from taxagent.model import faults
 from taxagent.model.errors import AgentError
+from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait
 from taxagent.model.value import to_json
@@ -124,6 +125,21 @@ def record_row(job: Job) -> m.RecordRow:
         ended_ms=job.ended_ms or 0,
         sha256=job.record_sha256,
     )
+
+
+def proof_result(proof: RecordProof) -> m.RecordVerifyResult:
+    """Return what was found of a record."""
+    checks = tuple(
+        m.CheckView(
+            what=each.proof,
+            verdict=each.verdict,
+            subject=each.subject,
+            expected=each.expected,
+            found=each.found,
+        )
+        for each in proof.evidence
+    )
+    return m.RecordVerifyResult(job_id=proof.job_id, sha256=proof.sha256, holds=proof.holds, checks=checks)
 
 
 def _confirmed(confirmed: Confirmed) -> m.ConfirmedView:

@@ -18,6 +18,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    DeviceEvent,
     PasswordTried,
     TokenIssued,
     decode_event,
@@ -104,6 +105,11 @@ class Reader:
         sql = "SELECT seq, body FROM event WHERE job_id = ? ORDER BY seq"
         return self._all(lambda row: (int(row[0]), _of_job(row[1])), sql, job_id)
 
+    def of_no_job(self) -> Sequence[AnyEvent]:
+        """Return the rows that are of no job and give no token, oldest first. Walks the whole file."""
+        sql = "SELECT body FROM event WHERE job_id IS NULL AND body NOT LIKE ? ORDER BY seq"
+        return self._all(lambda row: decode_event(row[0]), sql, '{"event":"token.issued"%')
+
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         """Return every password that was tried on the device, and what became of each."""
         sql = "SELECT body FROM password WHERE device_no = ?"
@@ -140,6 +146,29 @@ class Reader:
                 since = head.seq + 1
                 progress(min(head.seq, end), end)
         return Verified(journal_id=identity, rows=head.seq, last_seq=head.seq, head_hash=head.hash.hex())
+
+    def verify_job(self, job_id: str) -> tuple[int, int]:
+        """Walk the chain from the row before the job's first to the row after its last; return both.
+
+        The first is 0 where the job's first row is the journal's; there is no row after the newest one.
+        Raises JournalBroken as `verify`, and where the job has no row.
+        """
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            first, last = db.execute(
+                "SELECT min(seq), max(seq) FROM event WHERE job_id = ?", (job_id,)
+            ).fetchone()
+            if first is None:
+                raise JournalBroken(f"job {job_id} has no row")
+            until = db.execute("SELECT min(seq) FROM event WHERE seq > ?", (last,)).fetchone()[0] or last
+            head = stored.head_at(db, first - 1)
+            while head.seq < until and (
+                chunk := db.execute(
+                    "SELECT seq, body, hash FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (head.seq, until, CHUNK_ROWS),
+                ).fetchall()
+            ):
+                head = walked(head, chunk)
+        return first - 1, head.seq
 
     def verify_anchor(self, anchor: Head) -> None:
         """Check that the journal still has the row that was once noted as its head.
@@ -197,6 +226,6 @@ def _job(row: Row) -> Job:
 
 def _of_job(body: bytes) -> AnyJobEvent:
     event = decode_event(body)
-    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordTried):
+    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordTried | DeviceEvent):
         raise JournalBroken("a row is filed under a job and is not of one")
     return event

@@ -25,6 +25,19 @@ def head(db: sqlite3.Connection) -> Head:
     return Head(seq=row[0], hash=row[1]) if row else genesis(journal_id(db))
 
 
+def head_at(db: sqlite3.Connection, seq: int) -> Head:
+    """Return the chain's head after row `seq` (0: before the first) as it is stored, unchecked.
+
+    Raises JournalBroken where the row is missing.
+    """
+    if seq == 0:
+        return genesis(journal_id(db))
+    row = db.execute("SELECT hash FROM event WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        raise JournalBroken("a row is missing", seq=seq)
+    return Head(seq=seq, hash=row[0])
+
+
 def rebuild(db: sqlite3.Connection) -> None:
     """Make all projections again from the events. Call it inside a transaction."""
     projections.emptied(db)

@@ -6,6 +6,7 @@ from taxclient.protocol.errors import AgentUnavailable, ClientError, ProtocolErr
 from taxclient.protocol.messages import JobView, Outcome, Retry
 
 DONE = 0
+DIFFERS = 1  # of `record verify`: something is not what it was
 USAGE = 2
 NOT_EXECUTED = 10
 REFUSED = 11  # by a rule, the device or the bureau

@@ -1,4 +1,4 @@
-"""`taxctl status|window|job|record`: what reads, and what stops or follows a job."""
+"""`taxctl status|job|record`: what reads, and what stops or follows a job."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ def status(_: argparse.Namespace, client: Client, screen: Screen) -> int:
     result = client.status()
     screen.result(result)
     return _lines(show.status(result, screen.speech), screen)
-
-
-def window(options: argparse.Namespace, client: Client, screen: Screen) -> int:
-    """A year's filing deadlines and what stands in the way."""
-    result = client.explain_window(options.year, options.device)
-    screen.result(result)
-    return _lines(show.window(result, screen.speech), screen)
 
 
 def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
@@ -56,13 +49,17 @@ def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 
 def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:
-    """Record list, get."""
+    """Record list, get, verify."""
     if options.action == "list":
         args = m.RecordListArgs(device_no=options.device, before=options.before, limit=options.number)
         page = client.records(args)
         screen.result(page)
         lines = [show.record_line(row, screen.speech) for row in page.records]
         return _lines(lines or [screen.speech.say("none")], screen)
+    if options.action == "verify":
+        from taxclient.cli import proof
+
+        return proof.run(options, client, screen)
     found = client.record(options.job_id)
     content = msgspec.json.decode(found.json)
     screen.result({**msgspec.to_builtins(found), "record": content})

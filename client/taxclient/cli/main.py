@@ -19,7 +19,7 @@ from taxclient.sync import DEFAULT_ENDPOINT, Client
 Run = Callable[[argparse.Namespace, Client, Screen], int]
 _COMMANDS = {
     "status": "look:status",
-    "window": "look:window",
+    "window": "window:run",
     "why": "why:run",
     "explain": "explain:run",
     "invoice": "invoice:run",
@@ -213,6 +213,8 @@ def _record_options(command: argparse.ArgumentParser, shared: argparse.ArgumentP
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION", prog="taxctl record")
     _page_options(_command(actions, "list", "newest first", shared))
     _command(actions, "get", "show a record", shared).add_argument("job_id")
+    proof = "see whether a record, its journal rows and its back-ups are what they were (exit 1: not)"
+    _command(actions, "verify", proof, shared).add_argument("job_id")
 
 
 def _page_options(command: argparse.ArgumentParser) -> None:

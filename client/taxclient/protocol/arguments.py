@@ -85,7 +85,7 @@ class JobListArgs(Args, frozen=True, kw_only=True):
 
 
 class JobArgs(Args, frozen=True, kw_only=True):
-    """job.cancel, job.resume and record.get."""
+    """job.cancel, job.resume, record.get and record.verify."""
 
     job_id: JobId
 
@@ -112,10 +112,11 @@ class EventsArgs(Args, frozen=True, kw_only=True):
 
 
 class WindowArgs(Args, frozen=True, kw_only=True):
-    """window.explain: year 0 means the current one; a device's findings, or those of all."""
+    """window.explain: year 0 means that of `at`; a device's findings, or those of all."""
 
     year: Annotated[int, Meta(ge=0, le=9999)] = 0
     device_no: OptionalDeviceNo = ""
+    at: Annotated[str, Meta(max_length=40)] = ""  # ISO 8601, wall clock of Asia/Shanghai; "" = now
 
 
 class ExplainArgs(Args, frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ from taxclient.protocol.results import (
     PreparedResult,
     RecordListResult,
     RecordResult,
+    RecordVerifyResult,
     StatusResult,
     WindowResult,
 )
@@ -74,6 +75,7 @@ from taxclient.protocol.views import (
     AnswerView,
     BackupView,
     CauseView,
+    CheckView,
     ConfirmedView,
     DeadlineView,
     DeviceView,
@@ -94,6 +96,7 @@ from taxclient.protocol.views import (
     TypeView,
     VendorCodeView,
     WaitView,
+    WindowView,
 )
 
 NOTHING = msgspec.Raw()  # the result of an error
@@ -161,6 +164,7 @@ OPS: dict[str, Op] = {
     "job.close": Op(args=JobCloseArgs, result=JobResult),
     "record.get": Op(args=JobArgs, result=RecordResult),
     "record.list": Op(args=RecordListArgs, result=RecordListResult),
+    "record.verify": Op(args=JobArgs, result=RecordVerifyResult),
     "events.since": Op(args=EventsArgs, result=EventsResult),
     "window.explain": Op(args=WindowArgs, result=WindowResult),
     "explain": Op(args=ExplainArgs, result=ExplainResult),
@@ -181,6 +185,7 @@ __all__ = [
     "BackupView",
     "CauseView",
     "CheckArgs",
+    "CheckView",
     "ConfirmedView",
     "DeadlineView",
     "DeviceNo",
@@ -231,6 +236,7 @@ __all__ = [
     "RecordListResult",
     "RecordResult",
     "RecordRow",
+    "RecordVerifyResult",
     "Ref",
     "Reply",
     "Request",
@@ -251,4 +257,5 @@ __all__ = [
     "WaitView",
     "WindowArgs",
     "WindowResult",
+    "WindowView",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from taxclient.protocol.base import Message
 from taxclient.protocol.views import (
     AnswerView,
+    CheckView,
     DeadlineView,
     DeviceView,
     EventView,
@@ -18,6 +19,7 @@ from taxclient.protocol.views import (
     ScopeView,
     SeenView,
     TotalsView,
+    WindowView,
 )
 
 
@@ -121,6 +123,15 @@ class RecordResult(Message, frozen=True, kw_only=True):
     page: str = ""  # the same as text, in the request's language
 
 
+class RecordVerifyResult(Message, frozen=True, kw_only=True):
+    """record.verify: what was looked at, each with its verdict; `holds` where all of it holds."""
+
+    job_id: str
+    sha256: str
+    holds: bool
+    checks: tuple[CheckView, ...]
+
+
 class RecordListResult(Message, frozen=True, kw_only=True):
     """A page; `next` is "" on the last."""
 
@@ -137,11 +148,13 @@ class EventsResult(Message, frozen=True, kw_only=True):
 
 
 class WindowResult(Message, frozen=True, kw_only=True):
-    """The year's deadlines, and what stands in the way now."""
+    """The year's deadlines, and each window of each device at one moment."""
 
     year: int
     deadlines: tuple[DeadlineView, ...]
-    findings: tuple[FindingView, ...]
+    findings: tuple[FindingView, ...]  # what is shut
+    at: str = ""  # the moment, wall clock of Asia/Shanghai
+    windows: tuple[WindowView, ...] = ()  # all, open or shut
 
 
 class ExplainResult(Message, frozen=True, kw_only=True):

@@ -219,6 +219,16 @@ class RecordRow(Message, frozen=True, kw_only=True):
     sha256: str
 
 
+class CheckView(Message, frozen=True, kw_only=True):
+    """One thing that record.verify looked at; hashes are SHA-256 in hex."""
+
+    what: str  # record | row | chain | backup
+    verdict: str  # holds | differs | missing | unreadable
+    subject: str  # a path; of a row its number; of the chain "FIRST-LAST", or the first bad row
+    expected: str = ""
+    found: str = ""
+
+
 class EventView(Message, frozen=True, kw_only=True):
     """An event: ids and states only. The same on the event channel, with `boot`."""
 
@@ -281,6 +291,28 @@ class FaultView(Message, frozen=True, kw_only=True):
     retry: str
     prompt: str  # of the guide's nine; "" where it is none of them
     vendor_codes: tuple[VendorCodeView, ...] = ()
+
+
+class WindowView(Message, frozen=True, kw_only=True):
+    """A window at one moment, open or not; its words are "" where it is open."""
+
+    device_no: str  # "" for the windows that no device decides, where none was read
+    rule: str  # which window
+    name: str  # the rule in words
+    acts: tuple[str, ...]  # report | clear: for which work it counts
+    hard: bool  # while it is shut nothing is done; a soft one only warns
+    open: bool
+    late: bool  # shut, and who asks may go on all the same with `late`
+    opens: str  # ISO 8601 wall clock of Asia/Shanghai; "" where it is open, or waiting alone does not help
+    closes: str  # the same; "" where it is shut, or it is no matter of time
+    opens_in_s: int | None = None  # from `at`, by the clock that decides
+    closes_in_s: int | None = None
+    code: str = ""
+    title: str = ""
+    message: str = ""
+    remedy: str = ""
+    who: str = ""
+    detail: dict[str, str] = {}
 
 
 class CauseView(Message, frozen=True, kw_only=True):
