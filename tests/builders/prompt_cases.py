@@ -120,6 +120,15 @@ CASES: tuple[Case, ...] = (
         of_type="last_report = 2026-08-31\ninvoicing_deadline = 2026-10-16",
         asks={"periods": ("2026-10",)},
     ),
+    Case(
+        "MACHINE_NOT_REPORTED",
+        "another machine of the taxpayer has not reported",
+        "here",
+        AFTER_FIX,
+        WAITS,
+        outcome="partly_executed",
+        bureau=(no("ticket.put", "MACHINE_NOT_REPORTED"),),
+    ),
     # 未完成报税
     Case(
         "NOT_DECLARED",

@@ -23,6 +23,7 @@ from taxagent.model.bureau import (
     Declaration,
     DeclarationState,
     FilingRow,
+    Machine,
     Maintenance,
     Receipt,
     Report,
@@ -91,7 +92,12 @@ class GatewayClient:
         )
 
     def put_report(self, report: Report) -> Receipt:
-        body = m.ReportBody(taxpayer_id=report.taxpayer_id, summary=report.summary)
+        body = m.ReportBody(
+            taxpayer_id=report.taxpayer_id,
+            summary=report.summary,
+            device_kind=report.device_kind,
+            terminal_no=report.terminal_no,
+        )
         about = (report.device_no, report.group, report.period)
         call = _write(m.Op.REPORT_PUT, about, body, report.summary)
         answer = self._asked(call, m.ReceiptAnswer)
@@ -115,7 +121,12 @@ class GatewayClient:
         except ValueError as error:
             raise garbled(call, f"unknown state {answer.state!r}") from error
         return Declaration(
-            taxpayer_id=taxpayer_id, period=month, state=state, text=answer.text, filed_ms=answer.filed_ms
+            taxpayer_id=taxpayer_id,
+            period=month,
+            state=state,
+            text=answer.text,
+            filed_ms=answer.filed_ms,
+            unreported=tuple(_machine(one) for one in answer.unreported),
         )
 
     def put_ticket(self, device_no: str, group: str, month: Period, *, supersedes: str = "") -> Ticket:
@@ -225,6 +236,10 @@ def _believable(rows: Iterable[m.FilingRowMessage]) -> Iterator[FilingRow]:
             yield FilingRow(month=month, deadline=row.deadline)
         else:
             _log.warning("filing_row_ignored", month=row.month, deadline=row.deadline.isoformat())
+
+
+def _machine(told: m.MachineMessage) -> Machine:
+    return Machine(device_no=told.device_no, terminal_no=told.terminal_no, device_kind=told.device_kind)
 
 
 def _receipt(call: Call, answer: m.ReceiptAnswer, asked: tuple[str, str, Period]) -> Receipt:

@@ -13,6 +13,7 @@ import msgspec
 
 from taxagent.bureau.exchange import Call, RawAnswer
 from taxagent.bureau.messages import ChallengeMessage, Code, ErrorAnswer
+from taxagent.model.bureau import Machine
 from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused, ChallengeAsked
 from taxagent.model.value import from_json
 from taxagent.ports import Clock
@@ -20,6 +21,7 @@ from taxagent.ports import Clock
 # A refusal whose code is a fault of our own catalogue; any other is BUREAU_REFUSED with the code beside it.
 _OWN_FAULT: dict[str, str] = {
     Code.NOT_REPORTED: "NOT_REPORTED",
+    Code.MACHINE_NOT_REPORTED: "MACHINE_NOT_REPORTED",
     Code.NOT_DECLARED: "NOT_DECLARED",
     Code.DECLARATION_MISMATCH: "DECLARATION_MISMATCH",
     Code.PERIOD_NOT_ENDED: "PERIOD_NOT_ENDED",
@@ -120,11 +122,18 @@ def _detail(answer: ErrorAnswer) -> dict[str, str]:
     detail = {"bureau_code": answer.code}
     if answer.text:
         detail["bureau_text"] = detail["what"] = answer.text
-    groups = dict.fromkeys(item.group for item in answer.missing if item.group)
+    groups = dict.fromkeys(item.group for item in answer.missing if item.group and not item.device_no)
+    machines = dict.fromkeys(
+        str(Machine(device_no=item.device_no, terminal_no=item.terminal_no or 0))
+        for item in answer.missing
+        if item.device_no
+    )
     periods = dict.fromkeys(item.period for item in answer.missing)
     if groups:
         detail["groups"] = ",".join(groups)
         detail["types"] = detail["groups"].replace("+", ",")
+    if machines:
+        detail["machines"] = ", ".join(machines)
     if periods:
         detail["period"] = ",".join(periods)
     return detail

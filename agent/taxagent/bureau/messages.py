@@ -50,6 +50,7 @@ class Code(StrEnum):
 
     # Rules of order, the taxpayer's to mend (409)
     NOT_REPORTED = "NOT_REPORTED"  # `missing` says which groups and periods
+    MACHINE_NOT_REPORTED = "MACHINE_NOT_REPORTED"  # other machines of the taxpayer; `missing` names them
     NOT_DECLARED = "NOT_DECLARED"  # `missing` says which periods
     DECLARATION_MISMATCH = "DECLARATION_MISMATCH"  # 一窗式比对不符
     PERIOD_NOT_ENDED = "PERIOD_NOT_ENDED"  # by the bureau's clock
@@ -108,6 +109,8 @@ class ReportBody(Value, frozen=True, kw_only=True):
 
     taxpayer_id: str
     summary: bytes
+    device_kind: str = ""  # golden_disk, control_disk, ukey; "" = not said
+    terminal_no: int | None = None  # 开票机号: 0 = main machine, 1.. = sub machines; null = not said
 
 
 class ReceiptAnswer(Value, frozen=True, kw_only=True):
@@ -121,6 +124,14 @@ class ReceiptAnswer(Value, frozen=True, kw_only=True):
     received_ms: int
 
 
+class MachineMessage(Value, frozen=True, kw_only=True):
+    """A machine of a taxpayer."""
+
+    device_no: str
+    terminal_no: int = 0
+    device_kind: str = ""
+
+
 class DeclarationAnswer(Value, frozen=True, kw_only=True):
     """Answer of `declaration.get`; `state` is not_due, missing, mismatch or accepted."""
 
@@ -129,6 +140,7 @@ class DeclarationAnswer(Value, frozen=True, kw_only=True):
     state: str
     text: str
     filed_ms: int | None = None
+    unreported: tuple[MachineMessage, ...] = ()  # machines whose report is missing
 
 
 class TicketBody(Value, frozen=True, kw_only=True):
@@ -167,10 +179,15 @@ class ConfirmAnswer(Value, frozen=True, kw_only=True):
 
 
 class Missing(Value, frozen=True, kw_only=True):
-    """What stands in the way; `group` is empty where a return is missing."""
+    """What stands in the way; `group` is empty where a return is missing.
+
+    `device_no` and `terminal_no` name another machine than the one that was asked about.
+    """
 
     period: PeriodText
     group: str = ""
+    device_no: str = ""
+    terminal_no: int | None = None
 
 
 class ChallengeMessage(Value, frozen=True, kw_only=True):

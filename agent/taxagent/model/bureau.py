@@ -34,14 +34,27 @@ class BureauStatus(Value, frozen=True, kw_only=True):
     notices: tuple[str, ...]
 
 
+class Machine(Value, frozen=True, kw_only=True):
+    """One machine of a taxpayer, as the bureau knows it."""
+
+    device_no: str
+    terminal_no: int = 0  # 开票机号: 0 = main machine, 1.. = sub machines
+    device_kind: str = ""  # a DeviceKind's value; "" where the bureau does not know it
+
+    def __str__(self) -> str:
+        return f"#{self.terminal_no} {self.device_no}"
+
+
 class Report(Value, frozen=True, kw_only=True):
-    """A sealed summary on its way to the bureau."""
+    """A sealed summary on its way to the bureau, and which machine of the taxpayer it is from."""
 
     device_no: str
     taxpayer_id: str
     group: str
     period: Period
     summary: bytes  # 汇总密文: opaque to the agent
+    terminal_no: int = 0
+    device_kind: str = ""
 
 
 class Receipt(Value, frozen=True, kw_only=True):
@@ -72,6 +85,7 @@ class Declaration(Value, frozen=True, kw_only=True):
     state: DeclarationState
     text: str  # the bureau's words, shown as they are
     filed_ms: int | None = None
+    unreported: tuple[Machine, ...] = ()  # other machines whose report is missing: no return is taken before
 
 
 class Ticket(Value, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from taxagent.procedures.preflight import beside_the_point
 from taxagent.procedures.session import greet, open_session, read_state
 from taxagent.procedures.work import Waiting, Work, groups_of, quirks_of
 
-_NOT_FILED = frozenset({"NOT_DECLARED", "DECLARATION_MISMATCH"})
+_NOT_FILED = frozenset({"NOT_DECLARED", "DECLARATION_MISMATCH", "MACHINE_NOT_REPORTED"})
 _STALE = frozenset({"TICKET_STALE", "CLOCK_TICKET_MISSING"})  # a fresh pair of tickets is asked for, once
 
 

@@ -93,7 +93,7 @@ def _submitted(work: Work, state: DeviceState, group: str, month: Period) -> Non
         receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
         note = "already" if receipt is not None else ""
         if receipt is None:
-            receipt = work.bureau.put_report(_report(work, group, month, summary))
+            receipt = work.bureau.put_report(_report(work, state, group, month, summary))
         if digest and receipt.summary_sha256 != digest:
             work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
             raise NeedsHuman(
@@ -116,7 +116,7 @@ def _summary(work: Work, group: str, month: Period) -> bytes | None:
         return None
 
 
-def _report(work: Work, group: str, month: Period, summary: bytes | None) -> Report:
+def _report(work: Work, state: DeviceState, group: str, month: Period, summary: bytes | None) -> Report:
     if summary is None:
         raise Refusal("NO_SUCH_DATA", what="report_nowhere", group=group, period=month)
     scope = work.job.scope
@@ -126,4 +126,6 @@ def _report(work: Work, group: str, month: Period, summary: bytes | None) -> Rep
         group=group,
         period=month,
         summary=summary,
+        terminal_no=state.info.terminal_no,
+        device_kind=state.hello.kind.value,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taxagent.model.bureau import DeclarationState
+from taxagent.model.bureau import Declaration, DeclarationState
 from taxagent.model.device import DeviceState
 from taxagent.model.errors import BureauDown, Interrupted, NeedsHuman, Refusal
 from taxagent.model.job import JobKind, Outcome, Problem, Reading, Step, StepId, WaitReason
@@ -94,18 +94,23 @@ def declared(work: Work, state: DeviceState) -> None:
         if answer.state in (DeclarationState.ACCEPTED, DeclarationState.NOT_DUE):
             work.ledger.end(step, note=answer.state.value, text=answer.text)
             continue
-        missing = answer.state is DeclarationState.MISSING
-        fault = "NOT_DECLARED" if missing else "DECLARATION_MISMATCH"
+        undeclared = _undeclared(answer)
         if work.job.kind is not JobKind.SETTLE:
-            raise Refusal(fault, period=month, bureau_text=answer.text)
-        raise Waiting(
-            WaitReason.DECLARATION,
-            Problem(
-                fault=fault,
-                outcome=Outcome.NOT_EXECUTED,
-                detail={"period": month, "bureau_text": answer.text},
-            ),
-        )
+            raise Refusal(undeclared.fault, **undeclared.detail)
+        raise Waiting(WaitReason.DECLARATION, undeclared)
+
+
+def _undeclared(answer: Declaration) -> Problem:
+    """Return why there is no return: not filed, not matching, or other machines have to report before."""
+    detail: dict[str, str] = {"period": answer.period, "bureau_text": answer.text}
+    if answer.state is not DeclarationState.MISSING:
+        fault = "DECLARATION_MISMATCH"
+    elif answer.unreported:
+        fault = "MACHINE_NOT_REPORTED"
+        detail["machines"] = ", ".join(map(str, answer.unreported))
+    else:
+        fault = "NOT_DECLARED"
+    return Problem(fault=fault, outcome=Outcome.NOT_EXECUTED, detail=detail)
 
 
 def _settled(work: Work, state: DeviceState, month: Period) -> bool:

@@ -18,7 +18,9 @@ from taxagent.model.period import Period, period_of, plus
 from taxagent.model.simtime import local_time
 from taxagent.model.value import Value, from_json, to_json
 from taxagent.ports import Clock
+from taxagent.simulator import bureau_machines as machines
 from taxagent.simulator.bureau_faults import FaultScript, Point
+from taxagent.simulator.bureau_keys import payload_sha256_of, whole_body_sha256_of
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import BureauSaysNo, Reply, Request, body_of
 from taxagent.simulator.bureau_rules import TicketRules, clock_ms, issued, own_summary
@@ -28,6 +30,7 @@ from taxagent.simulator.bureau_state import (
     HeldReport,
     IssuedTicket,
     KeptAnswer,
+    KnownMachine,
     LoggedCall,
     Result,
 )
@@ -75,8 +78,13 @@ class VirtualBureau:
         state: DeclarationState = DeclarationState.ACCEPTED,
         text: str = "",
     ) -> m.DeclarationAnswer:
-        """Take a return as the e-tax bureau would; a later one replaces it. MISSING takes it back."""
+        """Take a return as the e-tax bureau would; a later one replaces it. MISSING takes it back.
+
+        ValueError naming the machines where the taxpayer has several and not all have reported.
+        """
         with self._lock:
+            if state is DeclarationState.ACCEPTED:
+                self._all_reported(taxpayer_id, month)
             declared = m.DeclarationAnswer(
                 taxpayer_id=taxpayer_id,
                 period=month,
@@ -110,9 +118,9 @@ class VirtualBureau:
             answer = self._read(request, now)
             self._log(request, Result.ANSWERED, 200)
             return _ok(answer)
-        payload_sha256 = _payload_sha256(request)
+        payload_sha256 = payload_sha256_of(request)
         kept = self._memory.kept.get(request.key)
-        if kept is not None and kept.payload_sha256 != payload_sha256:
+        if kept is not None and kept.payload_sha256 not in (payload_sha256, whole_body_sha256_of(request)):
             raise BureauSaysNo(409, Code.KEY_CONFLICT, "the key was used with another payload")
         if kept is not None:
             self._log(request, Result.REPEATED, 200, reference=_reference(kept.body))
@@ -175,9 +183,21 @@ class VirtualBureau:
         if filed is not None and filed.state != DeclarationState.MISSING:
             return filed
         state = self._scenario.state_without_return(taxpayer_id, month)
+        unreported = machines.unreported(self._scenario, self._memory, taxpayer_id, month)
         return m.DeclarationAnswer(
-            taxpayer_id=taxpayer_id, period=month, state=state, text=_STATE_WORDS[state]
+            taxpayer_id=taxpayer_id,
+            period=month,
+            state=state,
+            text=_STATE_WORDS[state],
+            unreported=unreported if state is DeclarationState.MISSING else (),
         )
+
+    def _all_reported(self, taxpayer_id: str, month: Period) -> None:
+        if len(machines.machines_of(self._scenario, self._memory, taxpayer_id)) < 2:
+            return
+        missing = machines.unreported(self._scenario, self._memory, taxpayer_id, month)
+        if missing:
+            raise ValueError(machines.unreported_words(month, missing))
 
     def _put_report(self, request: Request, now: int) -> tuple[BureauMemory, Value]:
         memory = self._memory
@@ -198,12 +218,14 @@ class VirtualBureau:
             summary_sha256=summary_sha256,
             received_ms=now,
         )
+        machine = KnownMachine(terminal_no=body.terminal_no or 0, device_kind=summary.kind.value)
         report = HeldReport(taxpayer_id=body.taxpayer_id, summary=body.summary, receipt=receipt)
         changed = replace(
             memory,
             reports={**memory.reports, request.about: report},
             owners={**memory.owners, request.device_no: body.taxpayer_id},
             kinds={**memory.kinds, request.device_no: summary.kind},
+            machines={**memory.machines, request.device_no: machine},
             receipts=memory.receipts + 1,
         )
         return changed, receipt
@@ -286,11 +308,6 @@ def _reference(body: bytes) -> str:
 
 def _ok(answer: Value) -> Reply:
     return Reply(status=200, body=to_json(answer))
-
-
-def _payload_sha256(request: Request) -> str:
-    text = f"{request.op}\n{request.about}\n".encode() + request.body
-    return hashlib.sha256(text).hexdigest()
 
 
 def _confirmed(one: IssuedTicket, ticket_no: str, now: int) -> IssuedTicket:

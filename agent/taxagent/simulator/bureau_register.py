@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
+
+from msgspec import Meta
 
 from taxagent.model.bureau import DeclarationState, FilingRow
 from taxagent.model.device import DeviceKind
@@ -11,16 +14,17 @@ from taxagent.model.period import Period
 from taxagent.model.value import Value
 
 
-class Registration(Value, frozen=True, kw_only=True):
+class Registration(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device that the bureau issued."""
 
     device_no: str
     taxpayer_id: str
     kind: DeviceKind | None = None  # None: what its first summary says
     first_period: Period | None = None  # the first month that it has to report
+    terminal_no: Annotated[int, Meta(ge=0, le=999)] = 0  # 开票机号: 0 = main machine, 1.. = sub machines
 
 
-class BureauScenario(Value, frozen=True, kw_only=True):
+class BureauScenario(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the bureau knows at its start.
 
     With neither taxpayers nor devices it serves every device. A device that is not listed is accepted for a

@@ -11,6 +11,7 @@ from taxagent.model.device import QUIRKS, DeviceKind
 from taxagent.model.period import Period, last_day, plus
 from taxagent.model.simtime import local_time
 from taxagent.ports import Clock
+from taxagent.simulator.bureau_machines import unreported, unreported_words
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import BureauSaysNo, Request
 from taxagent.simulator.bureau_state import BureauMemory, IssuedTicket
@@ -76,12 +77,22 @@ class TicketRules:
             raise BureauSaysNo(409, Code.NOT_REPORTED, "未完成抄报，不能清卡", missing=missing)
         taxpayer_id = self._memory.reports[prefix + request.period].taxpayer_id
         for month in months:
+            self._others_reported(taxpayer_id, month, request.device_no)
             answer = self._declared(taxpayer_id, month)
             if answer.state in SETTLED:
                 continue
             mismatch = answer.state == DeclarationState.MISMATCH
             code = Code.DECLARATION_MISMATCH if mismatch else Code.NOT_DECLARED
             raise BureauSaysNo(409, code, answer.text, missing=(Missing(period=month),))
+
+    def _others_reported(self, taxpayer_id: str, month: Period, device_no: str) -> None:
+        machines = unreported(self._scenario, self._memory, taxpayer_id, month, besides=device_no)
+        if not machines:
+            return
+        missing = tuple(
+            Missing(period=month, device_no=one.device_no, terminal_no=one.terminal_no) for one in machines
+        )
+        raise BureauSaysNo(409, Code.MACHINE_NOT_REPORTED, unreported_words(month, machines), missing=missing)
 
     def _unsettled(self, request: Request) -> list[Period]:
         """Return the months up to the request's that no ticket has settled yet, oldest first.

@@ -14,6 +14,13 @@ from taxagent.model.value import Value, from_json, to_json
 from taxagent.simulator.durable import append_line, replace_file, whole_lines
 
 
+class KnownMachine(Value, frozen=True, kw_only=True):
+    """What the newest report of a device says which machine it is."""
+
+    terminal_no: int = 0
+    device_kind: str = ""
+
+
 class HeldReport(Value, frozen=True, kw_only=True):
     """A report and its receipt."""
 
@@ -47,6 +54,7 @@ class BureauMemory(Value, frozen=True, kw_only=True):
     kept: dict[str, KeptAnswer] = {}  # under the Idempotency-Key
     owners: dict[str, str] = {}  # device_no -> taxpayer_id, from the first report on
     kinds: dict[str, DeviceKind] = {}  # device_no -> what its newest summary says that it is
+    machines: dict[str, KnownMachine] = {}  # device_no -> which machine its newest report says that it is
     serials: dict[str, int] = {}  # device_no -> serial of its newest ticket
     receipts: int = 0
 
