@@ -20,6 +20,11 @@ from taxagent.model.events import (
     AnyEvent,
     BackupWritten,
     CancelRequested,
+    DeviceFreed,
+    DeviceHeld,
+    DeviceHung,
+    DeviceQuarantined,
+    DeviceReleased,
     JobAccepted,
     JobEnded,
     JobNeedsHuman,
@@ -200,6 +205,24 @@ def troubled_job(number: int) -> tuple[AnyEvent, ...]:
     )
 
 
+def troubled_device() -> tuple[AnyEvent, ...]:
+    """A device that hung, was quarantined, tried again, given up and taken again."""
+    at: dict[str, Any] = {"at_ms": AT_MS, "device_no": DEVICE_NO}
+    order: dict[str, Any] = {
+        "principal": "technician",
+        "key": "device-key-000001",
+        "request_sha256": "cd" * 32,
+    }
+    here = "usb:1-2#7"
+    return (
+        DeviceHung(**at, location=here, command="monitor", limit_s=90),
+        DeviceQuarantined(**at, location=here, times=2),
+        DeviceFreed(**at, how="retry", **order),
+        DeviceReleased(**at, location=here, until_ms=AT_MS + 60_000, **order),
+        DeviceHeld(**at, **order),
+    )
+
+
 def whole_job(number: int = 1) -> tuple[AnyEvent, ...]:
     """A job from accept to end."""
     return (
@@ -229,6 +252,7 @@ def varied() -> tuple[AnyEvent, ...]:
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
         *troubled_job(5),
+        *troubled_device(),
         AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained"),
     )
 

@@ -8,6 +8,11 @@ from taxagent.model.events import (
     AnyEvent,
     BackupWritten,
     CancelRequested,
+    DeviceFreed,
+    DeviceHeld,
+    DeviceHung,
+    DeviceQuarantined,
+    DeviceReleased,
     JobAccepted,
     JobEnded,
     JobNeedsHuman,
@@ -34,6 +39,12 @@ _SAY = {
         "password_trying": "将在设备 {device_no} 上试一个密码，试前还剩 {tries_left} 次",
         "password_accepted": "设备 {device_no} 接受了密码",
         "password_refused": "设备 {device_no} 拒绝了密码，还剩 {tries_left} 次",
+        "hung": "设备 {device_no} 没有反应：{command} 在 {limit_s} 秒内没有返回（位置 {location}）",
+        "quarantined": "设备 {device_no} 已隔离：没有反应 {times} 次（位置 {location}）",
+        "freed_replugged": "设备 {device_no} 重新插入，重新使用",
+        "freed_retry": "{principal} 让代理再试设备 {device_no}",
+        "released": "{principal} 让代理交出设备 {device_no}",
+        "held": "{principal} 让代理重新使用设备 {device_no}",
         "accepted": "{principal} 提交 {kind}：{scope}",
         "running": "开始执行",
         "waiting": "{reason}：{fault}",
@@ -55,6 +66,12 @@ _SAY = {
         "password_trying": "a password is tried on device {device_no}, {tries_left} tries left before",
         "password_accepted": "device {device_no} accepted the password",
         "password_refused": "device {device_no} refused the password, {tries_left} tries left",
+        "hung": "device {device_no} hangs: {command} did not return in {limit_s} s (at {location})",
+        "quarantined": "device {device_no} is quarantined: it hung {times} times (at {location})",
+        "freed_replugged": "device {device_no} was plugged in anew and is used again",
+        "freed_retry": "{principal} has device {device_no} tried again",
+        "released": "{principal} has the agent give device {device_no} up",
+        "held": "{principal} lets the agent use device {device_no} again",
         "accepted": "{principal} submitted {kind}: {scope}",
         "running": "running",
         "waiting": "{reason}: {fault}",
@@ -84,6 +101,18 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["token"].format(principal=principal, scope=_scope(scope))
         case PasswordTried(device_no=device_no, tried=tried):
             return say[f"password_{tried.verdict}"].format(device_no=device_no, tries_left=tried.tries_left)
+        case DeviceHung(device_no=device_no, command=command, limit_s=limit_s, location=location):
+            return say["hung"].format(
+                device_no=device_no, command=command, limit_s=limit_s, location=location
+            )
+        case DeviceQuarantined(device_no=device_no, times=times, location=location):
+            return say["quarantined"].format(device_no=device_no, times=times, location=location)
+        case DeviceFreed(device_no=device_no, how=how, principal=principal):
+            return say[f"freed_{how}"].format(device_no=device_no, principal=principal)
+        case DeviceReleased(device_no=device_no, principal=principal):
+            return say["released"].format(device_no=device_no, principal=principal)
+        case DeviceHeld(device_no=device_no, principal=principal):
+            return say["held"].format(device_no=device_no, principal=principal)
         case JobAccepted(principal=principal, kind=kind, scope=scope):
             return say["accepted"].format(
                 principal=principal, kind=word("job_kind", kind, lang), scope=_scope(scope)

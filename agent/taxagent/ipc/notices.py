@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taxagent.model.events import (
     AnyEvent,
+    DeviceEvent,
     JobAccepted,
     JobEnded,
     JobEvent,
@@ -30,7 +31,7 @@ _STATES: dict[type[JobEvent], JobState] = {
 def notice(seq: int, event: AnyEvent, boot: str = "") -> EventView:
     """Return what may be told of a row to whoever listens."""
     kind = str(type(event).__struct_config__.tag)
-    if isinstance(event, PasswordTried):
+    if isinstance(event, PasswordTried | DeviceEvent):
         number = event.device_no
         return EventView(
             seq=seq, boot=boot, topic=f"device.{number}", type=kind, at=event.at_ms, device_no=number

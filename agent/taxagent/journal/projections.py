@@ -24,6 +24,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    DeviceEvent,
     JobAccepted,
     JobEnded,
     PasswordTried,
@@ -63,7 +64,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
     match event:
         case AgentStarted() | AgentStopped():
             return Plan()
-        case PasswordTried(device_no=device_no):
+        case PasswordTried(device_no=device_no) | DeviceEvent(device_no=device_no):
             return Plan(device_no=device_no)
         case TokenIssued(scope=scope):
             return Plan(device_no=scope.device_no)
@@ -77,7 +78,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
 def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
     """Store what `event` changes."""
     match event:
-        case AgentStarted() | AgentStopped():
+        case AgentStarted() | AgentStopped() | DeviceEvent():
             pass
         case PasswordTried():
             _password(db, event)

@@ -78,6 +78,54 @@ class PasswordTried(Event, frozen=True, kw_only=True, tag="password.tried"):
     tried: TriedPassword
 
 
+class DeviceEvent(Event, frozen=True, kw_only=True):
+    """An event of one device, whichever jobs there are. standing.py says what each does to it."""
+
+    device_no: str
+
+
+class DeviceHung(DeviceEvent, frozen=True, kw_only=True, tag="device.hung"):
+    """A command to the device did not return within `limit_s` seconds; its thread was given up."""
+
+    location: str
+    command: str
+    limit_s: int
+
+
+class DeviceQuarantined(DeviceEvent, frozen=True, kw_only=True, tag="device.quarantined"):
+    """It hung `times` times: it is not touched again at this place until a person has been there."""
+
+    location: str
+    times: int
+
+
+class DeviceFreed(DeviceEvent, frozen=True, kw_only=True, tag="device.freed"):
+    """What is known of its hanging counts no more: it came anew, or a person wants it tried again."""
+
+    how: Literal["replugged", "retry"]
+    principal: str = ""
+    key: str = ""
+    request_sha256: str = ""
+
+
+class DeviceReleased(DeviceEvent, frozen=True, kw_only=True, tag="device.released"):
+    """A person has the agent leave the device alone, until `until_ms` (UTC) or until it is taken again."""
+
+    location: str
+    until_ms: int | None
+    principal: str
+    key: str
+    request_sha256: str
+
+
+class DeviceHeld(DeviceEvent, frozen=True, kw_only=True, tag="device.held"):
+    """A person lets the agent use the device again."""
+
+    principal: str
+    key: str
+    request_sha256: str
+
+
 class JobAccepted(JobEvent, frozen=True, kw_only=True, tag="job.accepted"):
     """The job is durable; the key belongs to it for ever."""
 
@@ -191,7 +239,8 @@ AnyJobEvent = (
     | TicketStored
     | JobEnded
 )
-AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyJobEvent
+AnyDeviceEvent = DeviceHung | DeviceQuarantined | DeviceFreed | DeviceReleased | DeviceHeld
+AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyDeviceEvent | AnyJobEvent
 
 
 def encode_event(event: AnyEvent) -> bytes:
