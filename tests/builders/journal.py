@@ -251,8 +251,8 @@ def varied() -> tuple[AnyEvent, ...]:
         tried(),
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
-        *troubled_job(5),
         *troubled_device(),
+        *troubled_job(5),
         AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained"),
     )
 
