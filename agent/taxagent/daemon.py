@@ -13,8 +13,9 @@ import structlog
 
 from taxagent import __version__
 from taxagent.config import Settings
-from taxagent.model.errors import Interrupted, JournalError
+from taxagent.model.errors import AgentError, Interrupted, JournalError
 from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, JobUnknown
+from taxagent.model.faults import text
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.usb import SeenDevice
 from taxagent.parts import Parts
@@ -31,6 +32,7 @@ class Agent:
         """Take the lock and the journal, and build what stands on them; raises what `Parts` raises."""
         self._stopping = threading.Event()
         self._fatal: Exception | None = None
+        self._language = settings.file.agent.language
         self._office_thread = ThreadPoolExecutor(1, thread_name_prefix="office")
         self._watch: Watch | None = None
         self._parts = Parts(settings, self)
@@ -189,6 +191,9 @@ class Agent:
     def _end(self) -> None:
         parts = self._parts
         self._office_thread.shutdown(wait=True, cancel_futures=True)
+        known = error if isinstance(error, AgentError) else AgentError("INTERNAL", error=type(error).__name__)
+        words = text(known.problem(), self._language)
+        _log.critical("fatal", fault=known.fault, error=str(error), title=words.title, remedy=words.remedy)
         if self._fatal is None:
             with contextlib.suppress(JournalError):  # the end is what matters; its row is a courtesy
                 self._goodbye()
