@@ -183,7 +183,6 @@ class Agent:
 
     def failed(self, error: Exception) -> None:
         """Any thread. The process commits nothing more and ends; the next start reads what is there."""
-        _log.critical("fatal", fault=getattr(error, "fault", type(error).__name__), error=str(error))
         self._fatal = error
         self._stopping.set()
         self._parts.mailbox.post(self._parts.loop.stop)
