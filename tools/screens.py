@@ -11,12 +11,14 @@ from pathlib import Path
 from tests.builders import screens
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/operations.md"
-_BLOCK = re.compile(r"```console\n\$ (taxctl [a-z]+(?: [^\n]*)?)\n(.*?)\n```", re.DOTALL)
+_BLOCK = re.compile(r"```console\n\$ (taxctl [a-z]+(?: [^\n]*)?)\n(.*?)```", re.DOTALL)
 
 
 def shown(page: str) -> dict[str, str]:
     """Return what a page shows, by the command."""
-    return {command: text for command, text in _BLOCK.findall(page) if command in screens.SCREENS}
+    return {
+        command: text.rstrip("\n") for command, text in _BLOCK.findall(page) if command in screens.SCREENS
+    }
 
 
 def renewed(page: str) -> str:

@@ -10,12 +10,15 @@ from typing import Any
 import msgspec
 
 from taxagent.ipc.diagnose import Diagnoser
+from taxagent.ipc.windows import Explainer
+from taxagent.jobs.asks import Role
 from taxagent.jobs.device_views import view_of
 from taxagent.model import cases
 from taxagent.model.faults import Lang
 from taxagent.model.windows import Rules
 from taxagent.model.words import word
 from taxclient.cli.why import lines
+from taxclient.cli.window import lines as window_lines
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 from tests.builders.diagnosis import healthy_state
@@ -46,6 +49,22 @@ def why(lang: Lang) -> list[str]:
     return list(lines(result, Speech(lang)))
 
 
+def windows_at(moment: str, lang: str, role: Role = Role.OPERATOR) -> m.WindowResult:
+    """Return what window.explain answers of a device whose October is to be reported."""
+    clock = Afternoon()
+    due: dict[str, Any] = {"invoicing_deadline": dt.date(2026, 11, 16), "last_report": dt.date(2026, 9, 30)}
+    state = healthy_state(clock.local().replace(tzinfo=None), **due)
+    status = msgspec.structs.replace(
+        FakeDesk().status(), devices=(view_of("usb:1-2#7", state, clock.now_ms),)
+    )
+    return Explainer(Rules(), clock)(m.WindowArgs(at=moment), status, "zh" if lang == "zh" else "en", role)
+
+
+def window(lang: Lang, moment: str, role: Role = Role.OPERATOR) -> list[str]:
+    """Return what `taxctl window --at` shows."""
+    return list(window_lines(windows_at(moment, lang, role), Speech(lang)))
+
+
 def case_rows(lang: Lang) -> list[str]:
     """Return the table of case numbers as Markdown rows."""
     meaning = {"yes": "blocks", "doubt": "unknown", "no": "warning"}
@@ -60,4 +79,8 @@ def case_rows(lang: Lang) -> list[str]:
 SCREENS: dict[str, Callable[[], list[str]]] = {
     "taxctl why --lang en": partial(why, "en"),
     "taxctl why --lang zh": partial(why, "zh"),
+    "taxctl window --at '2026-11-13 10:30' --lang en": partial(window, "en", "2026-11-13 10:30"),
+    "taxctl window --at '2026-11-28 19:05' --lang zh": partial(
+        window, "zh", "2026-11-28 19:05", Role.TECHNICIAN
+    ),
 }

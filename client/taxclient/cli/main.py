@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     window = command("window", "filing deadlines of a year, and what stands in the way now")
     window.add_argument("--year", type=int, default=0, help="default: this year")
     window.add_argument("--device", default="", metavar="DEVICE_NO")
+    window.add_argument("--at", default="", metavar="TIME", help="for example '2026-11-16 09:30'")
     command(
         "explain", "what a code or a prompt means, who can mend it and how (故障代码、提示语)"
     ).add_argument(

@@ -177,21 +177,6 @@ def consequence(code: str, speech: Speech) -> str:
     return speech.word(w.CONSEQUENCE, verb).format(group, about) if verb in w.CONSEQUENCE else code
 
 
-def window(result: m.WindowResult, speech: Speech) -> Iterator[str]:
-    """A year's filing deadlines, and what stands in the way now."""
-    for row in result.deadlines:
-        mark = f", {speech.say('provisional')}" if row.provisional else ""
-        yield f"{result.year}-{row.month:02d}  {row.deadline}  {speech.word(w.SOURCE, row.source)}{mark}"
-    if not result.findings:
-        yield speech.say("all_open")
-    for finding in result.findings:
-        mark = speech.say("shut" if finding.hard else "warn")
-        opens = f" {speech.say('opens', finding.opens)}" if finding.opens else ""
-        yield f"{finding.device_no}  {mark} [{finding.code}] {finding.title}{opens}"
-        if finding.remedy:
-            yield "    " + speech.say("remedy", finding.remedy)
-
-
 def record_line(row: m.RecordRow, speech: Speech) -> str:
     """A line of the list of records."""
     kind, outcome = speech.word(w.KIND, row.kind), speech.word(w.OUTCOME, row.outcome)

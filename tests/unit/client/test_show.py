@@ -177,27 +177,3 @@ def test_status_names_what_is_plugged_and_not_driven_and_why_nothing_is_seen() -
     assert "the agent is stopping" in text
     assert "3 more: taxctl job list --live" in text
     assert "! Not plugged in [DEVICE_ABSENT]" in text
-
-
-def test_a_window_says_what_is_shut_and_until_when() -> None:
-    shut = m.FindingView(
-        device_no="661234567890",
-        rule="day_begun",
-        acts=("report",),
-        hard=True,
-        code="TOO_EARLY_IN_DAY",
-        title="Too early",
-        message="…",
-        remedy="Wait.",
-        opens="2026-11-03T00:05:00",
-    )
-    row = m.DeadlineView(month=1, deadline="2027-01-15", source="rule", provisional=True)
-    lines = list(show.window(m.WindowResult(year=2027, deadlines=(row,), findings=(shut,)), EN))
-    assert lines == [
-        "2027-01  2027-01-15  by the rule, provisional",
-        "661234567890  shut [TOO_EARLY_IN_DAY] Too early opens 2026-11-03T00:05:00",
-        "    what to do: Wait.",
-    ]
-    assert list(show.window(m.WindowResult(year=2027, deadlines=(), findings=()), EN)) == [
-        "nothing stands in the way now"
-    ]

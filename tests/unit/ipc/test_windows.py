@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from taxagent.ipc.windows import Explainer
-from taxagent.jobs.asks import DeskStatus, TypeView
+from taxagent.jobs.asks import DeskStatus, Role, TypeView
 from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello
 from taxagent.model.errors import Refusal
 from taxagent.model.period import period
-from taxagent.model.windows import Rules
+from taxagent.model.windows import Rules, WindowRule
 from taxclient.protocol import messages as m
 from tests.builders.ipc import DEVICE, TAXPAYER, FakeClock, FakeDesk, device_view
 from tests.builders.model import monitor
@@ -87,3 +87,63 @@ def test_the_devices_clock_goes_on_since_it_was_read() -> None:
 def test_a_question_out_of_reach_is_refused(args: m.WindowArgs, code: str) -> None:
     with pytest.raises(Refusal, match=code):
         Explainer(Rules(), FakeClock())(args, FakeDesk().status(), "en")
+
+
+def at(moment: str, role: Role = Role.VIEWER, status: DeskStatus | None = None) -> dict[str, m.WindowView]:
+    """The windows at a moment; the device is as it was read on the 3rd of November, half past nine."""
+    clock = FakeClock()
+    read = status or status_at(dt.datetime(2026, 11, 3, 9, 30), clock.now_ms)
+    result = Explainer(Rules(), clock)(m.WindowArgs(at=moment), read, "en", role)
+    return {window.rule: window for window in result.windows}
+
+
+def test_every_window_is_told_open_or_shut_with_the_time_that_is_left() -> None:
+    windows = at("2026-11-13 10:30")
+    assert set(windows) == {rule.value for rule in WindowRule} - {"bureau_open"}  # only the bureau knows
+    filing = windows["filing_window"]
+    assert (filing.open, filing.closes, filing.opens) == (True, "2026-11-17T00:00:00", "")
+    assert filing.closes_in_s == (3 * 24 + 13) * 3600 + 1800
+    assert (filing.code, filing.title, filing.remedy) == ("", "", "")
+
+
+def test_a_shut_window_says_in_how_many_seconds_it_opens() -> None:
+    filing = at("2026-11-28 19:05")["filing_window"]
+    assert (filing.open, filing.hard, filing.opens) == (False, True, "2026-12-01T00:05:00")
+    assert filing.opens_in_s == (2 * 24 + 5) * 3600
+    assert (filing.code, filing.who) == ("WINDOW_CLOSED", "bureau")
+
+
+@pytest.mark.parametrize("role, told", [(Role.OPERATOR, False), (Role.TECHNICIAN, True), (Role.ADMIN, True)])
+def test_late_work_is_told_to_who_may_do_it(role: Role, told: bool) -> None:
+    windows = at("2026-11-28 19:05", role)
+    assert windows["filing_window"].late is told
+    assert not windows["not_locked"].late
+
+
+def test_the_peak_hours_warn_and_say_when_they_end() -> None:
+    peak = at("2026-11-13 10:30")["off_peak"]
+    assert (peak.open, peak.hard, peak.opens, peak.opens_in_s) == (False, False, "2026-11-13T11:00:00", 1800)
+    assert at("2026-11-13 12:00")["off_peak"].closes == "2026-11-13T14:00:00"
+
+
+@pytest.mark.parametrize("text", ["2026-11-13T02:30:00Z", "2026-11-13T10:30:00+08:00", "2026-11-13 10:30"])
+def test_a_moment_is_of_shanghai_unless_it_says_otherwise(text: str) -> None:
+    result = Explainer(Rules(), FakeClock())(m.WindowArgs(at=text), FakeDesk().status(), "zh")
+    assert result.at == "2026-11-13T10:30:00"
+
+
+@pytest.mark.parametrize("text", ["soon", "2026-13-01", "0001-01-01T00:00:00+23:00", "2400-01-01"])
+def test_a_moment_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="BAD_REQUEST"):
+        Explainer(Rules(), FakeClock())(m.WindowArgs(at=text), FakeDesk().status(), "zh")
+
+
+def test_where_no_device_was_read_the_calendar_is_told() -> None:
+    windows = at("2026-11-28 19:05", status=FakeDesk().status())
+    assert set(windows) == {"day_begun", "filing_window", "filing_day_known", "off_peak"}
+    assert {window.device_no for window in windows.values()} == {""}
+
+
+def test_the_years_rows_are_those_of_the_moment() -> None:
+    result = Explainer(Rules(), FakeClock())(m.WindowArgs(at="2025-05-01"), FakeDesk().status(), "zh")
+    assert (result.year, result.deadlines[4].deadline) == (2025, "2025-05-22")
