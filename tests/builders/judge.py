@@ -1,4 +1,4 @@
-"""The judge of the crash tests: the journal held against the device's and the bureau's own books.
+"""The crash tests' own judge, of jobs that must end as if nothing had happened; beside it tests.judge looks.
 
 It knows nothing of how the work is done, only what must be true of it.
 """
@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 
 from taxagent.bureau.messages import Op
+from taxagent.journal import JOURNAL_NAME
 from taxagent.model.device import WriteKind
 from taxagent.model.errors import AgentError
 from taxagent.model.events import AnyEvent, StepEnded
@@ -16,8 +17,9 @@ from taxagent.model.job import Job, JobState, Outcome, Step, StepId
 from taxagent.model.period import Period
 from taxagent.simulator.bureau_state import IssuedTicket, Result
 from taxagent.simulator.kinds import last_report_of
-from tests.builders.scenario import DEVICE_NO
+from tests.builders.scenario import DEVICE_NO, sent
 from tests.builders.work import Bench
+from tests.judge import Evidence, read, violations
 
 
 class Untrue(AgentError):
@@ -48,6 +50,16 @@ def settled(bench: Bench, job: Job) -> None:
     assert len({(backup.period, backup.before) for backup in job.backups}) == len(job.backups)
     assert bench.record().outcome is Outcome.EXECUTED
     bench.verify_chain()
+    found = [str(violation) for violation in violations(evidence(bench))]
+    assert not found, found
+
+
+def evidence(bench: Bench) -> Evidence:
+    """Return what the independent judge is shown of the world."""
+    folder = bench.folder
+    found = read(folder / JOURNAL_NAME, device=folder / "device", bureau=folder / "bureau")
+    found.strangers = frozenset({sent().payload_sha256})  # by world.seal_by_another_program
+    return found
 
 
 def _groups(bench: Bench, job: Job) -> list[str]:

@@ -120,7 +120,7 @@ class Bench:
             job_id=self.job_id,
             kind=kind,
             scope=scope,
-            claims=tuple((group, month) for group in chosen for month in periods),
+            claims=tuple((group, month) for group in self._groups(chosen) for month in periods),
             principal=_PEOPLE,
             key=f"key-{self.number:016d}",
             request_sha256="00" * 32,
@@ -130,6 +130,10 @@ class Bench:
         )
         with self.journal() as journal:
             journal.append(event)
+
+    def _groups(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the device's groups that these types are in."""
+        return tuple(group for group in self.device.scenario.groups() if set(group.split("+")) & set(types))
 
     def file_return(self, *months: Period) -> None:
         """The returns of these months (October) are filed and accepted."""

@@ -1,0 +1,233 @@
+"""Rules about words: each outcome in journal, reply and record is what device and bureau say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from tests.judge.evidence import IRREVERSIBLE, Evidence
+from tests.judge.shapes import Call, GroupMemory, Issued, JobRecord, JobView, Row, StepId, Told
+from tests.judge.verdicts import Facts, facts, rule
+
+_STEPS = {"report": ("seal", "submit"), "clear": ("apply",), "settle": ("seal", "submit", "apply")}
+
+
+@rule
+def steps_are_true(seen: Evidence) -> Iterator[Facts]:
+    """What the journal calls executed was done; what it calls not executed was not."""
+    deeds = {deed.begun.seq: deed for deed in seen.announced}
+    begun: dict[tuple[str, str], Row] = {}
+    for row in seen.rows:
+        name = (row.job_id, str(row.id))
+        if row.event == "step.begun":
+            begun[name] = row
+        accept = seen.accepts.get(row.job_id)
+        if row.event != "step.ended" or accept is None:
+            continue
+        if row.outcome == "executed" and not is_done(seen, accept, row.id):
+            yield facts(job=row.job_id, step=row.id, said="executed", row=row.seq)
+        deed = deeds.get(begun[name].seq) if name in begun else None
+        if row.outcome == "not_executed" and deed is not None and deed.write is not None:
+            yield facts(job=row.job_id, step=row.id, said="not_executed", write=deed.write.write.write_no)
+
+
+@rule
+def outcomes_are_true(seen: Evidence) -> Iterator[Facts]:
+    """The outcome of each ended job is what was done for it."""
+    for job_id, end in seen.ends.items():
+        problem = _untrue(seen, seen.accepts.get(job_id), end.outcome)
+        if problem:
+            yield facts(job=job_id, said=end.outcome, truth=problem)
+
+
+@rule
+def told_is_true(seen: Evidence) -> Iterator[Facts]:
+    """No client was ever shown an outcome, of a job or a step, that was not so when it asked."""
+    for told, view in seen.jobs_told():
+        accept = seen.accepts.get(view.job_id)
+        if accept is None:
+            continue
+        end = seen.ends.get(view.job_id)
+        if view.ended and (end is None or (end.state, end.outcome) != (view.state, view.outcome)):
+            yield facts(job=view.job_id, told=f"{view.state} {view.outcome}", journal=end and end.outcome)
+        if view.outcome == "not_executed" and _wrote_before(seen, told, view.job_id):
+            yield facts(job=view.job_id, told="not_executed", truth="a write was done")
+        if view.outcome == "executed" and _untrue(seen, accept, "executed"):
+            yield facts(job=view.job_id, told="executed", truth=_untrue(seen, accept, "executed"))
+        yield from _false_steps(seen, told, view, accept)
+
+
+def _false_steps(seen: Evidence, told: Told, view: JobView, accept: Row) -> Iterator[Facts]:
+    for step in view.steps:
+        name = StepId(step=step.step, group=step.group, period=step.period)
+        if step.outcome == "executed" and not is_done(seen, accept, name):
+            yield facts(job=view.job_id, step=name, told="executed")
+        if step.outcome == "not_executed" and _wrote_before(seen, told, view.job_id, name):
+            yield facts(job=view.job_id, step=name, told="not_executed")
+
+
+def _wrote_before(seen: Evidence, told: Told, job_id: str, step: StepId | None = None) -> bool:
+    """Whether a write of the job was done before the question was asked."""
+    return any(
+        deed.write is not None and deed.write.at_ms < told.sent_ms
+        for deed in seen.deeds_of(job_id)
+        if step is None or deed.step == step
+    )
+
+
+def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
+    """Return what the truth about a job is where `outcome` is not it, else ""."""
+    if accept is None:
+        return "the job was never accepted"
+    acted = bool(seen.wrote(accept.job_id)) or bool(_submitted(seen, accept))
+    missing = [str(step) for step in _wanted(accept) if not is_done(seen, accept, step)]
+    if outcome == "not_executed" and acted:
+        return "something was done"
+    if outcome == "partly_executed" and not acted:
+        return "nothing was done"
+    if outcome == "executed" and missing:
+        return f"not done: {', '.join(missing)}"
+    return ""
+
+
+def _submitted(seen: Evidence, accept: Row) -> list[Call]:
+    """Return the reports that the bureau took and that no other job can have given it."""
+    tried = _tried_to_submit(seen, accept.job_id)
+    others = {
+        about
+        for job_id, other in seen.accepts.items()
+        if other.scope.device_no == accept.scope.device_no and job_id != accept.job_id
+        for about in _tried_to_submit(seen, job_id)
+    }
+    return [
+        call
+        for call in seen.calls
+        if (call.op, call.result, call.device_no) == ("report.put", "accepted", accept.scope.device_no)
+        and (call.group, call.period) in tried - others
+        and call.reference not in seen.strangers
+    ]
+
+
+def _tried_to_submit(seen: Evidence, job_id: str) -> set[tuple[str, str]]:
+    return {
+        (row.id.group, row.id.period)
+        for row in seen.by_job[job_id]
+        if (row.event, row.id.step) == ("step.begun", "submit")
+    }
+
+
+def _wanted(accept: Row) -> Iterator[StepId]:
+    for step in _STEPS.get(accept.kind, ()):
+        for group, period in accept.claims:
+            if step != "apply" or period == accept.scope.periods[-1]:
+                yield StepId(step=step, group=group, period=period)
+
+
+def is_done(seen: Evidence, accept: Row, step: StepId) -> bool:
+    """Return whether device and bureau agree that a step of a job was executed."""
+    device_no = accept.scope.device_no
+    about = f"{device_no}/{step.group}/{step.period}"
+    group, tickets = _group(seen, device_no, step.group), seen.bureau.tickets.get(about, ())
+    match step.step:
+        case "seal":
+            return group is not None and group.last_report >= month_end(step.period)
+        case "submit":
+            return about in seen.bureau.reports
+        case "ticket":
+            return bool(tickets)
+        case "clock_ticket":
+            return any(line.write.kind == "clock_ticket" for line in seen.executed(device_no))
+        case "apply" | "verify":
+            return group is not None and _cleared(group, tickets, step.period)
+        case "confirm":
+            return any(one.confirmed_ms is not None for one in tickets)
+        case _:
+            return True
+
+
+def _cleared(group: GroupMemory, tickets: tuple[Issued, ...], period: str) -> bool:
+    if tickets:
+        return group.invoicing_deadline >= min(one.ticket.deadline for one in tickets)
+    return group.invoicing_deadline > month_end(period) + dt.timedelta(days=31)
+
+
+def _group(seen: Evidence, device_no: str, name: str) -> GroupMemory | None:
+    memory = seen.devices.get(device_no)
+    return next((group for group in memory.groups if group.group == name), None) if memory else None
+
+
+def month_end(period: str) -> dt.date:
+    """Return the last day of a month."""
+    year, number = int(period[:4]), int(period[5:])
+    return dt.date(year + number // 12, number % 12 + 1, 1) - dt.timedelta(days=1)
+
+
+@rule
+def records_are_true(seen: Evidence) -> Iterator[Facts]:
+    """The record of a job says what the journal, the device and the bureau say."""
+    for job_id, end in seen.ends.items():
+        written = bytes(end.record)
+        if hashlib.sha256(written).hexdigest() != end.record_sha256:
+            yield facts(job=job_id, record="does not have its hash")
+            continue
+        record = msgspec.json.decode(written, type=JobRecord)
+        said = (record.job_id, record.state, record.outcome)
+        if said != (job_id, end.state, end.outcome):
+            yield facts(job=job_id, record=" ".join(said), journal=f"{end.state} {end.outcome}")
+        accept = seen.accepts.get(job_id)
+        if accept is not None:
+            for problem in _false_lines(seen, accept, record):
+                yield facts(job=job_id, record=problem)
+
+
+def _false_lines(seen: Evidence, accept: Row, record: JobRecord) -> Iterator[str]:
+    device_no = accept.scope.device_no
+    for line in record.types:
+        dates = _dates(seen, device_no, line.group)
+        for date in (line.last_report_after, line.invoicing_deadline_after):
+            if date is not None and dates and date not in dates:
+                yield f"{line.invoice_type} stands at {date}, the device never did"
+    for ticket in record.tickets:
+        issued = _issued(seen, device_no, ticket.ticket_no)
+        if issued is None or issued.ticket.deadline != ticket.deadline:
+            yield f"ticket {ticket.ticket_no} to {ticket.deadline} is none of the bureau's"
+    for step in record.steps:
+        about = f"{device_no}/{step.id.group}/{step.id.period}"
+        said, held = step.facts.get("receipt_no", ""), seen.bureau.reports.get(about)
+        if said and (held is None or held.receipt.receipt_no != said):
+            yield f"receipt {said} is none of the bureau's"
+        if step.id.step in IRREVERSIBLE and step.outcome == "executed" and not is_done(seen, accept, step.id):
+            yield f"{step.id} executed"
+    if record.bureau_confirmed and not _all_confirmed(seen, device_no, record):
+        yield "bureau_confirmed"
+
+
+def _all_confirmed(seen: Evidence, device_no: str, record: JobRecord) -> bool:
+    applied = {
+        step.id.group for step in record.steps if step.id.step == "apply" and step.outcome == "executed"
+    }
+    named = [ticket for ticket in record.tickets if ticket.group in applied]
+    issued = [_issued(seen, device_no, ticket.ticket_no) for ticket in named]
+    return all(one is not None and one.confirmed_ms is not None for one in issued)
+
+
+def _issued(seen: Evidence, device_no: str, ticket_no: str) -> Issued | None:
+    for about, tickets in seen.bureau.tickets.items():
+        if about.startswith(f"{device_no}/"):
+            for one in tickets:
+                if one.ticket.ticket_no == ticket_no:
+                    return one
+    return None
+
+
+def _dates(seen: Evidence, device_no: str, group: str) -> set[dt.date]:
+    """Return every date at which a group of a device ever stood."""
+    now = _group(seen, device_no, group)
+    dates = {now.last_report, now.invoicing_deadline} if now is not None else set()
+    for line in seen.executed(device_no):
+        if line.group == group:
+            dates |= {line.write.before, line.write.after}
+    return dates
