@@ -186,13 +186,13 @@ class Agent:
         self._fatal = error
         self._stopping.set()
         self._parts.mailbox.post(self._parts.loop.stop)
+        known = error if isinstance(error, AgentError) else AgentError("INTERNAL", error=type(error).__name__)
+        words = text(known.problem(), self._language)
+        _log.critical("fatal", fault=known.fault, error=str(error), title=words.title, remedy=words.remedy)
 
     def _end(self) -> None:
         parts = self._parts
         self._office_thread.shutdown(wait=True, cancel_futures=True)
-        known = error if isinstance(error, AgentError) else AgentError("INTERNAL", error=type(error).__name__)
-        words = text(known.problem(), self._language)
-        _log.critical("fatal", fault=known.fault, error=str(error), title=words.title, remedy=words.remedy)
         if self._fatal is None:
             with contextlib.suppress(JournalError):  # the end is what matters; its row is a courtesy
                 self._goodbye()
