@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
-from taxagent.model.errors import AgentError, DeviceAbsent
+from taxagent.jobs.fence import Command, Fence
+from taxagent.jobs.watched import Limits, WatchedDevice
+from taxagent.model.errors import AgentError, DeviceAbsent, DeviceReleased
 from taxagent.ports import Device, DeviceSource
 
 _log = structlog.get_logger(__name__)
+Work = Callable[[Device], None]
+Failed = Callable[[AgentError], None]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a device is used. `keep`: claimed also between pieces of work (racks)."""
+
+    keep: bool = False
+    limits: Limits = field(default_factory=Limits)
+    monotonic: Callable[[], float] = time.monotonic  # noqa: TID251  (ports.Clock's, where there is one)
 
 
 class DeviceQueue:
-    """Runs work on the device at one location, in order; the device is held only while work runs."""
+    """Runs work on the device at one location, in order.
 
-    def __init__(self, source: DeviceSource, location: str) -> None:
+    `begun` is called at each `put`, in the caller's thread; `gripped` when the device was taken or given back
+    (`held` says which), in the device's own thread.
+    """
+
+    def __init__(
+        self,
+        source: DeviceSource,
+        location: str,
+        terms: Terms | None = None,
+        *,
+        begun: Callable[[DeviceQueue], None] = lambda _queue: None,
+        gripped: Callable[[DeviceQueue], None] = lambda _queue: None,
+    ) -> None:
         self.location = location
         self._source = source
+        self._terms = terms or Terms()
+        self._begun = begun
+        self._gripped = gripped
         self._work: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._gate = threading.Lock()  # nothing is queued behind the end
+        self._left = 0  # pieces that are queued or run
+        self._running: Failed | None = None  # what to tell where the piece that runs never ends
         self._closed: AgentError | None = None
+        self._fence = Fence(self._terms.monotonic)
+        self._grip = contextlib.ExitStack()
+        self._device: WatchedDevice | None = None
         self._thread = threading.Thread(target=self._run, name=f"device {location}", daemon=True)
         self.start()
 
@@ -30,18 +66,30 @@ class DeviceQueue:
         """Begin to work; called once, by the constructor."""
         self._thread.start()
 
-    def put(self, work: Callable[[Device], None], failed: Callable[[AgentError], None]) -> bool:
+    def put(self, work: Work, failed: Failed) -> bool:
         """Queue `work`; `failed` is called instead where the device cannot be had. Both in this thread.
 
         `work` keeps its own errors: what it raises is a defect, is logged, and is told to `failed` as
         INTERNAL. Once `work` is done, nothing that happens later calls `failed`. Returns False, and calls
-        neither, after `close`.
+        neither, after `close` or `abandon`.
         """
         with self._gate:
             if self._closed is not None:
                 return False
+            self._left += 1
             self._work.put((work, failed))
-            return True
+        self._begun(self)
+        return True
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is queued, runs, or is being ended."""
+        return self._left > 0 or (self._closed is not None and self.held)
+
+    @property
+    def held(self) -> bool:
+        """Whether the device is claimed now."""
+        return self._device is not None
 
     def close(self, why: AgentError | None = None) -> None:
         """Take no more work; what is queued fails as `why` (else DEVICE_ABSENT); what runs is not ended."""
@@ -49,6 +97,37 @@ class DeviceQueue:
             if self._closed is None:
                 self._closed = why or DeviceAbsent("DEVICE_ABSENT", location=self.location)
                 self._work.put(None)
+
+    def stop_if_unwanted(self) -> None:
+        """Raise why the piece that runs must not begin anything more: given up, or released for others."""
+        self._fence.passed()
+        if isinstance(self._closed, DeviceReleased):
+            raise self._closed
+
+    def passed(self) -> None:
+        """Raise Interrupted("DEVICE_HUNG") where this thread was given up."""
+        self._fence.passed()
+
+    def late(self) -> Command | None:
+        """Return the command that hangs, or None."""
+        return self._fence.late()
+
+    def abandon(self, command: Command) -> tuple[Failed | None, list[Failed]] | None:
+        """Give the thread up, which hangs in `command`: it does nothing more, whenever it comes back.
+
+        Return whom to tell of the piece that ran (None: it was done), and of those that were queued; None
+        where the thread has come back just now.
+        """
+        if not self._fence.give_up(command):
+            return None
+        self.close()
+        waiting = list[Failed]()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._work.get(block=False)
+                if item is not None:
+                    waiting.append(item[1])
+        return self._running, waiting
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the running piece; return whether the thread ended."""
@@ -62,36 +141,81 @@ class DeviceQueue:
         except queue.Empty:
             return False
         if item is None:
+            self._let_go()
             return False
         self._do(*item)
-        return True
+        return not self._given_up()
 
     def _run(self) -> None:
         while self.turn(block=True):
             pass
 
-    def _do(self, work: Callable[[Device], None], failed: Callable[[AgentError], None]) -> None:
+    def _do(self, work: Work, failed: Failed) -> None:
         """Whatever happens, the thread goes on to the next piece."""
-        done = False
+        self._running = failed
+        problem = self._worked(work)
+        if self._given_up():
+            _log.warning("device_came_back", location=self.location)
+            return  # whom it concerns was told long ago
+        if problem is not None:
+            try:
+                failed(problem)
+            except Exception:  # noqa: BLE001 - the device's thread outlives a defect; the log has it
+                _log.exception("device_failure_not_told", location=self.location)
+        with self._gate:
+            self._left -= 1
+
+    def _worked(self, work: Work) -> AgentError | None:
+        """Return why the work was not done, or None; the device is given back unless it is kept."""
+        done, problem = False, None
         try:
             if self._closed is not None:
                 raise self._closed
-            with self._source.hold(self.location) as device:
-                work(device)
-                done = True
-            return
+            work(self._taken())
+            done, self._running = True, None
         except AgentError as error:
             problem = error
         except Exception:  # noqa: BLE001 - the device's thread outlives a defect; the log has it
             _log.exception("device_work_failed", location=self.location)
             problem = AgentError("INTERNAL", location=self.location)
-        if done:
-            _log.warning("device_not_given_back", location=self.location, fault=problem.fault)
+        if not (done and self._kept()):
+            self._let_go()
+        return problem
+
+    def _kept(self) -> bool:
+        well = self._device is not None and not self._device.spoiled
+        return self._terms.keep and well and self._closed is None
+
+    def _taken(self) -> Device:
+        """Return the claimed device; it is claimed now where it is not yet."""
+        if self._device is None:
+            limit_s = self._terms.limits.reading
+            device = self._fence.command(
+                "claim", limit_s, lambda: self._grip.enter_context(self._source.hold(self.location))
+            )
+            self._device = WatchedDevice(device, self._fence, self._terms.limits)
+            self._gripped(self)
+        return self._device
+
+    def _let_go(self) -> None:
+        """Give the device back; never raises."""
+        if self._device is None:
             return
         try:
-            failed(problem)
+            self._fence.command("give_back", self._terms.limits.reading, self._grip.close)
+        except AgentError as error:
+            _log.warning("device_not_given_back", location=self.location, fault=error.fault)
         except Exception:  # noqa: BLE001 - as above
-            _log.exception("device_failure_not_told", location=self.location)
+            _log.exception("device_not_given_back", location=self.location)
+        self._device, self._grip = None, contextlib.ExitStack()
+        self._gripped(self)
+
+    def _given_up(self) -> bool:
+        try:
+            self._fence.passed()
+        except AgentError:
+            return True
+        return False
 
 
-_Item = tuple[Callable[[Device], None], Callable[[AgentError], None]]
+_Item = tuple[Work, Failed]
