@@ -1,4 +1,4 @@
-"""`taxagent window`: a year's filing deadlines. Needs no running agent."""
+"""`taxagent window`: a year's filing deadlines, and what the calendar opens at a moment. Needs no agent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from taxagent.model.errors import Refusal
 from taxagent.model.faults import Lang
 from taxagent.model.filing import FilingDeadline, filing_deadline
 from taxagent.model.period import Period, period
+from taxagent.model.windows import Rules
 from taxagent.model.words import word
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ _SAY = {
         "head": ("月份", "截止日", "星期", "依据", ""),
         "days": "一二三四五六日",
         "provisional": "暂定：当月节假日尚未公布",
+        "at": "某一时刻的征期和高峰时段，例如 '2026-11-16 09:30'（北京时间）",
     },
     "en": {
         "head": ("Month", "Deadline", "Day", "Source", ""),
         "days": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
         "provisional": "provisional: that month's holidays are not published yet",
+        "at": "filing window and peak hours at a moment of China, for example '2026-11-16 09:30'",
     },
 }
 
@@ -49,19 +52,45 @@ def add(subparsers: Subparsers) -> None:
         metavar="YYYY-MM=YYYY-MM-DD",
         help="地方延期后的截止日" if zh else "a month's deadline as the region postponed it",
     )
+    parser.add_argument("--at", default="", metavar="时间" if zh else "TIME", help=_SAY[default_lang()]["at"])
     parser.add_argument("--config", type=Path, metavar="FILE", help="[windows.overrides]")
     parser.add_argument("--json", action="store_true", help="JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the deadlines of the year's months, by the official rows, the overrides or the rule."""
+    """Print the deadlines of the year's months, and where no year is named which windows are open."""
+    rules = _rules(args.config, dict(args.override))
+    if args.at or not (args.year or args.json):
+        code = _windows(args, rules)
+        if args.at:
+            return code
     year: int = args.year or _this_year()
-    overrides = {**_configured(args.config), **dict(args.override)}
-    rows = [_deadline(period(f"{year}-{number:02d}"), overrides) for number in range(1, 13)]
+    rows = [_deadline(period(f"{year}-{number:02d}"), rules.overrides) for number in range(1, 13)]
     if args.json:
         print_json([_as_json(row) for row in rows])
     else:
         _print(rows, args.lang)
+    return 0
+
+
+def _windows(args: argparse.Namespace, rules: Rules) -> int:
+    """Print what the calendar says of a moment: the same lines as taxctl window without a device."""
+    from taxagent.host.clock import HostClock
+    from taxagent.ipc.windows import Explainer
+    from taxclient.protocol.messages import WindowArgs
+
+    explain = Explainer(rules, HostClock())
+    result = explain.answer(WindowArgs(at=args.at, year=args.year or 0), (), args.lang)
+    if args.json:
+        print_json(result)
+        return 0
+    from taxclient.cli.window import lines
+    from taxclient.cli.words import Speech
+
+    for line in lines(result, Speech(args.lang)):
+        print(line)
+    if not args.at:
+        print()
     return 0
 
 
@@ -96,12 +125,15 @@ def _print(rows: list[FilingDeadline], lang: Lang) -> None:
     print_table([say["head"], *lines])
 
 
-def _configured(path: Path | None) -> dict[Period, dt.date]:
+def _rules(path: Path | None, given: dict[Period, dt.date]) -> Rules:
+    """The configuration's rules, with the overrides of the command line on top."""
     if path is None:
-        return {}
+        return Rules(overrides=given)
     from taxagent.config import load
 
-    return {period(month): day for month, day in load(path).file.windows.overrides.items()}
+    told = load(path).file.windows
+    configured = {period(month): day for month, day in told.overrides.items()}
+    return Rules(overrides={**configured, **given}, report_until_hour=told.report_until_hour)
 
 
 def _this_year() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -52,22 +52,29 @@ class Explainer:
 
         `role` is the asker's: who may work late is told so.
         """
+        devices = [d for d in status.devices if not args.device_no or d.device_no == args.device_no]
+        if args.device_no and not devices:
+            raise Refusal("DEVICE_UNKNOWN", device_no=args.device_no)
+        return self.answer(args, devices, lang, role)
+
+    def answer(
+        self, args: m.WindowArgs, devices: Sequence[DeviceView], lang: Lang, role: Role = Role.VIEWER
+    ) -> m.WindowResult:
+        """Return the same of these devices; where none was read, what the calendar alone says."""
         at = self._at(args.at)
         year = args.year or at.year
         if year not in _YEARS:
             raise Refusal("BAD_REQUEST", what=f"year: {_YEARS[0]}..{_YEARS[-1]}", found=str(year))
-        devices = [d for d in status.devices if not args.device_no or d.device_no == args.device_no]
-        if args.device_no and not devices:
-            raise Refusal("DEVICE_UNKNOWN", device_no=args.device_no)
         found = [each for device in devices for each in self._of_device(device, at)]
         may_late = role.covers(Role.TECHNICIAN)
-        shown = found or self._of_calendar(at)
         return m.WindowResult(
             year=year,
             deadlines=tuple(self._deadline(year, month) for month in range(1, 13)),
             findings=tuple(_finding_view(each, lang) for each in found if not each.finding.open),
             at=at.replace(tzinfo=None).isoformat(timespec="seconds"),
-            windows=tuple(_window_view(each, lang, may_late=may_late) for each in shown),
+            windows=tuple(
+                _window_view(each, lang, may_late=may_late) for each in found or self._of_calendar(at)
+            ),
         )
 
     def _at(self, text: str) -> dt.datetime:

@@ -103,3 +103,33 @@ def test_a_provisional_day_says_so(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_year_it_is_this_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(shown(capsys)) == 12
+
+
+def test_at_a_moment_it_says_what_the_calendar_opens(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=zh", "window", "--at", "2026-11-13 10:30"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("2026-11-13 10:30（周五）\n")
+    assert "还有 3 天 13 小时" in out
+    assert "[PEAK_HOURS]" in out
+
+
+def test_a_postponed_deadline_counts_at_a_moment_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--lang=en", "window", "--at", "2026-11-18 12:00", "--override", "2026-11=2026-11-20", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    (filing,) = [window for window in result["windows"] if window["rule"] == "filing_window"]
+    assert (filing["open"], filing["closes"]) == (True, "2026-11-21T00:00:00")
+
+
+@pytest.mark.parametrize("lang, words", [("zh", "2026-11-16 09:30"), ("en", "a moment is written")])
+def test_a_moment_that_is_none_says_how_it_is_written(
+    lang: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--lang", lang, "window", "--at", "soon"]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_now_stands_before_the_years_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang=en", "window"]) == 0
+    now, table = capsys.readouterr().out.split("\n\n")
+    assert "by the calendar (no device was read)" in now
+    assert len(table.splitlines()) == 13
