@@ -11,6 +11,7 @@ import math
 
 import msgspec
 
+from taxagent import __version__
 from taxagent.bureau.exchange import Call, RawAnswer
 from taxagent.bureau.messages import ChallengeMessage, Code, ErrorAnswer
 from taxagent.model.bureau import Machine
@@ -132,6 +133,8 @@ def _detail(answer: ErrorAnswer) -> dict[str, str]:
     if groups:
         detail["groups"] = ",".join(groups)
         detail["types"] = detail["groups"].replace("+", ",")
+    if answer.minimum_agent_version:
+        detail["expected"], detail["found"] = answer.minimum_agent_version, __version__
     if machines:
         detail["machines"] = ", ".join(machines)
     if periods:

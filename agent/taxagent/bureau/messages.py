@@ -220,6 +220,7 @@ class ErrorAnswer(Value, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     missing: tuple[Missing, ...] = ()
     challenge: ChallengeMessage | None = None  # with CHALLENGE
+    minimum_agent_version: str = ""  # with AGENT_TOO_OLD
 
 
 def challenge_path(challenge_id: str) -> str:

@@ -10,6 +10,7 @@ import ipaddress
 import os
 from pathlib import Path
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -52,6 +53,16 @@ def papers_in(directory: Path, now_ms: int, *, host: str = "127.0.0.1") -> Paper
     return papers
 
 
+def expired_in(papers: Papers) -> Papers | None:
+    """Return the papers with a server certificate that is over; None beside papers that were made without."""
+    expired = msgspec.structs.replace(
+        papers,
+        server_certificate=_beside(papers, "server-expired.pem"),
+        server_key=_beside(papers, "server-expired.key"),
+    )
+    return expired if Path(expired.server_key).is_file() else None
+
+
 def _usable(papers: Papers, now: dt.datetime) -> bool:
     paths = (papers.ca, papers.server_certificate, papers.server_key, papers.client_certificate)
     if not all(Path(path).is_file() for path in (*paths, papers.client_key)):
@@ -70,14 +81,17 @@ def _make(papers: Papers, now: dt.datetime, host: str) -> None:
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca = ca.add_extension(_usage(signs_certificates=True), critical=True)
     _write(papers.ca, ca.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    over = _beside(papers, "server-expired.pem"), _beside(papers, "server-expired.key")
+    serves, asks = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
     ends = (
-        (papers.server_certificate, papers.server_key, "gateway", ExtendedKeyUsageOID.SERVER_AUTH),
-        (papers.client_certificate, papers.client_key, "agent", ExtendedKeyUsageOID.CLIENT_AUTH),
+        (papers.server_certificate, papers.server_key, "gateway", serves, now),
+        (papers.client_certificate, papers.client_key, "agent", asks, now),
+        (*over, "gateway", serves, now - _LIFE - _EARLY),
     )
-    for certificate_path, key_path, name, use in ends:
+    for certificate_path, key_path, name, use, since in ends:
         key = _key()
         subject = _name(f"taxagent simulated bureau: {name}")
-        end = _builder(subject, ca_name, key.public_key(), ca_key.public_key(), now)
+        end = _builder(subject, ca_name, key.public_key(), ca_key.public_key(), since)
         end = end.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         end = end.add_extension(_usage(signs_certificates=False), critical=True)
         end = end.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
@@ -85,6 +99,10 @@ def _make(papers: Papers, now: dt.datetime, host: str) -> None:
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         _write(key_path, private)
         _write(certificate_path, end.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
+def _beside(papers: Papers, name: str) -> str:
+    return str(Path(papers.ca).parent / name)
 
 
 def _key() -> ec.EllipticCurvePrivateKey:

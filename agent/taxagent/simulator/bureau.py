@@ -14,11 +14,11 @@ from taxagent.bureau import messages as m
 from taxagent.bureau.messages import Code, Op
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.device import DeviceKind
-from taxagent.model.period import Period, period_of, plus
-from taxagent.model.simtime import local_time
+from taxagent.model.period import Period
 from taxagent.model.value import Value, from_json, to_json
 from taxagent.ports import Clock
-from taxagent.simulator import bureau_machines as machines
+from taxagent.simulator import bureau_answers as answers
+from taxagent.simulator.bureau_conditions import Conditions, changed
 from taxagent.simulator.bureau_faults import FaultScript, Point
 from taxagent.simulator.bureau_keys import payload_sha256_of, whole_body_sha256_of
 from taxagent.simulator.bureau_register import BureauScenario
@@ -36,12 +36,6 @@ from taxagent.simulator.bureau_state import (
 )
 
 _DAY_MS = 86_400_000
-_STATE_WORDS = {
-    DeclarationState.NOT_DUE: "该属期无需申报",
-    DeclarationState.MISSING: "未查询到该属期的增值税申报记录",
-    DeclarationState.MISMATCH: "申报比对不符（一窗式比对不通过）",
-    DeclarationState.ACCEPTED: "申报成功",
-}
 
 
 class VirtualBureau:
@@ -53,6 +47,7 @@ class VirtualBureau:
         self._store = store
         self._scenario = scenario
         self._clock = clock
+        self.conditions = scenario.conditions
         self._lock = threading.Lock()
         self._memory = store.load()
         self._asked: dict[str, int] = {}  # device_no -> ms of the last read about it
@@ -71,6 +66,12 @@ class VirtualBureau:
         with self._lock:
             return self._store.logged()
 
+    def change(self, changes: dict[str, object]) -> Conditions:
+        """Have other conditions from now on, and return them all. ValueError where they make no sense."""
+        with self._lock:
+            self.conditions = changed(self.conditions, changes)
+            return self.conditions
+
     def file_return(
         self,
         taxpayer_id: str,
@@ -84,12 +85,12 @@ class VirtualBureau:
         """
         with self._lock:
             if state is DeclarationState.ACCEPTED:
-                self._all_reported(taxpayer_id, month)
+                answers.must_be_reported(self._scenario, self._memory, taxpayer_id, month)
             declared = m.DeclarationAnswer(
                 taxpayer_id=taxpayer_id,
                 period=month,
                 state=state,
-                text=text or _STATE_WORDS[state],
+                text=text or answers.STATE_WORDS[state],
                 filed_ms=self.now_ms(),
             )
             returns = {**self._memory.returns, f"{taxpayer_id}/{month}": declared}
@@ -99,6 +100,8 @@ class VirtualBureau:
     def reply(self, request: Request) -> Reply:
         """Carry out a call and return its answer. Raises ConnectionDropped where a fault says so."""
         try:
+            self.faults.wait(self.conditions.pace_s)
+            self.conditions.stop(request, self.now_ms())
             instead = self.faults.strike(request.op, Point.BEFORE)
             if instead is not None:
                 return instead
@@ -154,7 +157,7 @@ class VirtualBureau:
                 self.faults.challenges.answer(request.challenge_id, answer)
                 return m.ChallengeAnswer(challenge_id=request.challenge_id, accepted_ms=now)
             case _:
-                return self._status(now)
+                return answers.status(self._scenario, self.conditions, now)
 
     def _write(self, request: Request, now: int) -> tuple[BureauMemory, Value]:
         match request.op:
@@ -165,39 +168,8 @@ class VirtualBureau:
             case _:
                 return self._confirm(request, now)
 
-    def _status(self, now: int) -> m.StatusAnswer:
-        first = plus(period_of(local_time(now).date()), -1)
-        months = [plus(first, step) for step in range(5)]
-        return m.StatusAnswer(
-            clock_ms=now,
-            minimum_agent_version=self._scenario.minimum_agent_version,
-            filing_calendar=tuple(
-                m.FilingRowMessage(month=month, deadline=self._scenario.filing_deadline(month))
-                for month in months
-            ),
-            notices=self._scenario.notices,
-        )
-
     def _declared(self, taxpayer_id: str, month: Period) -> m.DeclarationAnswer:
-        filed = self._memory.returns.get(f"{taxpayer_id}/{month}")
-        if filed is not None and filed.state != DeclarationState.MISSING:
-            return filed
-        state = self._scenario.state_without_return(taxpayer_id, month)
-        unreported = machines.unreported(self._scenario, self._memory, taxpayer_id, month)
-        return m.DeclarationAnswer(
-            taxpayer_id=taxpayer_id,
-            period=month,
-            state=state,
-            text=_STATE_WORDS[state],
-            unreported=unreported if state is DeclarationState.MISSING else (),
-        )
-
-    def _all_reported(self, taxpayer_id: str, month: Period) -> None:
-        if len(machines.machines_of(self._scenario, self._memory, taxpayer_id)) < 2:
-            return
-        missing = machines.unreported(self._scenario, self._memory, taxpayer_id, month)
-        if missing:
-            raise ValueError(machines.unreported_words(month, missing))
+        return answers.declared(self._scenario, self._memory, taxpayer_id, month)
 
     def _put_report(self, request: Request, now: int) -> tuple[BureauMemory, Value]:
         memory = self._memory

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from taxagent.model.bureau import DeclarationState
 from taxagent.model.period import Period, period
 from taxagent.model.simtime import SimulatedTime, simulated_time
@@ -50,6 +52,12 @@ def add_bureau(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="ID",
         help="files each quarter",
     )
+    serve.add_argument(
+        "--scenario",
+        type=Path,
+        metavar="FILE",
+        help="TOML: devices, conditions, calendar (docs/simulator.md)",
+    )
     serve.set_defaults(run=run_bureau)
     file = subparsers.add_parser("file-return", help="file a VAT return at the simulated bureau")
     file.add_argument("--control", required=True, type=_address, metavar="HOST:PORT")
@@ -68,13 +76,18 @@ def add_bureau(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run_bureau(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; one JSON line says when and where it is ready."""
     from taxagent.host.clock import HostClock  # noqa: PLC0415
-    from taxagent.simulator.bureau_register import BureauScenario  # noqa: PLC0415
+    from taxagent.simulator.bureau_register import BureauScenario, load_bureau  # noqa: PLC0415
     from taxagent.simulator.bureau_server import serve_bureau  # noqa: PLC0415
 
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # the one queue whose put is safe in a signal handler
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda number, _frame: ended.put(number))
-    scenario = BureauScenario(taxpayers=tuple(args.taxpayer), quarterly=tuple(args.quarterly))
+    scenario = load_bureau(args.scenario) if args.scenario else BureauScenario()
+    scenario = msgspec.structs.replace(
+        scenario,
+        taxpayers=(*scenario.taxpayers, *args.taxpayer),
+        quarterly=(*scenario.quarterly, *args.quarterly),
+    )
     try:
         running = serve_bureau(
             args.dir.absolute(),
@@ -105,6 +118,9 @@ def run_file_return(args: argparse.Namespace) -> int:
     except OSError as error:
         sys.stderr.write(f"taxagent: no bureau at {host}:{port}: {error}\n")
         return EXIT_ABSENT
+    except ValueError as error:
+        sys.stderr.write(f"taxagent: the bureau takes no return: {error}\n")
+        return EXIT_USAGE
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
     return 0
 

@@ -10,7 +10,10 @@ N is 0 without `id`. Orders:
   release {fault?} -> {"released":N}    without `fault`, all that are held go on
   clear_faults -> {"released":N}        forgets what has not struck yet, too
   file {taxpayer_id, period, state?, text?} -> the return; state accepted, mismatch, missing or not_due
-  show -> clock_ms, reports, tickets, returns, held, challenge (the open one's id, or "")
+  set {maintenance?, notices?, minimum_agent_version?, refuses_login?, certificate?, pace_s?} -> "conditions"
+      the fields are those of bureau_conditions.Conditions; what is left out stays as it is
+  show -> clock_ms, reports, tickets, returns, held, conditions, machines,
+      challenge (the open one's id, or "")
   log -> {"calls":[...]}                every call and what became of it, oldest first
 Knows no rule of the bureau.
 """
@@ -30,6 +33,7 @@ from taxagent.model.bureau import DeclarationState
 from taxagent.model.period import period
 from taxagent.model.value import Value, to_json
 from taxagent.simulator.bureau import VirtualBureau
+from taxagent.simulator.bureau_conditions import Certificate, MaintenanceTime, Seconds, Version
 from taxagent.simulator.bureau_faults import Fault
 
 LINE_LIMIT = 1 << 16
@@ -66,6 +70,22 @@ class FileReturn(Order, frozen=True, kw_only=True, tag="file"):
     text: str = ""
 
 
+class SetConditions(Order, frozen=True, kw_only=True, tag="set"):
+    """Change what holds for every call; a field that is left out stays as it is."""
+
+    maintenance: MaintenanceTime | msgspec.UnsetType | None = msgspec.UNSET  # None ends it
+    notices: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    minimum_agent_version: Version | msgspec.UnsetType = msgspec.UNSET
+    refuses_login: bool | msgspec.UnsetType = msgspec.UNSET
+    certificate: Certificate | msgspec.UnsetType = msgspec.UNSET  # for connections that begin from now on
+    pace_s: Seconds | msgspec.UnsetType = msgspec.UNSET
+
+    def changes(self) -> dict[str, object]:
+        """Return the fields that were given."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "id"}
+        return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+
+
 class Show(Order, frozen=True, kw_only=True, tag="show"):
     """Show what the bureau holds."""
 
@@ -74,7 +94,7 @@ class Log(Order, frozen=True, kw_only=True, tag="log"):
     """Show the log of calls."""
 
 
-AnyOrder = OrderFault | Release | ClearFaults | FileReturn | Show | Log
+AnyOrder = OrderFault | Release | ClearFaults | FileReturn | SetConditions | Show | Log
 
 
 class ControlServer(socketserver.ThreadingTCPServer):
@@ -181,6 +201,8 @@ class _Orders(socketserver.StreamRequestHandler):
             case FileReturn():
                 month = period(order.period)
                 return _plain(bureau.file_return(order.taxpayer_id, month, order.state, order.text))
+            case SetConditions():
+                return {"conditions": _plain(bureau.change(order.changes()))}
             case Show():
                 return _shown(bureau)
             case Log():
@@ -204,6 +226,11 @@ def _shown(bureau: VirtualBureau) -> dict[str, Any]:
         ],
         "returns": [_plain(filed) for filed in memory.returns.values()],
         "held": list(bureau.faults.held()),
+        "conditions": _plain(bureau.conditions),
+        "machines": {
+            device_no: {"taxpayer_id": bureau.memory.owners.get(device_no, ""), **_plain(machine)}
+            for device_no, machine in bureau.memory.machines.items()
+        },
         "challenge": bureau.faults.challenges.open_id,
     }
 

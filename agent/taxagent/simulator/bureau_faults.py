@@ -115,6 +115,11 @@ class FaultScript:
         self._ended.set()
         self.release()
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass before an answer; the connection is dropped where the bureau ends meanwhile."""
+        if seconds and self._ended.wait(seconds):
+            raise ConnectionDropped
+
     def strike(self, op: Op, point: Point, reply: Reply | None = None) -> Reply | None:
         """Play what is due at this point of a call; return the reply, which may be another one then."""
         for fault_id, fault in self._due(op, point):
@@ -152,8 +157,7 @@ class FaultScript:
                 if not released.wait(HOLD_LIMIT_S) or self._ended.is_set():
                     raise ConnectionDropped
             case Act.SLOW:
-                if self._ended.wait(fault.seconds):
-                    raise ConnectionDropped
+                self.wait(fault.seconds)
             case Act.GARBLE:
                 return Reply(status=200, body=b"<html><body>Please log in to the network</body></html>")
         return reply

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from taxagent.model.bureau import DeclarationState, FilingRow
 from taxagent.model.device import DeviceKind
 from taxagent.model.filing import filing_deadline
 from taxagent.model.period import Period
+from taxagent.model.taxpayer import taxpayer_id
 from taxagent.model.value import Value
+from taxagent.simulator.bureau_conditions import Conditions, changed
+from taxagent.simulator.scenario import invalid
 
 
 class Registration(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,9 +41,8 @@ class BureauScenario(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     quarterly: tuple[str, ...] = ()  # those of them that file each quarter
     devices: tuple[Registration, ...] = ()
     calendar: tuple[FilingRow, ...] = ()  # filing deadlines that differ from the country's
-    least_interval_ms: int = 0  # between two reads about one device; 0 = none
-    minimum_agent_version: str = "0.1.0"
-    notices: tuple[str, ...] = ()
+    least_interval_ms: Annotated[int, Meta(ge=0)] = 0  # between two reads about one device; 0 = none
+    conditions: Conditions = Conditions()
 
     def registration(self, device_no: str) -> Registration | None:
         """Return the device's registration, or None."""
@@ -59,3 +64,22 @@ class BureauScenario(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if taxpayer_id in self.quarterly and not ends_quarter:
             return DeclarationState.NOT_DUE
         return DeclarationState.MISSING
+
+
+def load_bureau(path: Path) -> BureauScenario:
+    """Return the scenario in a TOML file. Raises AgentError SCENARIO_INVALID with path, key and what."""
+    try:
+        scenario = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), type=BureauScenario)
+        changed(scenario.conditions, {})
+        for one in scenario.devices:
+            taxpayer_id(one.taxpayer_id)
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid(str(path), "", f"cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise invalid(str(path), "", f"is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        raise invalid(str(path), where.strip("`."), problem) from error
+    except ValueError as error:
+        raise invalid(str(path), "", str(error)) from error
+    return scenario

@@ -43,6 +43,7 @@ class Request(Value, frozen=True, kw_only=True):
     taxpayer_id: str = ""
     challenge_id: str = ""
     key: str = ""
+    agent: str = ""  # its User-Agent
     body: bytes = b""
 
     @property
@@ -70,11 +71,17 @@ class BureauSaysNo(Exception):
         retry_after_s: float | None = None,
         missing: tuple[Missing, ...] = (),
         challenge: ChallengeMessage | None = None,
+        minimum_agent_version: str = "",
     ) -> None:
         super().__init__(code)
         self.status = status
         self.answer = ErrorAnswer(
-            code=code, text=text, retry_after_s=retry_after_s, missing=missing, challenge=challenge
+            code=code,
+            text=text,
+            retry_after_s=retry_after_s,
+            missing=missing,
+            challenge=challenge,
+            minimum_agent_version=minimum_agent_version,
         )
 
     def reply(self) -> Reply:
@@ -86,7 +93,7 @@ class ConnectionDropped(Exception):
     """The connection is to be cut without an answer."""
 
 
-def request_of(method: str, target: str, key: str, body: bytes) -> Request:
+def request_of(method: str, target: str, key: str, body: bytes, agent: str = "") -> Request:
     """Return the call that `method` and `target` name; BureauSaysNo where there is none such."""
     path = unquote(target.partition("?")[0])
     for wanted, pattern, op in _ROUTES:
@@ -103,6 +110,7 @@ def request_of(method: str, target: str, key: str, body: bytes) -> Request:
                 taxpayer_id=facts.get("taxpayer_id", ""),
                 challenge_id=facts.get("challenge_id", ""),
                 key=key if op.method == "PUT" else "",
+                agent=agent,
                 body=body,
             )
     raise BureauSaysNo(404, Code.BAD_REQUEST, f"没有这个接口：{method} {path}")

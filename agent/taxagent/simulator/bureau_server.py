@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from taxagent.bureau.messages import BODY_LIMIT, KEY_HEADER, Code
 from taxagent.ports import Clock
 from taxagent.simulator.authority import Papers, papers_in
 from taxagent.simulator.bureau import VirtualBureau
+from taxagent.simulator.bureau_certificates import Contexts
 from taxagent.simulator.bureau_control import ControlServer
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import BureauSaysNo, ConnectionDropped, Reply, request_of
@@ -37,9 +37,9 @@ class GatewayServer(http.server.ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], bureau: VirtualBureau, papers: Papers) -> None:
+    def __init__(self, address: tuple[str, int], bureau: VirtualBureau, papers: Papers, clock: Clock) -> None:
         self.bureau = bureau
-        self._context = _server_context(papers)
+        self._contexts = Contexts(papers, clock)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Conversation)
@@ -60,7 +60,8 @@ class GatewayServer(http.server.ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: object) -> None:  # noqa: ANN401 - socketserver's
         """Shake hands in the connection's own thread: a slow client keeps no other one waiting."""
         request.settimeout(HANDSHAKE_S)
-        tls = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        context = self._contexts.of(self.bureau.conditions.certificate)
+        tls = context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         with self._known(tls):
             try:
                 tls.do_handshake()
@@ -117,7 +118,8 @@ class _Conversation(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         try:
             body = self._body()
-            request = request_of(self.command, self.path, self.headers.get(KEY_HEADER, ""), body)
+            key, agent = self.headers.get(KEY_HEADER, ""), self.headers.get("User-Agent", "")
+            request = request_of(self.command, self.path, key, body, agent)
             reply = self.server.bureau.reply(request)
         except BureauSaysNo as no:
             reply = no.reply()
@@ -190,20 +192,12 @@ def serve_bureau(
     """
     bureau = VirtualBureau(BureauStore(directory), scenario or BureauScenario(), clock)
     papers = papers_in(directory, clock.utc_ms(), host=listen[0])
-    server = GatewayServer(listen, bureau, papers)
+    server = GatewayServer(listen, bureau, papers, clock)
     try:
         return Running(bureau, server, ControlServer(control, bureau), papers)
     except BaseException:
         server.stop()
         raise
-
-
-def _server_context(papers: Papers) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=papers.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(papers.server_certificate, papers.server_key)
-    return context
 
 
 def _linger(connection: socket.socket) -> None:

@@ -152,12 +152,16 @@ class Site:
     ) -> None:
         self.stop()
 
-    def start_bureau(self, taxpayers: Sequence[str], listen: str = "127.0.0.1:0") -> Process:
-        """Start the bureau; it knows these taxpayers, and what it held when it last ran."""
+    def start_bureau(
+        self, taxpayers: Sequence[str], listen: str = "127.0.0.1:0", *, scenario: Path | None = None
+    ) -> Process:
+        """Start the bureau; it knows these taxpayers, its scenario, and what it held when it last ran."""
         folder = str(self.folder / "bureau")
         arguments = ["simulate", "bureau", "--dir", folder, "--listen", listen, *self._sim_clock()]
         for taxpayer in taxpayers:
             arguments += ["--taxpayer", taxpayer]
+        if scenario is not None:
+            arguments += ["--scenario", str(scenario)]
         self.bureau = Process("bureau", arguments, self.folder, speaks=True)
         return self.bureau
 
