@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,39 @@ def test_a_first_start_on_a_full_disk_says_so() -> None:
         assert agent.child.wait(20) == 10
         assert "No space left on device" in agent.log_end()
         assert "free some space" in agent.log_end()
+
+
+def test_a_journal_of_a_newer_agent_is_refused_at_the_start_and_untouched() -> None:
+    with site() as shop:
+        agent = shop.start_agent()
+        with client(shop) as one:
+            prepared(one)
+        agent.stop()
+        path = shop.state_dir / JOURNAL_NAME
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 999")
+        before = sha256_of(path)
+        agent = shop.start_agent()
+        assert agent.child.wait(20) == 10
+        assert "JOURNAL_REFUSED" in agent.log_end()
+        assert "newer" in agent.log_end()
+        assert sha256_of(path) == before
+
+
+def test_a_journal_whose_rows_were_changed_ends_the_start_with_what_to_do() -> None:
+    with site() as shop:
+        agent = shop.start_agent()
+        with client(shop) as one:
+            prepared(one)
+        agent.stop()
+        with closing(sqlite3.connect(shop.state_dir / JOURNAL_NAME, isolation_level=None)) as db:
+            db.execute("DROP TRIGGER event_no_update")
+            db.execute("UPDATE event SET body = CAST(replace(body, 'agent', 'Agent') AS BLOB) WHERE seq = 1")
+        agent = shop.start_agent()
+        assert agent.child.wait(20) == 1
+        assert "JOURNAL_REFUSED" in agent.log_end()
+        assert "taxagent journal verify" in agent.log_end()
+        assert writes(shop) == []
 
 
 def test_a_back_up_that_finds_no_room_stops_the_job_before_the_seal() -> None:
