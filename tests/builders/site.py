@@ -22,18 +22,23 @@ PATIENCE_S = 20.0
 
 @contextmanager
 def site(
-    start: str = START, config: str = "", *, scenario: Path | None = None, scenarios: Sequence[Path] = ()
+    start: str = START,
+    config: str = "",
+    *,
+    scenario: Path | None = None,
+    scenarios: Sequence[Path] = (),
+    bureau: Path | None = None,
 ) -> Iterator[Site]:
     """Yield a site whose bureau and devices run and whose configuration is written; the agent is not started.
 
-    Without scenarios it has the example's device. The bureau knows the devices' taxpayers. The folder has a
-    short path: an ipc endpoint must fit into 107 bytes.
+    Without scenarios it has the example's device. The bureau knows the devices' taxpayers, and what its own
+    scenario says. The folder has a short path: an ipc endpoint must fit into 107 bytes.
     """
     with tempfile.TemporaryDirectory(prefix="tca-") as folder:
         clock = f"{start}@{time.time_ns() // 1_000_000}x1"
         with Site(Path(folder), clock=clock) as shop:
             plugged = scenarios or [scenario or example("control_disk")]
-            shop.start_bureau(sorted({load(path).taxpayer_id for path in plugged}))
+            shop.start_bureau(sorted({load(path).taxpayer_id for path in plugged}), scenario=bureau)
             shop.start_devices(plugged)
             shop.write_config(config)
             yield shop
