@@ -94,7 +94,7 @@ class VirtualBureau:
                 filed_ms=self.now_ms(),
             )
             returns = {**self._memory.returns, f"{taxpayer_id}/{month}": declared}
-            self._keep(replace(self._memory, returns=returns))
+            self._keep(replace(self._memory, returns=returns, filings=(*self._memory.filings, declared)))
             return declared
 
     def reply(self, request: Request) -> Reply:

@@ -51,6 +51,7 @@ class BureauMemory(Value, frozen=True, kw_only=True):
     reports: dict[str, HeldReport] = {}
     tickets: dict[str, tuple[IssuedTicket, ...]] = {}  # oldest first
     returns: dict[str, DeclarationAnswer] = {}  # under "taxpayer/period"
+    filings: tuple[DeclarationAnswer, ...] = ()  # each that was ever filed or taken back, oldest first
     kept: dict[str, KeptAnswer] = {}  # under the Idempotency-Key
     owners: dict[str, str] = {}  # device_no -> taxpayer_id, from the first report on
     kinds: dict[str, DeviceKind] = {}  # device_no -> what its newest summary says that it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from taxagent.model.value import Value
 from taxagent.ports import Clock
 from taxagent.simulator.denial import Denied, password_wrong
 from taxagent.simulator.scenario import Scenario, invalid
-from taxagent.simulator.state import DeviceStore, GroupMemory, LoggedWrite, Memory
+from taxagent.simulator.state import DeviceStore, GroupMemory, LoggedWrite, Memory, RefusedTry
 
 _MS = dt.timedelta(milliseconds=1)
 
@@ -78,9 +79,15 @@ class Nonvolatile:
         if not secrets.compare_digest(password.encode(), memory.password.encode()):
             left = memory.tries_left - 1
             self.keep(msgspec.structs.replace(memory, tries_left=left))
+            self._log_refused(password)
             raise password_wrong(left)
         if memory.tries_left != self._tries:
             self.keep(msgspec.structs.replace(memory, tries_left=self._tries))
+
+    def _log_refused(self, password: str) -> None:
+        digest = hashlib.sha256(f"{self._memory.device_no} {password}".encode()).hexdigest()
+        line = RefusedTry(at_ms=self._base.utc_ms(), device_no=self._memory.device_no, password_sha256=digest)
+        self._store.log_refused(line)
 
     def set_password(self, password: str) -> None:
         """Change the password behind the owner's back; all tries are there again."""

@@ -108,14 +108,23 @@ class LoggedWrite(Value, frozen=True, kw_only=True):
     write: WriteRecord
 
 
+class RefusedTry(Value, frozen=True, kw_only=True):
+    """One line of the log of refused passwords, for a judge to read: which one, not what it is."""
+
+    at_ms: int  # real UTC
+    device_no: str
+    password_sha256: str
+
+
 class DeviceStore:
-    """The files of one device: `<device_no>.state.json` and `<device_no>.writes.jsonl`."""
+    """The files of one device: `<device_no>` with `.state.json`, `.writes.jsonl`, `.tries.jsonl`."""
 
     def __init__(self, directory: Path, device_no: str) -> None:
         """Create the directory where it is missing. Raises OSError where that cannot be done."""
         directory.mkdir(parents=True, exist_ok=True)
         self.state_path = directory / f"{device_no}.state.json"
         self.log_path = directory / f"{device_no}.writes.jsonl"
+        self.tries_path = directory / f"{device_no}.tries.jsonl"
 
     def load(self) -> Memory | None:
         """Return what was kept, or None. Raises AgentError SCENARIO_INVALID for a broken file."""
@@ -134,6 +143,10 @@ class DeviceStore:
         """Append to the write log; the line is on disk when this returns."""
         append_line(self.log_path, to_json(line))
 
+    def log_refused(self, line: RefusedTry) -> None:
+        """Append to the log of refused passwords; the line is on disk when this returns."""
+        append_line(self.tries_path, to_json(line))
+
     def mended_log(self) -> tuple[LoggedWrite, ...]:
         """Return the write log, oldest first, after cutting off a last line that a crash left unfinished."""
         if self.log_path.exists():
@@ -142,9 +155,9 @@ class DeviceStore:
         return read_log(self.log_path)
 
     def forget(self) -> None:
-        """Remove both files: the device is new again."""
-        self.state_path.unlink(missing_ok=True)
-        self.log_path.unlink(missing_ok=True)
+        """Remove the files: the device is new again."""
+        for path in (self.state_path, self.log_path, self.tries_path):
+            path.unlink(missing_ok=True)
 
 
 def read_log(path: Path) -> tuple[LoggedWrite, ...]:
