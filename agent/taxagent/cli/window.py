@@ -52,7 +52,9 @@ def add(subparsers: Subparsers) -> None:
         metavar="YYYY-MM=YYYY-MM-DD",
         help="地方延期后的截止日" if zh else "a month's deadline as the region postponed it",
     )
-    parser.add_argument("--at", default="", metavar="时间" if zh else "TIME", help=_SAY[default_lang()]["at"])
+    parser.add_argument(
+        "--at", default="", metavar="时间" if zh else "TIME", help=str(_SAY[default_lang()]["at"])
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="[windows.overrides]")
     parser.add_argument("--json", action="store_true", help="JSON")
 

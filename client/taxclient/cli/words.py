@@ -183,6 +183,27 @@ TEXT: Words = {
         "请把 taxctl 和 taxagent 更新到相互匹配的版本。",
         "Update taxctl and taxagent to versions that match.",
     ),
+    "out_of_form": ("“{0}”的写法不对", "{0!r} is not written as it must be"),
+    "how_period": ("月份请写成 2026-10。", "Write a month as 2026-10."),
+    "how_device": (
+        "设备编号是 12 位数字；taxctl status 会列出设备。",
+        "A device's number has 12 digits; taxctl status lists the devices.",
+    ),
+    "how_type": ("票种是 3 位数字，例如 007。", "An invoice type has 3 digits, for example 007."),
+    "how_taxpayer": (
+        "纳税人识别号是 15、17、18 或 20 位数字和大写字母。",
+        "A taxpayer's number has 15, 17, 18 or 20 digits and capital letters.",
+    ),
+    "how_job": (
+        "任务编号是 26 位数字和大写字母；taxctl job list 会列出任务。",
+        "A job's id has 26 digits and capital letters; taxctl job list lists the jobs.",
+    ),
+    "how_key": (
+        "请求编号是 16 到 64 位字母、数字、点、下划线或连字符。",
+        "A key has 16 to 64 letters, digits, dots, underscores or hyphens.",
+    ),
+    "how_code": ("发票代码是 10 或 12 位数字。", "An invoice code has 10 or 12 digits."),
+    "how_number": ("发票号码是 8 位数字。", "An invoice number has 8 digits."),
     "no_state": ("无法保存请求的编号：{0}", "the request's key cannot be stored: {0}"),
     "state_how": (
         "什么也没有发出。请检查 ~/.local/state/taxctl（或 $XDG_STATE_HOME）是否可写。",
