@@ -34,6 +34,7 @@ class Agent:
         self._fatal: Exception | None = None
         self._language = settings.file.agent.language
         self._office_thread = ThreadPoolExecutor(1, thread_name_prefix="office")
+        self._drained_by = ("", "")
         self._watch: Watch | None = None
         self._parts = Parts(settings, self)
 
@@ -42,7 +43,7 @@ class Agent:
         parts = self._parts
         parts.loop.bind()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: parts.mailbox.post(self._drain))
+            signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
         parts.journal.start()
         self._office_thread.submit(self._begin)
         parts.loop.run()
@@ -164,12 +165,17 @@ class Agent:
 
     # ---- stop
 
-    def _drain(self) -> None:
-        """No new irreversible work; what runs ends at its next safe point, the rest stays in the journal."""
+    def drain(self, principal: str = "", key: str = "") -> None:
+        """No new irreversible work; what runs ends at its next safe point, the rest stays in the journal.
+
+        `principal` asked for it, under `key`; both are "" where a signal did.
+        """
         if self._stopping.is_set():
             return
-        _log.info("draining")
+        self._drained_by = (principal, key)
+        _log.info("draining", principal=principal)
         self._parts.desk.draining = True
+        self._parts.loop.draining()
         self._stopping.set()
         threading.Thread(target=self._wait_for_devices, name="drain", daemon=True).start()
 
@@ -205,10 +211,13 @@ class Agent:
 
     def _goodbye(self) -> None:
         parts = self._parts
+        principal, key = self._drained_by
         parts.journal.append(
             AgentStopped(
                 boot=parts.boot,
                 reason="drained",
+                principal=principal,
+                key=key,
                 at_ms=parts.clock.utc_ms(),
                 sim_ms=parts.clock.sim_ms(),
             )

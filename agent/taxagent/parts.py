@@ -60,6 +60,9 @@ class Hands(Protocol):
     def in_office(self, call: Callable[[], None]) -> None:
         """Do `call` in the thread that may wait for the journal."""
 
+    def drain(self, principal: str, key: str) -> None:
+        """Begin to stop, on this principal's word and under this key. The loop's thread."""
+
     def check_stop(self) -> None:
         """Raise Interrupted where the process is to end. Any thread."""
 
@@ -188,6 +191,7 @@ class Parts:
             boot=self.boot,
             version=__version__,
             simulation=self.simulation,
+            stop=self._hands.drain,
         )
 
     def _record(self, job: Job, state: JobState, outcome: Outcome, problem: Problem | None) -> bytes:

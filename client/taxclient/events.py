@@ -20,7 +20,7 @@ R = TypeVar("R")
 WELCOME = b"\x00welcome"
 _TOUCH_MS = 50  # between two hellos: the agent's socket sends its welcome when the loop has a turn
 _WELCOME_S = 5.0
-_UNNUMBERED = "device.changed"  # no row of the journal: carries the last row's seq
+_UNNUMBERED = frozenset({"device.changed", "agent.draining"})  # no rows of the journal: the last row's seq
 _EVENT_BYTES = 65_536
 
 
@@ -69,7 +69,7 @@ class Channel:
             event = msgspec.msgpack.decode(frames[-1], type=EventView)
         except msgspec.DecodeError:
             return  # a hint that cannot be read is a hint that is missing: the next gap is filled
-        if event.type == _UNNUMBERED:
+        if event.type in _UNNUMBERED:
             self._ready.append(event)
         elif event.seq > self.last + 1:
             self._behind = True

@@ -37,6 +37,11 @@ def _job(result: m.JobResult) -> m.JobView:
     return result.job
 
 
+def drain(boot: str, key: str) -> Question[m.DrainResult]:
+    """An agent that is to stop."""
+    return Question("drain", m.DrainArgs(boot=boot), _whole, key=key or new_key())
+
+
 def hello() -> Question[m.HelloResult]:
     """Who answers."""
     return Question("hello", m.NoArgs(), _whole)

@@ -102,7 +102,7 @@ class Client:
         return self._ask(q.invoice(args, timeout_ms))
 
     def explain_window(self, year: int = 0, device_no: str = "", at: str = "") -> m.WindowResult:
-        """Return a year's filing deadlines (0 = this year's) and what stands in the way now."""
+        """Return a year's filing deadlines and which windows are open `at` a moment (ISO 8601; "" = now)."""
         return self._ask(q.explain_window(year, device_no, at))
 
     def explain(self, what: str = "") -> m.ExplainResult:
@@ -112,6 +112,14 @@ class Client:
     def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
         return self._ask(q.diagnose(device_no))
+
+    def drain(self, boot: str, *, key: str = "") -> m.DrainResult:
+        """Have the agent stop: it takes no new work, and what runs comes to its next safe point.
+
+        `boot` is the start that is meant, as `hello` or `boot` told it: no later one is stopped by a request
+        that is repeated. Raises RemoteError("BOOT_OVER") where that start is over already.
+        """
+        return self._ask(q.drain(boot, key))
 
     # ---- asking for work
 

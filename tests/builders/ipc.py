@@ -23,6 +23,7 @@ from taxagent.jobs.asks import (
     Ask,
     DeskStatus,
     DeviceView,
+    Drained,
     FoundInvoice,
     InvoiceAsk,
     Prepared,
@@ -104,6 +105,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.asked: list[tuple[Principal, Ask]] = []
+        self.drained: list[tuple[str, str]] = []  # (principal, key)
         self.refusal: AgentError | None = None
         self.explode = False
         self.hold = False
@@ -178,6 +180,16 @@ class FakeDesk:
     ) -> None:
         done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id, what=reason))
 
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    ) -> None:
+        if boot != "boot-1":
+            done(Refusal("BOOT_OVER", expected=boot, found="boot-1"))
+            return
+        self.drained.append((principal.name, key))
+        running = tuple(job for job in self.jobs.values() if job.state is JobState.RUNNING)
+        done(Drained(running=running, left=len(self.jobs) - len(running)))
+
     def live(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 
@@ -222,8 +234,8 @@ class FakeReader:
 
 
 def explain(args: m.WindowArgs, status: DeskStatus, lang: str, role: Role) -> m.WindowResult:
-    """No findings, no rows."""
-    return m.WindowResult(year=args.year, deadlines=(), findings=())
+    """No findings, no rows; the moment as it was asked for."""
+    return m.WindowResult(year=args.year, deadlines=(), findings=(), at=args.at or "2026-11-03T09:30:00")
 
 
 def diagnose(args: m.DiagnoseArgs, status: DeskStatus, lang: str) -> m.DiagnoseResult:

@@ -402,6 +402,7 @@ class House:
         self.office: list[Callable[[], None]] = []
         self.window_end_ms: int | None = None
         self.stopping = False
+        self.stopped_by: list[tuple[str, str]] = []
         self.identified: list[str] = []  # what the roster told, in order
         self.simulation = simulation
         self.consent = Consent(
@@ -447,11 +448,17 @@ class House:
                 boot="boot-1",
                 version="0.1.0",
                 simulation=self.simulation,
+                stop=self._stop,
             )
         )
         self.journal.sink = lambda rows: self.mailbox.post(lambda: self._take(rows))
         self.roster.start()
         self.desk.verified()
+
+    def _stop(self, principal: str, key: str) -> None:
+        """What the daemon does on the word of an admin."""
+        self.stopped_by.append((principal, key))
+        self.desk.draining = self.stopping = True
 
     def restart(self) -> None:
         """The process died; another begins on the same journal."""

@@ -253,7 +253,7 @@ def varied() -> tuple[AnyEvent, ...]:
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
         *troubled_device(),
         *troubled_job(5),
-        AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained"),
+        AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained", principal="admin", key="k" * 16),
     )
 
 

@@ -35,6 +35,7 @@ _SAY = {
     "zh": {
         "started": "代理启动，版本 {version}，进程 {pid}",
         "stopped": "代理停止：{reason}",
+        "stopped_by": "代理按 {principal} 的要求停止：{reason}",
         "token": "给 {principal} 发出确认码：{scope}",
         "password_trying": "将在设备 {device_no} 上试一个密码，试前还剩 {tries_left} 次",
         "password_accepted": "设备 {device_no} 接受了密码",
@@ -62,6 +63,7 @@ _SAY = {
     "en": {
         "started": "agent started, version {version}, process {pid}",
         "stopped": "agent stopped: {reason}",
+        "stopped_by": "agent stopped on the word of {principal}: {reason}",
         "token": "token for {principal}: {scope}",
         "password_trying": "a password is tried on device {device_no}, {tries_left} tries left before",
         "password_accepted": "device {device_no} accepted the password",
@@ -95,8 +97,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
     match event:
         case AgentStarted(version=version, pid=pid):
             return say["started"].format(version=version, pid=pid)
-        case AgentStopped(reason=reason):
-            return say["stopped"].format(reason=reason)
+        case AgentStopped(reason=reason, principal=principal):
+            return say["stopped_by" if principal else "stopped"].format(reason=reason, principal=principal)
         case TokenIssued(principal=principal, scope=scope):
             return say["token"].format(principal=principal, scope=_scope(scope))
         case PasswordTried(device_no=device_no, tried=tried):

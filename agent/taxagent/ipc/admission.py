@@ -110,7 +110,7 @@ class Admission:
             return
         call.principal = principal
         objection = self._objection(arrival)
-        key = call.request.key if call.op.keyed else ""
+        key = call.request.key if call.op.makes_job else ""  # no other key stands for what is durable
         if objection is None or (principal.name, key) in self._keys:
             self._serve(call)
         elif key:

@@ -56,6 +56,6 @@ class Channel:
             with contextlib.suppress(zmq.Again):
                 self.socket.recv(zmq.NOBLOCK)
 
-    def close(self) -> None:
-        """Close the socket."""
-        self.socket.close(linger=0)
+    def close(self, linger_ms: int = 0) -> None:
+        """Close the socket; what was said last may be on its way for so long."""
+        self.socket.close(linger=linger_ms)

@@ -38,6 +38,7 @@ _MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)  # zmq's flags a
 _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
+_LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
 _START_S = 30.0  # the journal's last row must be readable within this time
 
 _log = structlog.get_logger("ipc")
@@ -158,8 +159,8 @@ class Loop:
         """Close the sockets and end the threads; `run` does it, and may be called again."""
         for part in (self._signals, self._reads, self._names, self._proofs):
             part.stop()
-        self._channel.close()
-        self._router.close(linger=0)
+        self._channel.close(_LAST_WORD_MS)
+        self._router.close(linger=_LAST_WORD_MS)
 
     @property
     def parked(self) -> int:
@@ -184,14 +185,20 @@ class Loop:
 
     def device_changed(self, device_no: str) -> None:
         """Tell everyone that a device's snapshot is new. No row of the journal: `seq` is the last row's."""
-        topic, now = f"device.{device_no}", self._clock.utc_ms()
+        self._hint(f"device.{device_no}", "device.changed", device_no)
+
+    def draining(self) -> None:
+        """Tell everyone that the agent stops. No row of the journal either: that one is its last."""
+        self._hint("agent", "agent.draining")
+
+    def _hint(self, topic: str, kind: str, device_no: str = "") -> None:
         self._channel.say(
             m.EventView(
                 seq=self._seq,
                 boot=self._settings.boot,
                 topic=topic,
-                type="device.changed",
-                at=now,
+                type=kind,
+                at=self._clock.utc_ms(),
                 device_no=device_no,
             )
         )
@@ -252,13 +259,14 @@ class Loop:
 
     def _hello(self, call: Call) -> m.HelloResult:
         self._channel.touch()  # a new subscriber asks until it hears the welcome
+        status = self._desk.status()
         return m.HelloResult(
             protocol="TCA/1",
             minor=m.MINOR,
             version=self._settings.version,
             now=self._clock.utc_ms(),
             sim_now=self._clock.sim_ms(),
-            simulated=self._desk.status().simulated,
+            simulated=status.simulated,
             principal=call.who.name,
             role=call.who.role,
             seq=self._seq,
@@ -273,4 +281,5 @@ class Loop:
                 "skew_ms": m.SKEW_MS,
                 "wait_ms": m.WAIT_MAX_MS,
             },
+            draining=status.draining,
         )

@@ -17,7 +17,17 @@ from taxagent.ipc.notices import notice
 from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
 from taxagent.ipc.views import job_view, proof_result, record_row
 from taxagent.ipc.waits import Waits
-from taxagent.jobs.asks import Accepted, Ask, Desk, DeskStatus, FoundInvoice, InvoiceAsk, Prepared, Role
+from taxagent.jobs.asks import (
+    Accepted,
+    Ask,
+    Desk,
+    DeskStatus,
+    Drained,
+    FoundInvoice,
+    InvoiceAsk,
+    Prepared,
+    Role,
+)
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
@@ -105,6 +115,7 @@ class Operations:
             "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
             "explain": op(Role.VIEWER, Effect.READ, self._explain),
             "diagnose": op(Role.VIEWER, Effect.READ, self._answer_why),
+            "drain": op(Role.ADMIN, Effect.REPEATABLE, self._drain),
         }
 
     def role_for(self, call: Call) -> Role:
@@ -197,6 +208,16 @@ class Operations:
                 call.ok(m.JobResult(job=job_view(answer, call.lang)))
 
         return call.guarded(done)
+
+    def _drain(self, call: Call, args: m.DrainArgs) -> None:
+        def done(answer: Drained | AgentError) -> None:
+            if isinstance(answer, AgentError):
+                call.fail(answer)
+            else:
+                running = tuple(job_view(job, call.lang) for job in answer.running)
+                call.ok(m.DrainResult(boot=args.boot, running=running, left=answer.left))
+
+        self._desk.drain(call.who, args.boot, call.request.key, call.guarded(done))
 
     # ---- jobs, from memory first
 

@@ -148,6 +148,13 @@ class Accepted(Value, frozen=True, kw_only=True):
     known: bool
 
 
+class Drained(Value, frozen=True, kw_only=True):
+    """An agent that stops: the jobs that are being worked on, and how many others go on at the next start."""
+
+    running: tuple[Job, ...]
+    left: int
+
+
 class Desk(Protocol):
     """What the loop asks of the jobs. Every `done` is called in the loop's thread, exactly once."""
 
@@ -172,6 +179,11 @@ class Desk(Protocol):
         self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
     ) -> None:
         """End a job that needs a person as it stands, with a reason; answers the ended job."""
+
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    ) -> None:
+        """Take no more work and stop the agent, if `boot` is this start of it."""
 
     def live(self, job_id: str) -> Job | None:
         """Return a job from memory: live ones, and those that ended in this boot (bounded)."""

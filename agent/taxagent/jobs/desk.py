@@ -15,7 +15,16 @@ from typing import TypeVar
 import msgspec
 from ulid import ULID
 
-from taxagent.jobs.asks import Accepted, Ask, DeskStatus, FoundInvoice, InvoiceAsk, Prepared, Principal
+from taxagent.jobs.asks import (
+    Accepted,
+    Ask,
+    DeskStatus,
+    Drained,
+    FoundInvoice,
+    InvoiceAsk,
+    Prepared,
+    Principal,
+)
 from taxagent.jobs.book import Book
 from taxagent.jobs.device_views import view_of, worked_on
 from taxagent.jobs.finding import Wanted, find, wanted
@@ -67,6 +76,7 @@ class Office:
     boot: str
     version: str
     simulation: bool
+    stop: Callable[[str, str], None]  # begin to drain, on this principal's word and under this key
 
 
 class JobDesk:
@@ -232,6 +242,19 @@ class JobDesk:
         self._decide(
             lambda tx: closed(tx, principal, job_id, reason, office.clock, office.record, away=away), done
         )
+
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    ) -> None:
+        """Stop the agent; again for one that stops already: it answers what is left."""
+        office = self._office
+        if boot != office.boot:
+            done(Refusal("BOOT_OVER", expected=boot, found=office.boot))
+            return
+        office.stop(principal.name, key)
+        live = office.book.live()
+        running = tuple(job for job in live if job.state is JobState.RUNNING)
+        done(Drained(running=running, left=len(live) - len(running)))
 
     def _decide(self, decide: Callable[[JournalTx], Job], done: Callable[[Job | AgentError], None]) -> None:
         if self.verifying:

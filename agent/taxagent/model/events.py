@@ -54,10 +54,12 @@ class AgentStarted(Event, frozen=True, kw_only=True, tag="agent.started"):
 
 
 class AgentStopped(Event, frozen=True, kw_only=True, tag="agent.stopped"):
-    """The process gave the journal back in good order."""
+    """The process gave the journal back in good order; `principal` asked for it, "" where a signal did."""
 
     boot: str
     reason: str
+    principal: str = ""
+    key: str = ""
 
 
 class TokenIssued(Event, frozen=True, kw_only=True, tag="token.issued"):

@@ -125,6 +125,12 @@ class ExplainArgs(Args, frozen=True, kw_only=True):
     what: Annotated[str, Meta(max_length=200)] = ""
 
 
+class DrainArgs(Args, frozen=True, kw_only=True):
+    """drain: the start of the agent that is meant, as hello and every reply name it."""
+
+    boot: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class DiagnoseArgs(Args, frozen=True, kw_only=True):
     """diagnose: one device, or "" for all that the agent knows of."""
 

@@ -14,6 +14,7 @@ from msgspec import Meta
 from taxclient.protocol.arguments import (
     CheckArgs,
     DiagnoseArgs,
+    DrainArgs,
     EventsArgs,
     ExplainArgs,
     InvoiceArgs,
@@ -57,6 +58,7 @@ from taxclient.protocol.results import (
     AcceptedResult,
     DevicesResult,
     DiagnoseResult,
+    DrainResult,
     EventsResult,
     ExplainResult,
     HelloResult,
@@ -141,11 +143,16 @@ class Reply(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Op(Message, frozen=True, kw_only=True):
-    """An op's shapes; `keyed` ops make a job and need a key."""
+    """An op's shapes; `keyed` ops change something and need a key."""
 
     args: type[Args]
     result: type[Message]
     keyed: bool = False
+
+    @property
+    def makes_job(self) -> bool:
+        """Whether the key names a job: job.get finds it by the key."""
+        return self.keyed and self.result is AcceptedResult
 
 
 OPS: dict[str, Op] = {
@@ -169,6 +176,7 @@ OPS: dict[str, Op] = {
     "window.explain": Op(args=WindowArgs, result=WindowResult),
     "explain": Op(args=ExplainArgs, result=ExplainResult),
     "diagnose": Op(args=DiagnoseArgs, result=DiagnoseResult),
+    "drain": Op(args=DrainArgs, result=DrainResult, keyed=True),
 }
 
 
@@ -193,6 +201,8 @@ __all__ = [
     "DevicesResult",
     "DiagnoseArgs",
     "DiagnoseResult",
+    "DrainArgs",
+    "DrainResult",
     "ErrorBody",
     "EventView",
     "EventsArgs",

@@ -38,6 +38,7 @@ class HelloResult(Message, frozen=True, kw_only=True):
     events: str  # endpoint of the event channel
     ops: tuple[str, ...]
     limits: dict[str, int]
+    draining: bool = False  # it stops: no new work is taken
 
 
 class DevicesResult(Message, frozen=True, kw_only=True):
@@ -145,6 +146,14 @@ class EventsResult(Message, frozen=True, kw_only=True):
     events: tuple[EventView, ...]
     next: int
     last: int
+
+
+class DrainResult(Message, frozen=True, kw_only=True):
+    """drain: what still runs and is waited for; `left` other live jobs go on after the next start."""
+
+    boot: str
+    running: tuple[JobView, ...]
+    left: int
 
 
 class WindowResult(Message, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taxagent.jobs.asks import Accepted, Prepared, Principal, Role
+from taxagent.jobs.asks import Accepted, Drained, Prepared, Principal, Role
 from taxagent.model.device import QUIRKS, DeviceKind
 from taxagent.model.errors import (
     AgentError,
@@ -564,3 +564,33 @@ def test_the_status_ages_with_its_devices() -> None:
     assert aged.devices[0].stale
     house.clock.now_ms += MINUTE
     assert house.desk.status() is aged
+
+
+def drained(house: House, boot: str) -> Drained | AgentError:
+    answers: list[Drained | AgentError] = []
+    house.desk.drain(SOMEONE, boot, "key-of-a-drain-16", answers.append)
+    (answer,) = answers
+    return answer
+
+
+def test_a_drain_says_what_still_runs_and_what_is_left_and_later_work_is_refused() -> None:
+    house = plugged(consent=True)
+    undeclared = Problem(fault="NOT_DECLARED", outcome=Outcome.NOT_EXECUTED)
+    house.procedure.script = [Waiting(WaitReason.DECLARATION, undeclared)]
+    waiting = house.accepted()
+    answer = drained(house, "boot-1")
+    assert isinstance(answer, Drained)
+    assert (answer.running, answer.left) == ((), 1)
+    assert house.stopped_by == [("someone", "key-of-a-drain-16")]
+    assert house.job(waiting).state is JobState.WAITING
+    refused = house.accept(key="another-key-of-16-ch")
+    assert isinstance(refused, Unavailable)
+    assert refused.fault == "DRAINING"
+
+
+def test_a_drain_of_another_start_stops_nothing() -> None:
+    house = plugged()
+    answer = drained(house, "boot-0")
+    assert isinstance(answer, AgentError)
+    assert (answer.fault, answer.detail) == ("BOOT_OVER", {"expected": "boot-0", "found": "boot-1"})
+    assert house.stopped_by == []
