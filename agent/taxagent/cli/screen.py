@@ -82,6 +82,8 @@ def print_fault(error: AgentError, lang: Lang, *, json: bool = False) -> None:
 
 
 _EXITS = {"INSTANCE_RUNNING": 75, "AGENT_ABSENT": 69, "NOT_ALLOWED": 77}
+# Not done, and no rule said no: what was asked about is not there. taxctl counts the same.
+_NO_RULE = {"JOB_UNKNOWN", "RECORD_UNKNOWN", "INVOICE_UNKNOWN", "DEVICE_UNKNOWN", "JOB_ENDED"}
 _BAD_INPUT = {"CONFIG_INVALID", "SCENARIO_INVALID", "BAD_REQUEST", "MEANING_UNKNOWN"}
 
 
@@ -99,7 +101,7 @@ def exit_code(error: AgentError) -> int:
         return 20
     if error.outcome is Outcome.PARTLY_EXECUTED:
         return 21
-    return 11 if isinstance(error, Refusal) else 10
+    return 11 if isinstance(error, Refusal) and error.fault not in _NO_RULE else 10
 
 
 def _width(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from enum import StrEnum
 from importlib.resources import files
@@ -91,6 +92,7 @@ class Fault(Value, frozen=True, kw_only=True):
         return self.code in _catalogue()
 
 
+_FIGURE = re.compile(r"[a-z]+(?:_[a-z]+)*")
 UNKNOWN = "UNKNOWN_FAULT"
 _SAME_AS = {  # facts that stand in for another one where that is missing
     "what": ("error", "reason", "cause", "problem", "device_text"),
@@ -123,12 +125,19 @@ def text(problem: Problem, lang: Lang) -> FaultText:
     for name, others in _SAME_AS.items():
         facts.setdefault(name, next((facts[other] for other in others if other in facts), ""))
     vendors = met(problem.device_code)
+    if "differences" in facts:
+        facts["differences"] = _figures(facts["differences"], lang)
     facts["what"] = vendors[0].words(lang) if vendors else words.word("what", facts["what"], lang)
     return FaultText(
         title=filled(said.title, facts),
         cause=filled(said.cause, facts),
         remedy=filled(said.remedy, facts),
     )
+
+
+def _figures(differences: str, lang: Lang) -> str:
+    """Put the names of the statistics in a line of differences into words."""
+    return _FIGURE.sub(lambda name: words.word("figure", name[0], lang), differences)
 
 
 def facts_of(code: str) -> frozenset[str]:

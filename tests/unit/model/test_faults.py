@@ -128,3 +128,10 @@ def _raised() -> Iterator[tuple[Path, int, str]]:
 def _called(node: ast.Call) -> str:
     name = node.func
     return name.id if isinstance(name, ast.Name) else name.attr if isinstance(name, ast.Attribute) else ""
+
+
+def test_differences_are_told_by_what_people_call_the_figures() -> None:
+    detail = {"invoice_type": "007", "differences": "closing 3 != 5; positive_amount 1.00 != 2.00"}
+    problem = Problem(fault="STOCK_MISMATCH", outcome=Outcome.NOT_EXECUTED, detail=detail)
+    assert "期末库存 3 != 5; 正数金额 1.00 != 2.00" in text(problem, "zh").cause
+    assert "closing stock 3 != 5; positive amount 1.00 != 2.00" in text(problem, "en").cause
