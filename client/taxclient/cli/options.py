@@ -107,6 +107,11 @@ def _reading(commands: Group) -> None:
     _record_options(
         commands.below(commands.add("record", "办理记录", "clearing records"), "action", "taxctl record")
     )
+    commands.add(
+        "drain",
+        "停止代理：不再接受新的办理，正在办理的走到安全点（管理员）",
+        "stop the agent: no new work, what runs comes to a safe point (for its administrator)",
+    )
 
 
 _WORK = (
