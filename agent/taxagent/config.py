@@ -58,6 +58,19 @@ class UsbSection(_Section, frozen=True, kw_only=True):
     backend: str = "libusb"
 
 
+class DeviceSection(_Section, frozen=True, kw_only=True):
+    """[device]: claimed while it is worked on or always; when a call hangs, and what is done then.
+
+    `read_s` and `write_s` are what a read and a write may take, `grace_s` how much later they hang.
+    """
+
+    hold: Literal["while_working", "always"] = "while_working"
+    read_s: Seconds = 60.0
+    write_s: Seconds = 120.0
+    grace_s: Seconds = 30.0
+    restart_if_hung: Literal["under_systemd", "always", "never"] = "under_systemd"
+
+
 class BureauSection(_Section, frozen=True, kw_only=True):
     """[bureau]: the gateway and the files of mutual TLS."""
 
@@ -110,6 +123,7 @@ class File(_Section, frozen=True, kw_only=True):
     ipc: IpcSection = IpcSection()
     access: AccessSection = AccessSection()
     usb: UsbSection = UsbSection()
+    device: DeviceSection = DeviceSection()
     windows: WindowsSection = WindowsSection()
     consent: ConsentSection = ConsentSection()
     secrets: SecretsSection = SecretsSection()
@@ -178,6 +192,8 @@ _ALLOWED = {
     "agent.log_level": "debug, info, warning, error",
     "access.users": f"name or uid = one of {_ROLES}",
     "access.groups": f"name = one of {_ROLES}",
+    "device.hold": "while_working, always",
+    "device.restart_if_hung": "under_systemd, always, never",
     "consent.kinds": "a list of report, clear, settle",
     "consent.principals": "a list of names",
     "windows.overrides": '"yyyy-mm" = yyyy-mm-dd',

@@ -70,6 +70,8 @@ class Agent:
             for job in parts.book.live():
                 self._interrupted(job)
             _log.info("journal_verified", rows=verified.rows, live_jobs=len(parts.book.live()))
+            rows = parts.reader.of_no_job()
+            parts.mailbox.post(lambda: parts.roster.standings.read(rows))
             self._watch = parts.source.watch(self._bus_changed)
             parts.mailbox.post(self._ready)
             self._bus_changed()
@@ -111,7 +113,10 @@ class Agent:
     def _take(self, rows: tuple[tuple[int, AnyEvent], ...]) -> None:
         parts = self._parts
         moved = {job.job_id: job for _, event in rows if (job := parts.book.take(event)) is not None}
+        stood = {number: None for _, event in rows if (number := parts.roster.standings.take(event))}
         parts.loop.publish(rows)
+        for number in stood:
+            parts.roster.stands(number)
         for job in moved.values():
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:

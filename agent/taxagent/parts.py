@@ -28,9 +28,13 @@ from taxagent.jobs.asks import Role
 from taxagent.jobs.book import Book
 from taxagent.jobs.desk import Consent, JobDesk, Office
 from taxagent.jobs.latch import JournalLatch
+from taxagent.jobs.looks import Looks
+from taxagent.jobs.queue import Terms
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
+from taxagent.jobs.watched import Limits
+from taxagent.jobs.wheels import Wheels
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.events import AnyEvent
 from taxagent.model.job import Job, JobState, Outcome, Problem
@@ -95,17 +99,14 @@ class Parts:
         self._secrets = SecretFiles(settings.secrets_dir, _credentials())
         self._latch = JournalLatch(self.journal, self.reader, self.clock)
         self._rules = Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour)
-        self._timers = _LateTimers(lambda: self.loop)
-        self.roster = self._roster()
-        self.schedule = Schedule(
-            self.book,
-            Runner(self._tools()),
-            self.roster.queue_of,
-            self._timers,
-            self.mailbox,
-            self.clock,
-            hands.in_office,
+        self._wheels = Wheels(
+            clock=self.clock,
+            timers=_LateTimers(lambda: self.loop),
+            mailbox=self.mailbox,
+            background=hands.in_office,
         )
+        self.roster = self._roster()
+        self.schedule = Schedule(self.book, Runner(self._tools()), self.roster, self._wheels)
         self.desk = JobDesk(self._office())
         self.loop = self._door()
 
@@ -141,15 +142,15 @@ class Parts:
         )
 
     def _roster(self) -> Roster:
+        device = self.settings.file.device
+        limits = Limits(read_s=device.read_s, write_s=device.write_s, grace_s=device.grace_s)
         return Roster(
             self.source,
-            self._secrets,
-            self._latch,
-            self.clock,
-            self.mailbox,
-            self._timers,
-            simulation=self.simulation,
+            Looks(self._secrets, self._latch, simulation=self.simulation),
+            self._wheels,
+            self.journal,
             identified=self._hands.identified,
+            terms=Terms(keep=device.hold == "always", limits=limits, monotonic=self.clock.monotonic),
         )
 
     def _tools(self) -> Tools:

@@ -14,10 +14,12 @@ import msgspec
 from taxagent.jobs.asks import Ask, Principal, Role
 from taxagent.jobs.book import Book
 from taxagent.jobs.desk import Consent, JobDesk, Office
-from taxagent.jobs.queue import DeviceQueue
+from taxagent.jobs.looks import Looks
+from taxagent.jobs.queue import DeviceQueue, Terms
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
+from taxagent.jobs.wheels import Wheels
 from taxagent.model.device import (
     DeviceInfo,
     DeviceKind,
@@ -338,8 +340,8 @@ class FakeSource:
 class HandQueue(DeviceQueue):
     """A device's queue without a thread: `turn` does the next piece of work in the test's own."""
 
-    def __init__(self, source: DeviceSource, location: str) -> None:
-        super().__init__(source, location)
+    def __init__(self, source: DeviceSource, location: str, *terms: Any, **hooks: Any) -> None:
+        super().__init__(source, location, *terms, **hooks)
         cast("FakeSource", source).queues.append(self)
 
     def start(self) -> None:
@@ -390,8 +392,9 @@ class Passwords(dict[str, str]):
 class House:
     """The jobs' parts put together as the daemon does, with a test turning every wheel."""
 
-    def __init__(self, *, consent: bool = True, simulation: bool = False) -> None:
+    def __init__(self, *, consent: bool = True, simulation: bool = False, keep: bool = False) -> None:
         self.clock = FakeClock()
+        self.terms = Terms(keep=keep, monotonic=self.clock.monotonic)
         self.timers = FakeTimers(self.clock)
         self.mailbox = FakeMailbox()
         self.journal = MemoryJournal()
@@ -413,26 +416,20 @@ class House:
     def build(self, live: Iterable[Job]) -> None:
         """Build everything on the journal, as a start of the process does."""
         self.book = Book(live)
+        self.wheels = Wheels(
+            clock=self.clock, timers=self.timers, mailbox=self.mailbox, background=self.office.append
+        )
         self.roster = HandRoster(
             self.source,
-            self.secrets,
-            self.latch,
-            self.clock,
-            self.mailbox,
-            self.timers,
-            simulation=self.simulation,
+            Looks(self.secrets, self.latch, simulation=self.simulation),
+            self.wheels,
+            self.journal,
             identified=self._identified,
+            terms=self.terms,
         )
+        self.roster.standings.read(row for row in self.journal.rows if not isinstance(row, JobEvent))
         self.runner = Runner(self._tools(), self.procedure)
-        self.schedule = Schedule(
-            self.book,
-            self.runner,
-            self.roster.queue_of,
-            self.timers,
-            self.mailbox,
-            self.clock,
-            self.office.append,
-        )
+        self.schedule = Schedule(self.book, self.runner, self.roster, self.wheels)
         self.desk = JobDesk(
             Office(
                 book=self.book,
@@ -551,6 +548,9 @@ class House:
 
     def _take(self, rows: list[AnyEvent]) -> None:
         moved = {job.job_id: job for event in rows if (job := self.book.take(event)) is not None}
+        stood = {number for event in rows if (number := self.roster.standings.take(event))}
+        for number in stood:
+            self.roster.stands(number)
         for job in moved.values():
             self.schedule.moved(job)
 

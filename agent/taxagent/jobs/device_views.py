@@ -20,7 +20,7 @@ def away(view: DeviceView) -> DeviceView:
 def worked_on(views: tuple[DeviceView, ...], live: Iterable[Job]) -> tuple[DeviceView, ...]:
     """Return the views, those of devices that a running job works on as held by the agent.
 
-    `held_since_ms` is then the beginning of the job's newest step.
+    `held_since_ms` is then the beginning of the job's newest step, or where the device is kept, of that.
     """
     since = {
         job.scope.device_no: max((run.begun_ms for run in job.steps), default=job.accepted_ms)
@@ -29,7 +29,7 @@ def worked_on(views: tuple[DeviceView, ...], live: Iterable[Job]) -> tuple[Devic
     }
     return tuple(
         msgspec.structs.replace(view, held_by="agent", held_since_ms=since[view.device_no])
-        if view.location and view.device_no in since
+        if view.location and view.device_no in since and view.held_by != "agent"
         else view
         for view in views
     )

@@ -13,7 +13,7 @@ import structlog
 
 from taxagent.jobs.fence import Command, Fence
 from taxagent.jobs.watched import Limits, WatchedDevice
-from taxagent.model.errors import AgentError, DeviceAbsent, DeviceReleased
+from taxagent.model.errors import AgentError, DeviceAbsent, DeviceLent
 from taxagent.ports import Device, DeviceSource
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +59,7 @@ class DeviceQueue:
         self._fence = Fence(self._terms.monotonic)
         self._grip = contextlib.ExitStack()
         self._device: WatchedDevice | None = None
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"device {location}", daemon=True)
         self.start()
 
@@ -101,7 +102,7 @@ class DeviceQueue:
     def stop_if_unwanted(self) -> None:
         """Raise why the piece that runs must not begin anything more: given up, or released for others."""
         self._fence.passed()
-        if isinstance(self._closed, DeviceReleased):
+        if isinstance(self._closed, DeviceLent):
             raise self._closed
 
     def passed(self) -> None:
@@ -127,12 +128,12 @@ class DeviceQueue:
                 item = self._work.get(block=False)
                 if item is not None:
                     waiting.append(item[1])
+        self._over.set()
         return self._running, waiting
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the running piece; return whether the thread ended."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Wait for the running piece; return whether the thread ended, or was given up."""
+        return self._over.wait(timeout_s)
 
     def turn(self, *, block: bool = False) -> bool:
         """Do the next piece of work in the caller's thread; return False at the end, or where none is."""
@@ -149,6 +150,7 @@ class DeviceQueue:
     def _run(self) -> None:
         while self.turn(block=True):
             pass
+        self._over.set()
 
     def _do(self, work: Work, failed: Failed) -> None:
         """Whatever happens, the thread goes on to the next piece."""

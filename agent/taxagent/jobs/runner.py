@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 import structlog
 
+from taxagent.jobs.fence import FencedJournal
 from taxagent.jobs.stuck import Recorder
 from taxagent.model.errors import (
     AgentError,
     BureauDown,
     DeviceInUse,
+    DeviceLent,
     Interrupted,
     JournalError,
     NeedsHuman,
@@ -74,6 +77,16 @@ class Tools:
 _READ_AGAIN_MS = 24 * 3_600_000  # so long a job that only reads is tried again
 
 
+class Thread(Protocol):
+    """The device's thread, as a run in it asks: may it go on?"""
+
+    def passed(self) -> None:
+        """Raise Interrupted where the thread was given up."""
+
+    def stop_if_unwanted(self) -> None:
+        """Raise why nothing more may be begun: given up, or the device was released for others."""
+
+
 class Runner:
     """Runs jobs; every way a run can end becomes a journal row."""
 
@@ -81,9 +94,10 @@ class Runner:
         self._tools = tools
         self._procedure = procedure
 
-    def run(self, job_id: str, device: Device) -> None:
+    def run(self, job_id: str, device: Device, at: Thread) -> None:
         """Run the job as the journal has it; returns where it ended, waits, or was interrupted."""
-        self._journaled(job_id, lambda ledger: self._run(ledger, device))
+        journal = FencedJournal(self._tools.journal, at.passed)
+        self._journaled(job_id, lambda ledger: self._run(ledger, device, at), journal)
 
     def not_run(self, job_id: str, error: AgentError) -> None:
         """The device could not be had for a run: the job waits for it."""
@@ -97,16 +111,17 @@ class Runner:
         """End a cancelled job that is not under way; it needs no device."""
         self._journaled(job_id, self._stop)
 
-    def _journaled(self, job_id: str, act: Callable[[Ledger], None]) -> None:
+    def _journaled(self, job_id: str, act: Callable[[Ledger], None], journal: Journal | None = None) -> None:
         """Do `act` on a job that is live. A journal that takes no row leaves the job as it has it."""
+        journal = journal or self._tools.journal
         try:
-            job = self._tools.journal.transact(lambda tx: tx.job(job_id))
+            job = journal.transact(lambda tx: tx.job(job_id))
             if job is not None and not job.state.ended and job.state is not JobState.NEEDS_HUMAN:
-                act(Ledger(job, self._tools.journal, self._tools.clock))
+                act(Ledger(job, journal, self._tools.clock))
         except (JournalError, Interrupted) as error:
             _log.error("job_not_journaled", job_id=job_id, fault=error.fault)
 
-    def _run(self, ledger: Ledger, device: Device) -> None:
+    def _run(self, ledger: Ledger, device: Device, at: Thread) -> None:
         waited = ledger.job.wait
         if ledger.job.cancel_requested and not ledger.job.open_steps:
             self._stop(ledger)
@@ -116,7 +131,7 @@ class Runner:
             return
         try:
             ledger.running(self._tools.boot)
-            self._procedure(self._work(ledger, device))
+            self._procedure(self._work(ledger, device, at))
             if ledger.job.open_steps:
                 raise NeedsHuman("INTERNAL", what=f"{ledger.job.open_steps[0].id} was left open")
             self._end(ledger, JobState.DONE, Outcome.EXECUTED, None)
@@ -158,8 +173,13 @@ class Runner:
         problem = Problem(fault="CANCELLED", outcome=outcome)
         self._end(ledger, JobState.STOPPED, outcome, problem)
 
-    def _work(self, ledger: Ledger, device: Device) -> Work:
+    def _work(self, ledger: Ledger, device: Device, at: Thread) -> Work:
         tools = self._tools
+
+        def check_stop() -> None:
+            tools.check_stop()
+            at.stop_if_unwanted()
+
         return Work(
             ledger=ledger,
             device=device,
@@ -170,7 +190,7 @@ class Runner:
             archives=tools.archives,
             rules=tools.rules,
             simulation=tools.simulation,
-            check_stop=tools.check_stop,
+            check_stop=check_stop,
         )
 
     def _failed(self, ledger: Ledger, error: AgentError, waited: Wait | None) -> None:
@@ -184,6 +204,8 @@ class Runner:
                 ledger.needs_human(msgspec.structs.replace(error.problem(), outcome=job.outcome_so_far))
             case _ if job.open_steps or error.outcome is Outcome.UNKNOWN:
                 ledger.unknown(error.problem())
+            case DeviceLent():
+                self._wait(ledger, WaitReason.DEVICE_IN_USE, error.problem(), waited, lent=error)
             case DeviceInUse():
                 self._wait(ledger, WaitReason.DEVICE_IN_USE, error.problem(), waited)
             case BureauDown():
@@ -200,10 +222,12 @@ class Runner:
         problem: Problem,
         waited: Wait | None,
         least_s: float = 0.0,
+        lent: DeviceLent | None = None,
     ) -> None:
         now = self._tools.clock.utc_ms()
         since = waited.since_ms if waited is not None and waited.reason is reason else now
-        next_ms = self._tools.patience.next_ms(reason, now, since)
+        # Nobody looks at a device that is left to others; it comes back at its time, or by an order.
+        next_ms = lent.until_ms if lent is not None else self._tools.patience.next_ms(reason, now, since)
         if next_ms is not None:
             next_ms = max(next_ms, now + round(least_s * 1000))
         ledger.waiting(

@@ -8,9 +8,9 @@ from typing import Protocol
 from taxagent.jobs.book import Book
 from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.runner import Runner, overdue
-from taxagent.model.errors import DeviceAbsent
+from taxagent.jobs.wheels import Wheels
+from taxagent.model.errors import DeviceLent, Unavailable
 from taxagent.model.job import Job, JobState, WaitReason
-from taxagent.ports import Clock, Mailbox
 
 _RECHECK_MS = 60_000  # wall-clock waits are looked at each minute: suspend and clock steps
 _SETTLE_MS = (0, 1_000, 5_000, 30_000, 60_000, 300_000)  # pauses before an unknown step is read again
@@ -18,35 +18,36 @@ _GRACE_MS = 10_000  # after a start, until a job whose device was not identified
 _AGAIN_MS = 60_000  # until a run that could not be journaled (disk full) is tried again
 
 
-class Timers(Protocol):
-    """The loop's timers."""
+class Devices(Protocol):
+    """Where the devices are."""
 
-    def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
-        """Call `call` in the loop's thread after `delay_ms`."""
+    def queue_of(self, device_no: str) -> DeviceQueue | None:
+        """Return the queue of a device that is plugged and used, or None."""
+
+    def missing(self, device_no: str) -> Unavailable:
+        """Return why there is none."""
 
 
 class Schedule:
-    """Puts jobs into their device's queue. `queue_of` gives the queue of a plugged device, or None."""
+    """Puts jobs into their device's queue."""
 
     def __init__(
         self,
         book: Book,
         runner: Runner,
-        queue_of: Callable[[str], DeviceQueue | None],
-        timers: Timers,
-        mailbox: Mailbox,
-        clock: Clock,
-        background: Callable[[Callable[[], None]], None],
+        devices: Devices,
+        wheels: Wheels,
     ) -> None:
         self._book = book
         self._runner = runner
-        self._queue_of = queue_of
-        self._timers = timers
-        self._mailbox = mailbox
-        self._clock = clock
-        self._background = background  # runs a call in a thread that is no device's
+        self._queue_of = devices.queue_of
+        self._missing = devices.missing
+        self._timers = wheels.timers
+        self._mailbox = wheels.mailbox
+        self._clock = wheels.clock
+        self._background = wheels.background
         self._left_waiting: set[str] = set()  # by the last boot: they look once as soon as they can
-        self._queued: set[str] = set()
+        self._queued: dict[str, object] = {}  # each run has its own mark: one that was given up ends twice
         self._again: set[str] = set()
         self._stopped: set[str] = set()  # cancelled jobs whose end was asked of the journal
         self._unknowns: dict[str, int] = {}
@@ -73,18 +74,32 @@ class Schedule:
         if job.job_id in self._queued:
             self._again.add(job.job_id)
             return
-        job_id = job.job_id
         queue = self._queue_of(job.scope.device_no)
         if queue is not None:
-            if queue.put(
-                lambda device: self._then_ran(job_id, lambda: self._runner.run(job_id, device)),
-                lambda error: self._then_ran(job_id, lambda: self._runner.not_run(job_id, error)),
-            ):
-                self._queued.add(job_id)
-        elif job.state is not JobState.WAITING and not job.open_steps:
-            # Only a write's end is told by the device alone; everything else waits for it like any job.
-            absent = DeviceAbsent("DEVICE_ABSENT", device_no=job.scope.device_no)
-            self._in_background(job_id, lambda: self._runner.not_run(job_id, absent))
+            self._put(job.job_id, queue)
+            return
+        missing = self._missing(job.scope.device_no)
+        if self._must_say(job, missing):
+            self._in_background(job.job_id, lambda: self._runner.not_run(job.job_id, missing))
+
+    def _put(self, job_id: str, queue: DeviceQueue) -> None:
+        mark = object()
+        if queue.put(
+            lambda device: self._then_ran(job_id, mark, lambda: self._runner.run(job_id, device, queue)),
+            lambda error: self._then_ran(job_id, mark, lambda: self._runner.not_run(job_id, error)),
+        ):
+            self._queued[job_id] = mark
+
+    def _must_say(self, job: Job, missing: Unavailable) -> bool:
+        """Only a write's end is told by the device alone; everything else waits for it like any job.
+
+        A job that waits for something else says so until it is time to look; then who has the device counts.
+        """
+        if job.open_steps:
+            return False
+        if job.state is not JobState.WAITING or job.wait is None:
+            return True
+        return isinstance(missing, DeviceLent) and job.wait.fault != missing.fault
 
     def arrived(self, device_no: str) -> None:
         """A device was identified: its jobs that are not under way go on."""
@@ -118,15 +133,15 @@ class Schedule:
             return job.wait is not None and job.wait.reason in (WaitReason.DEVICE, WaitReason.DEVICE_IN_USE)
         return job.state in (JobState.ACCEPTED, JobState.RUNNING, JobState.UNKNOWN)
 
-    def _then_ran(self, job_id: str, run: Callable[[], None]) -> None:
+    def _then_ran(self, job_id: str, mark: object, run: Callable[[], None]) -> None:
         try:
             run()
         finally:
-            self._mailbox.post(lambda: self._ran(job_id))
+            self._mailbox.post(lambda: self._ran(job_id, mark))
 
     def _in_background(self, job_id: str, run: Callable[[], None]) -> None:
-        self._queued.add(job_id)
-        self._background(lambda: self._then_ran(job_id, run))
+        mark = self._queued[job_id] = object()
+        self._background(lambda: self._then_ran(job_id, mark, run))
 
     def _tick(self) -> None:
         """While jobs wait, look each minute whether the time of one ran out."""
@@ -211,9 +226,11 @@ class Schedule:
         else:
             self.wake(job)
 
-    def _ran(self, job_id: str) -> None:
+    def _ran(self, job_id: str, mark: object) -> None:
         """A run is over. The rows that it made durable were taken before this."""
-        self._queued.discard(job_id)
+        if self._queued.get(job_id) is not mark:
+            return
+        del self._queued[job_id]
         again = job_id in self._again
         self._again.discard(job_id)
         job = self._book.get(job_id)

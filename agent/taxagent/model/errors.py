@@ -11,7 +11,7 @@ AgentError
 ├── Unavailable          not now; certainly not executed; the job waits
 │   ├── DeviceAbsent
 │   ├── DeviceInUse
-│   │   └── DeviceReleased  given up for others, until somebody lets the agent use it again
+│   │   └── DeviceLent  given up for others, until somebody lets the agent use it again
 │   └── BureauDown
 │       └── ChallengeAsked
 ├── AnswerLost           the request may have been executed: unknown until read
@@ -111,7 +111,7 @@ class DeviceInUse(Unavailable):
     """Another program or driver holds the device; detail["holder"] says which, where known."""
 
 
-class DeviceReleased(DeviceInUse):
+class DeviceLent(DeviceInUse):
     """A person had the agent leave the device to others; `until_ms` is when it takes it again, or None."""
 
     def __init__(self, *, until_ms: int | None = None, **detail: str) -> None:

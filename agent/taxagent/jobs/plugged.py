@@ -1,0 +1,173 @@
+"""The places on the bus: a queue for each device that is used, and a reason for each that is left alone.
+
+Looks after threads that hang. Knows locations, no device numbers and no jobs. Lives in the loop's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from taxagent.jobs.fence import Command
+from taxagent.jobs.queue import DeviceQueue, Failed, Terms
+from taxagent.jobs.wheels import Wheels
+from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, Interrupted, Unavailable
+from taxagent.ports import DeviceSource
+
+_log = structlog.get_logger(__name__)
+_LOOK_MS = 5_000  # while a device works: how often it is looked at whether its thread hangs
+
+
+class Plugged:
+    """Queues and bars by location. `hung` is told of a place whose thread was given up while plugged."""
+
+    def __init__(
+        self,
+        queue_class: type[DeviceQueue],
+        source: DeviceSource,
+        terms: Terms,
+        wheels: Wheels,
+        *,
+        hung: Callable[[str, Command], None],
+        gripped: Callable[[], None],
+    ) -> None:
+        self._queue_class = queue_class
+        self._source = source
+        self._terms = terms
+        self._wheels = wheels
+        self._hung = hung
+        self._told_grip = gripped
+        self._gate = threading.Lock()  # `close` comes from another thread
+        self._closed = False
+        self._queues: dict[str, DeviceQueue] = {}
+        self._leaving: list[DeviceQueue] = []
+        self._watched: set[DeviceQueue] = set()
+        self._barred: dict[str, Unavailable] = {}
+        self._held_since: dict[str, int] = {}
+        self.given_up = 0  # threads that still hang somewhere in a library
+
+    @property
+    def places(self) -> set[str]:
+        """Every location that is plugged."""
+        return {*self._queues, *self._barred}
+
+    def queue(self, location: str) -> DeviceQueue | None:
+        """Return the queue at a place, None where none is used there."""
+        return self._queues.get(location)
+
+    def bar(self, location: str) -> Unavailable | None:
+        """Return why the device at a place is not used, or None."""
+        return self._barred.get(location)
+
+    def held_since(self, location: str) -> int:
+        """Return since when (ms UTC) a device that is kept is claimed, 0 where it is not."""
+        return self._held_since.get(location, 0)
+
+    def open(self, location: str) -> bool:
+        """Use the device at a place; return False where the agent ends."""
+        self._barred.pop(location, None)
+        with self._gate:
+            if self._closed:
+                return False
+            self._queues[location] = self._queue_class(
+                self._source, location, self._terms, begun=self._look_after, gripped=self._gripped
+            )
+        return True
+
+    def shut(self, location: str, why: Unavailable) -> None:
+        """Leave the device at a place alone after the piece that runs; what is queued fails as `why`."""
+        self._barred[location] = why
+        self._end(location, why)
+
+    def gone(self, location: str) -> None:
+        """The place is empty."""
+        self._barred.pop(location, None)
+        self._end(location, None)
+
+    def close(self, timeout_s: float) -> bool:
+        """Take no more work; wait for what runs; return whether all threads ended in time. Any thread.
+
+        What is queued fails as Interrupted("DRAINING"): it is neither done nor refused.
+        """
+        with self._gate:
+            self._closed = True
+            queues = [*self._queues.values(), *self._leaving]
+        for queue in queues:
+            queue.close(Interrupted("DRAINING"))
+        deadline = self._wheels.clock.monotonic() + timeout_s
+        ended = [queue.join(max(0.0, deadline - self._wheels.clock.monotonic())) for queue in queues]
+        return all(ended)
+
+    def _end(self, location: str, why: AgentError | None) -> None:
+        with self._gate:
+            queue = self._queues.pop(location, None)
+            if queue is None:
+                return
+            self._leaving = [old for old in self._leaving if not old.join(0)] + [queue]
+        self._held_since.pop(location, None)
+        queue.close(why)
+        self._look_after(queue)
+
+    # ---- threads that hang
+
+    def _look_after(self, queue: DeviceQueue) -> None:
+        if queue not in self._watched and queue.busy:
+            self._watched.add(queue)
+            self._later(queue)
+
+    def _later(self, queue: DeviceQueue) -> None:
+        delay_ms = min(_LOOK_MS, round(self._terms.limits.grace_s * 1000))
+        self._wheels.timers.call_later(delay_ms, lambda: self._look(queue))
+
+    def _look(self, queue: DeviceQueue) -> None:
+        late = queue.late()
+        if late is not None and self._abandoned(queue, late):
+            self._watched.discard(queue)
+        elif queue.busy:
+            self._later(queue)
+        else:
+            self._watched.discard(queue)
+
+    def _abandoned(self, queue: DeviceQueue, late: Command) -> bool:
+        told = queue.abandon(late)
+        if told is None:
+            return False
+        self.given_up += 1
+        location = queue.location
+        facts = {"location": location, "limit": f"{late.limit_s:.0f} s", "what": late.name}
+        _log.error("device_hung", **facts)
+        with self._gate:
+            plugged = self._queues.get(location) is queue
+            if plugged:
+                del self._queues[location]
+            self._leaving = [old for old in self._leaving if old is not queue]
+        if plugged:
+            self._held_since.pop(location, None)
+            self._barred[location] = DeviceAbsent("DEVICE_HUNG", **facts)
+            self._hung(location, late)
+        self._tell(told, facts)
+        return True
+
+    def _tell(self, told: tuple[Failed | None, list[Failed]], facts: dict[str, str]) -> None:
+        """Whoever waits for this thread hears of it from another: it may have to write into the journal."""
+        running, queued = told
+        if running is not None:
+            self._wheels.background(lambda: running(AnswerLost("DEVICE_HUNG", **facts)))
+        for failed in queued:
+            self._wheels.background(lambda failed=failed: failed(DeviceAbsent("DEVICE_HUNG", **facts)))  # type: ignore[misc]
+
+    def _gripped(self, queue: DeviceQueue) -> None:
+        """In the device's thread. Who holds a device is only told where it is kept: else it is a moment."""
+        if self._terms.keep:
+            since_ms = self._wheels.clock.utc_ms() if queue.held else 0
+            self._wheels.mailbox.post(lambda: self._grip(queue, since_ms))
+
+    def _grip(self, queue: DeviceQueue, since_ms: int) -> None:
+        if self._queues.get(queue.location) is not queue:
+            return
+        self._held_since.pop(queue.location, None)
+        if since_ms:
+            self._held_since[queue.location] = since_ms
+        self._told_grip()
