@@ -15,27 +15,39 @@ from taxclient.protocol import messages as m
 
 
 class Transcript:
-    """The lines of one world, in the order of the requests; a reply may come late, or never."""
+    """The file of one world; a line is whole once its reply came, or once it is said that none will come."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lines: list[dict[str, Any]] = []
+        self._asked: dict[int, dict[str, Any]] = {}
+        self._count = 0
 
     def asked(self, at_ms: int, principal: str, op: str, key: str = "") -> int:
         """Note a request and return its number."""
+        self._count += 1
         line = {"sent_ms": at_ms, "told_ms": at_ms, "principal": principal, "op": op, "key": key}
-        self._lines.append({**line, "reply": None})
-        return len(self._lines) - 1
+        self._asked[self._count] = {**line, "reply": None}
+        return self._count
 
     def told(self, number: int, at_ms: int, answer: object) -> None:
-        """Note the reply to request `number`, as the protocol shows it."""
-        self._lines[number]["told_ms"] = at_ms
-        self._lines[number]["reply"] = reply_of(answer)
+        """Note the reply to request `number`, as the protocol shows it; a second one is none."""
+        line = self._asked.pop(number, None)
+        if line is not None:
+            self._write({**line, "told_ms": at_ms, "reply": reply_of(answer)})
 
-    def write(self) -> Path:
-        """Put the lines on the disk and return where."""
-        self.path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self._lines))
-        return self.path
+    def shown(self, at_ms: int, principal: str, job: Job) -> None:
+        """Note that the job was asked for by its key, and shown."""
+        self.told(self.asked(at_ms, principal, "job.get", job.key), at_ms, job)
+
+    def unanswered(self) -> None:
+        """Who still waits is never answered: the agent died."""
+        for line in self._asked.values():
+            self._write(line)
+        self._asked.clear()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self.path.open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
 
 
 def reply_of(answer: object) -> dict[str, Any]:

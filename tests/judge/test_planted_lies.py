@@ -43,7 +43,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     now = bench.clock.utc_ms()
     refused = transcript.asked(now, "shop", "submit", "key-refused-00000001")
     transcript.told(refused, now, Refusal("TOKEN_NEEDED", kind="settle"))
-    transcript.write()
     return folder
 
 
