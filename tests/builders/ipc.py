@@ -108,6 +108,8 @@ class FakeDesk:
         self.drained: list[tuple[str, str]] = []  # (principal, key)
         self.refusal: AgentError | None = None
         self.explode = False
+        self.prepared = 0  # how often
+        self.consequences: tuple[str, ...] = ("SEAL:007:2026-10",)
         self.hold = False
         self.held: list[Callable[[], None]] = []
         self.devices: tuple[DeviceView, ...] = (device_view(),)
@@ -144,6 +146,7 @@ class FakeDesk:
         return Accepted(job=made, known=False)
 
     def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
+        self.prepared += 1
         if self.refusal:
             done(self.refusal)
             return
@@ -156,7 +159,7 @@ class FakeDesk:
                 device=device_view(),
                 totals=(),
                 confirmed=Confirmed(types=(), by=principal.name, how="token", at_ms=1),
-                consequences=("SEAL:007:2026-10",),
+                consequences=self.consequences,
                 warnings=(),
             )
         )

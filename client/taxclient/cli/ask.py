@@ -17,6 +17,7 @@ from taxclient.protocol.errors import ClientError, KeyUnknown
 from taxclient.sync import Client
 
 _YES = frozenset({"yes", "y", "是", "确认"})
+_NOTHING = "-"  # instead of a token: all that was asked for is done
 _IRREVERSIBLE = frozenset({"report", "clear", "settle"})
 
 
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
         if token is None:
             screen.note(screen.speech.say("declined"))
             return exits.NOT_EXECUTED
+        if token == _NOTHING:
+            return exits.DONE
         job = _submitted(client, kept, msgspec.structs.replace(args, token=token), options)
     screen.line(show.job_line(job, screen.speech))
     if not options.no_wait:
@@ -78,6 +81,10 @@ def _only_device(client: Client, command: str) -> str:
 def _prepare(client: Client, args: m.SubmitArgs, screen: Screen) -> int:
     result = client.prepare(_to_prepare(args))
     _show(result, screen)
+    if not result.consequences:
+        screen.line(screen.speech.say("already_done"))
+        screen.result(result)
+        return exits.DONE
     screen.line(screen.speech.say("token", result.token, show.moment(result.expires_ms)))
     command = f"taxctl {args.kind} {args.device_no}{_scope_options(args)} --token {result.token}"
     screen.line(screen.speech.say("next_command", command))
@@ -113,15 +120,19 @@ def _earlier(client: Client, kept: Kept, screen: Screen) -> m.JobView | None:
 def _confirmation(
     options: argparse.Namespace, client: Client, args: m.SubmitArgs, screen: Screen
 ) -> str | None:
-    """The token; "" where none is needed; None where the person said no."""
+    """The token; "" where none is needed, _NOTHING where nothing is left to do; None: the person said no."""
     if args.kind not in _IRREVERSIBLE or options.yes:
         return ""
     if options.token:
         return str(options.token)
     if not screen.terminal:
-        raise exits.NotSent("TOKEN_NEEDED", "token_needed", "token_how")
+        command = f"taxctl {args.kind} {args.device_no}{_scope_options(args)}"
+        raise exits.NotSent("TOKEN_NEEDED", "token_needed", "token_how", "", command)
     result = client.prepare(_to_prepare(args))
     _show(result, screen)
+    if not result.consequences:
+        screen.line(screen.speech.say("already_done"))
+        return _NOTHING
     if screen.ask(screen.speech.say("ask")).lower() not in _YES:
         return None
     return result.token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 
 def width(text: str) -> int:
@@ -11,18 +11,20 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(2 if _is_wide(character) else 1 for character in text)
 
 
-def padded(text: str, columns: int) -> str:
-    """Return the text with blanks up to so many columns."""
-    return text + " " * (columns - width(text))
-
-
-def in_columns(rows: Iterable[Sequence[str]], indent: str = "") -> Iterator[str]:
-    """Yield a line a row; all rows have as many cells. The last column is left as it is."""
+def in_columns(
+    rows: Iterable[Sequence[str]], *, indent: str = "", right: Container[int] = ()
+) -> Iterator[str]:
+    """Yield a line a row; all rows have as many cells. Columns in `right` end together, others begin so."""
     lines = [tuple(row) for row in rows]
     widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (padded(cell, columns) for cell, columns in zip(line, widths, strict=True))
+        cells = (_padded(cell, widths[number], right=number in right) for number, cell in enumerate(line))
         yield indent + "  ".join(cells).rstrip()
+
+
+def _padded(text: str, columns: int, *, right: bool) -> str:
+    blanks = " " * (columns - width(text))
+    return blanks + text if right else text + blanks
 
 
 def _is_wide(character: str) -> bool:

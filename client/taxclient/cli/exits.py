@@ -77,8 +77,8 @@ def of_error(error: ClientError) -> int:
         return NOT_EXECUTED
     if error.code == "NOT_ALLOWED":
         return NOT_ALLOWED
-    if error.code in _USAGE_CODES:
-        return USAGE
+    if error.code in _USAGE_CODES or (isinstance(error, NotSent) and error.code == "TOKEN_NEEDED"):
+        return USAGE  # the agent's own TOKEN_NEEDED is a rule's no
     return NOT_EXECUTED if error.code in _NO_RULE else REFUSED
 
 

@@ -14,7 +14,7 @@ from taxclient.cli import console, exits, forms, usage
 from taxclient.cli.options import parser
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, language
-from taxclient.protocol.errors import ClientError
+from taxclient.protocol.errors import AgentUnavailable, ClientError
 from taxclient.sync import Client
 
 Run = Callable[[argparse.Namespace, Client, Screen], int]
@@ -67,11 +67,21 @@ def _run(options: argparse.Namespace, speech: Speech) -> int:
         with Client(options.endpoint, timeout_ms=options.timeout * 1000, lang=speech.lang) as client:
             code = run(options, client, screen)
     except ClientError as error:
-        screen.error(error)
-        return exits.of_error(error)
+        told = _told(error)
+        screen.error(told)
+        return exits.of_error(told)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     return exits.OUTPUT if screen.broken and code == exits.DONE else code
+
+
+def _told(error: ClientError) -> ClientError:
+    """A door that the system keeps shut is told as such, not as an agent that is not there."""
+    if isinstance(error, AgentUnavailable):
+        from taxclient.cli.barred import barred
+
+        return barred(error) or error
+    return error
 
 
 if __name__ == "__main__":

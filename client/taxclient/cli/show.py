@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import groupby
 
 from taxclient.cli import words as w
+from taxclient.cli.columns import in_columns
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 
@@ -146,26 +148,36 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
     """What is to be confirmed."""
     yield f"{speech.word(w.KIND, result.kind)}  {', '.join(result.scope.periods)}"
     yield from device(result.device, speech)
-    for t in result.totals:
-        voided = t.positive_voided + t.negative_voided + t.blank_voided
-        yield "  " + speech.say(
-            "totals",
-            t.invoice_type,
-            t.date_from[:7],
-            t.positive,
-            yuan(t.positive_amount),
-            yuan(t.positive_tax),
-            t.negative,
-            yuan(t.negative_amount),
-            yuan(t.negative_tax),
-            voided,
-        )
+    for month, of_month in groupby(result.totals, key=lambda row: row.date_from[:7]):
+        yield from totals(month, list(of_month), speech)
     for warning in result.warnings:
         yield f"! {speech.say('warning')}{speech.colon}{warning.title}{speech.stop}{warning.message}"
     yield f"{speech.say('will')}{speech.colon}".rstrip()
     yield from (f"  - {consequence(code, speech)}" for code in result.consequences)
     if not result.consequences:
         yield f"  - {speech.say('nothing_left')}"
+
+
+def totals(month: str, rows: list[m.TotalsView], speech: Speech) -> Iterator[str]:
+    """A month's invoices by type, and all of them together."""
+    yield "  " + speech.say("totals_of", month)
+    lines = [
+        (f"{row.invoice_type} {speech.word(w.INVOICE, row.invoice_type)}", *_sums([row])) for row in rows
+    ]
+    if len(rows) > 1:
+        lines.append((speech.say("total"), *_sums(rows)))
+    headings = tuple(speech.word(w.TOTALS, name) for name in w.TOTALS)
+    yield from in_columns([headings, *lines], indent="    ", right=range(1, len(headings)))
+
+
+def _sums(rows: list[m.TotalsView]) -> tuple[str, ...]:
+    """Positive and negative invoices, each with count, amount and tax; then those that were voided."""
+    figures: list[str] = []
+    for mark in ("positive", "negative"):
+        figures.append(str(sum(getattr(row, mark) for row in rows)))
+        figures += [yuan(sum(getattr(row, f"{mark}_{sort}") for row in rows)) for sort in ("amount", "tax")]
+    voided = sum(row.positive_voided + row.negative_voided + row.blank_voided for row in rows)
+    return (*figures, str(voided))
 
 
 def consequence(code: str, speech: Speech) -> str:

@@ -86,6 +86,16 @@ WHO: Words = {
     "vendor": ("设备服务商", "the device's vendor"),
     "tax_hall": ("办税服务厅", "the tax hall"),
 }
+TOTALS: Words = {  # the columns of a month's totals
+    "type": ("发票种类", "invoice type"),
+    "positive": ("正数", "positive"),
+    "amount": ("金额", "amount"),
+    "tax": ("税额", "tax"),
+    "negative": ("负数", "negative"),
+    "negative_amount": ("金额", "amount"),
+    "negative_tax": ("税额", "tax"),
+    "voided": ("作废", "voided"),
+}
 CONSEQUENCE: Words = {
     "SEAL": (
         "对发票种类 {0} 抄税，所属期 {1}；不可撤销",
@@ -121,14 +131,12 @@ TEXT: Words = {
     "verifying": ("正在核验日志，暂不接受办理", "the journal is being verified; no work is accepted yet"),
     "draining": ("代理正在停止", "the agent is stopping"),
     "taxpayer": ("纳税人 {0} {1}，开票机 {2}", "taxpayer {0} {1}, terminal {2}"),
-    "totals": (
-        "{0} {1}：正数 {2} 张 {3} 元，税额 {4} 元；负数 {5} 张 {6} 元，税额 {7} 元；作废 {8} 张",
-        "{0} {1}: {2} positive, {3} yuan, tax {4}; {5} negative, {6} yuan, tax {7}; {8} voided",
-    ),
+    "totals_of": ("{0} 的发票（金额单位：元）", "invoices of {0} (in yuan)"),
+    "total": ("合计", "total"),
     "will": ("将要执行", "what will be done"),
     "nothing_left": (
-        "没有不可撤销的步骤；此前已完成的会再次核实",
-        "nothing that cannot be undone; what was done before is verified again",
+        "没有：此前已经办完",
+        "nothing: it was done before",
     ),
     "warning": ("提醒", "note"),
     "ask": ("确认执行吗？输入 yes 或 是：", "Go on? Type yes: "),
@@ -211,8 +219,36 @@ TEXT: Words = {
     ),
     "token_needed": ("此操作需要确认", "this needs a confirmation"),
     "token_how": (
-        "请在终端中运行；或用 --prepare 得到的确认码（--token）；配置中已授权（[consent]）的程序用 --yes。",
-        "Run it at a terminal; or use the token of --prepare; or --yes under a standing consent ([consent]).",
+        (
+            "没有终端可以确认。请先运行 {0} --prepare，再把它给出的确认码用 {0} --token 交回；"
+            "配置中已授权（[consent]）的程序用 {0} --yes。"
+        ),
+        (
+            "There is no terminal to confirm at. Run {0} --prepare first, then {0} --token with the token "
+            "that it gives; a program under a standing consent ([consent]) uses {0} --yes."
+        ),
+    ),
+    "already_done": (
+        "此前已经办完，没有要确认的；记录见 taxctl record list。",
+        "It was done before: nothing is left to confirm. taxctl record list has the record.",
+    ),
+    "barred": ("您没有权限使用代理的通信地址 {0}", "you may not use the agent's socket: {0}"),
+    "barred_group": (
+        (
+            "请让管理员把您加入用户组 {0}（usermod -aG {0} 用户名，重新登录后生效），"
+            "并在配置 [access] 中给您或这个组一个角色。"
+        ),
+        (
+            "Have the administrator add you to the group {0} (usermod -aG {0} NAME; log in again) and give "
+            "you or the group a role in [access] of the configuration."
+        ),
+    ),
+    "barred_how": (
+        "请让管理员把您加入代理的用户组，并在配置 [access] 中给您一个角色。",
+        (
+            "Have the administrator add you to the agent's group and give you a role in [access] of the "
+            "configuration."
+        ),
     ),
     "which_device": ("请指明设备编号", "name the device"),
     "kept_at": ("备份 {0}：{1}", "back-up {0}: {1}"),

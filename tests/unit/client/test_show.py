@@ -177,3 +177,26 @@ def test_status_names_what_is_plugged_and_not_driven_and_why_nothing_is_seen() -
     assert "the agent is stopping" in text
     assert "3 more: taxctl job list --live" in text
     assert "! Not plugged in [DEVICE_ABSENT]" in text
+
+
+def totals(invoice_type: str, month: str = "2026-10", **figures: int) -> m.TotalsView:
+    plain = {field.name: 0 for field in msgspec.structs.fields(m.TotalsView)}
+    given = {"invoice_type": invoice_type, "date_from": f"{month}-01", "date_to": f"{month}-28", **figures}
+    return msgspec.convert({**plain, **given}, m.TotalsView)
+
+
+def test_a_months_totals_are_a_table_with_the_sum_over_the_types() -> None:
+    rows = [
+        totals("004", positive=2, positive_amount=1_000_00, positive_tax=130_00, positive_voided=1),
+        totals(
+            "007", positive=10, positive_amount=234_50, positive_tax=30_49, negative=1, negative_amount=-50
+        ),
+    ]
+    lines = [line.split() for line in show.totals("2026-10", rows, ZH)]
+    assert lines[0] == ["2026-10", "的发票（金额单位：元）"]
+    assert lines[1] == ["发票种类", "正数", "金额", "税额", "负数", "金额", "税额", "作废"]
+    assert lines[-1] == ["合计", "12", "1,234.50", "160.49", "1", "-0.50", "0.00", "1"]
+
+
+def test_one_type_needs_no_sum() -> None:
+    assert len(list(show.totals("2026-10", [totals("007", positive=1)], EN))) == 3

@@ -127,8 +127,10 @@ def test_without_a_terminal_nothing_irreversible_goes_unconfirmed(
 ) -> None:
     with house(tmp_path) as h:
         code, shown = run(h, capsysbinary, "settle", DEVICE)
-        assert (code, shown["error"]["code"]) == (11, "TOKEN_NEEDED")
+        assert (code, shown["error"]["code"]) == (2, "TOKEN_NEEDED")
+        assert f"taxctl settle {DEVICE} --prepare" in shown["error"]["remedy"]
         assert h.desk.asked == []
+        assert h.desk.prepared == 0
 
 
 def test_a_program_prepares_and_submits_the_token(
@@ -385,3 +387,14 @@ def test_who_follows_a_waiting_job_sees_why_before_it_ends(tmp_path: Path) -> No
             child.send_signal(signal.SIGINT)
             read_until(fd, "goes on by itself")
             assert child.wait(10) == 130
+
+
+def test_a_month_that_is_done_gets_no_token(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.consequences = ()
+        assert main(["--endpoint", h.endpoint, "--lang", "zh", "settle", DEVICE, "--prepare"]) == 0
+    shown = capsysbinary.readouterr().out.decode()
+    assert "此前已经办完" in shown
+    assert "token-1" not in shown

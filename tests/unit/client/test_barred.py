@@ -1,0 +1,61 @@
+"""A door that the system keeps shut is told as such, with its group: not as an agent that is away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taxclient.cli.barred import barred
+from taxclient.protocol.errors import AgentUnavailable
+
+pytestmark = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="takes another user's place")
+
+NOBODY = 65534
+_ASK = """
+import grp, os, sys
+from taxclient.cli import barred, exits
+from taxclient.protocol.errors import AgentUnavailable
+os.setgroups([]), os.setgid(int(sys.argv[2])), os.setuid(int(sys.argv[2]))
+found = barred.barred(AgentUnavailable(sys.argv[1]))
+print(found.text, found.detail, found.example, exits.of_error(found)) if found else print("nothing")
+"""
+
+
+def told(endpoint: Path) -> str:
+    """What another user is told of the endpoint."""
+    argv = [sys.executable, "-c", _ASK, f"ipc://{endpoint}", str(NOBODY)]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Path:
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    (tmp_path / "run").mkdir(mode=0o755)
+    (tmp_path / "run/agent.sock").touch(mode=0o600)
+    return tmp_path / "run/agent.sock"
+
+
+def test_a_shut_folder_names_its_group(door: Path) -> None:
+    door.parent.chmod(0o750)
+    assert told(door) == f"barred {door.parent} root 77"
+
+
+def test_a_shut_socket_names_its_group(door: Path) -> None:
+    assert told(door) == f"barred {door} root 77"
+
+
+def test_a_door_that_is_open_or_not_there_is_an_agent_that_is_away(door: Path) -> None:
+    door.chmod(0o666)
+    assert told(door) == "nothing"
+    door.unlink()
+    assert told(door) == "nothing"
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:1", "inproc://x"])
+def test_only_a_file_can_be_shut(endpoint: str) -> None:
+    assert barred(AgentUnavailable(endpoint)) is None
