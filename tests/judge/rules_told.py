@@ -82,11 +82,13 @@ def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
     """Return what the truth about a job is where `outcome` is not it, else ""."""
     if accept is None:
         return "the job was never accepted"
-    acted = bool(seen.wrote(accept.job_id)) or bool(_submitted(seen, accept))
+    wrote = bool(seen.wrote(accept.job_id))
+    acted = wrote or bool(_submitted(seen, accept))
+    may_have = wrote or bool(_took(seen, accept, _tried_to_submit(seen, accept.job_id)))
     missing = [str(step) for step in _wanted(accept) if not is_done(seen, accept, step)]
     if outcome == "not_executed" and acted:
         return "something was done"
-    if outcome == "partly_executed" and not acted:
+    if outcome == "partly_executed" and not may_have:
         return "nothing was done"
     if outcome == "executed" and missing:
         return f"not done: {', '.join(missing)}"
@@ -102,11 +104,16 @@ def _submitted(seen: Evidence, accept: Row) -> list[Call]:
         if other.scope.device_no == accept.scope.device_no and job_id != accept.job_id
         for about in _tried_to_submit(seen, job_id)
     }
+    return _took(seen, accept, tried - others)
+
+
+def _took(seen: Evidence, accept: Row, about: set[tuple[str, str]]) -> list[Call]:
+    """Return the reports of these groups and periods that the bureau took from this agent."""
     return [
         call
         for call in seen.calls
         if (call.op, call.result, call.device_no) == ("report.put", "accepted", accept.scope.device_no)
-        and (call.group, call.period) in tried - others
+        and (call.group, call.period) in about
         and call.reference not in seen.strangers
     ]
 
