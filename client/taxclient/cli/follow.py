@@ -11,6 +11,7 @@ from taxclient.protocol.errors import AgentUnavailable, Timeout
 from taxclient.sync import Client
 
 _ASK_S = 20.0  # of one job.wait
+_TICK_S = 1.0  # between two looks at the time that a running step has taken, at a terminal
 _GONE_S = 30.0  # how long an agent may be away (a restart) before it is given up
 
 
@@ -45,6 +46,8 @@ def follow(
         )
         if left <= 0:
             break
+        if screen.terminal and shown and shown[-1].ended_ms is None:
+            left = min(left, _TICK_S)
         try:
             job = client.wait(job.job_id, rev=job.rev, timeout_ms=max(round(left * 1000), 1)).job
             gone_since = None
@@ -59,6 +62,11 @@ def follow(
     return job
 
 
+def now_ms() -> int:
+    """Return our UTC in ms: steps have real times."""
+    return time.time_ns() // 1_000_000
+
+
 def _show_wait(told: m.WaitView | None, job: m.JobView, screen: Screen) -> m.WaitView | None:
     if job.wait is not None and job.wait != told and not job.ended:
         for line in show.wait(job.wait, screen.speech):
@@ -68,8 +76,8 @@ def _show_wait(told: m.WaitView | None, job: m.JobView, screen: Screen) -> m.Wai
 
 def _show_steps(shown: tuple[m.StepView, ...], job: m.JobView, screen: Screen) -> tuple[m.StepView, ...]:
     for step in job.steps:
-        if step not in shown and step.ended_ms is None:
-            screen.passing(show.step_line(step, screen.speech))
+        if step.ended_ms is None:
+            screen.passing(show.running_line(step, now_ms(), screen.speech))
         elif step not in shown:
             screen.line(show.step_line(step, screen.speech))
     return job.steps

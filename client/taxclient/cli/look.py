@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -45,7 +46,7 @@ def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
         _lines(show.job_end(found, screen.speech), screen)
         return exits.of_job(found)
     screen.result(m.JobResult(job=found))
-    return _lines(show.job(found, screen.speech), screen)
+    return _lines(show.job(found, time.time_ns() // 1_000_000, screen.speech), screen)
 
 
 def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:

@@ -11,6 +11,9 @@ from taxclient.cli.columns import in_columns
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 
+_LONGER = 2  # times the usual time: longer than usual
+_GRACE_MS = 2_000  # a step of milliseconds is not late at once
+
 
 def moment(ms: int) -> str:
     """Return a UTC time in ms as China's wall clock."""
@@ -102,11 +105,23 @@ def step_line(step: m.StepView, speech: Speech) -> str:
     return f"  {text}{speech.colon}{speech.word(w.OUTCOME, step.outcome)}{note}"
 
 
-def job(view: m.JobView, speech: Speech) -> Iterator[str]:
+def running_line(step: m.StepView, now_ms: int, speech: Speech) -> str:
+    """A running step: for how long by now, what it usually takes, and whether that is still normal."""
+    line, taken = step_line(step, speech), max(now_ms - step.begun_ms, 0)
+    if step.expected_ms is None:
+        return line + speech.aside(speech.say("taken", taken // 1000))
+    usual = step.expected_ms
+    late = taken > max(_LONGER * usual, usual + _GRACE_MS)
+    pace = speech.say("longer" if late else "normal")
+    return line + speech.aside(speech.say("pace", taken // 1000, max(round(usual / 1000), 1), pace))
+
+
+def job(view: m.JobView, now_ms: int, speech: Speech) -> Iterator[str]:
     """A job with its steps and how it stands."""
     yield job_line(view, speech)
     for step in view.steps:
-        yield step_line(step, speech)
+        running = step.ended_ms is None and view.state == "running"
+        yield running_line(step, now_ms, speech) if running else step_line(step, speech)
     yield from job_end(view, speech)
 
 

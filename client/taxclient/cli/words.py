@@ -153,6 +153,10 @@ TEXT: Words = {
     "record": ("记录：taxctl record get {0}", "record: taxctl record get {0}"),
     "remedy": ("怎么办：{0}", "what to do: {0}"),
     "retry_at": ("下次尝试 {0}", "next attempt {0}"),
+    "taken": ("已 {0} 秒", "{0} s"),
+    "pace": ("已 {0} 秒，通常 {1} 秒，{2}", "{0} s, usually {1} s, {2}"),
+    "normal": ("正常", "still normal"),
+    "longer": ("比平时久", "longer than usual"),
     "none": ("没有", "none"),
     "no_agent": ("没有代理在 {0} 应答", "no agent answers at {0}"),
     "start_agent": (

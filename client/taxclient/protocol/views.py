@@ -65,6 +65,7 @@ class StepView(Message, frozen=True, kw_only=True):
     ended_ms: int | None
     note: str = ""
     facts: dict[str, str] = {}
+    expected_ms: int | None = None  # while it runs: what it usually takes here; None = no history
 
 
 class TicketView(Message, frozen=True, kw_only=True):

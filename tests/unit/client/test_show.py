@@ -200,3 +200,30 @@ def test_a_months_totals_are_a_table_with_the_sum_over_the_types() -> None:
 
 def test_one_type_needs_no_sum() -> None:
     assert len(list(show.totals("2026-10", [totals("007", positive=1)], EN))) == 3
+
+
+@pytest.mark.parametrize(
+    "taken, expected, zh, en",
+    [
+        (3_000, None, "已 3 秒", "3 s"),
+        (3_000, 4_000, "已 3 秒，通常 4 秒，正常", "3 s, usually 4 s, still normal"),
+        (7_900, 4_000, "已 7 秒，通常 4 秒，正常", "7 s, usually 4 s, still normal"),
+        (8_100, 4_000, "已 8 秒，通常 4 秒，比平时久", "8 s, usually 4 s, longer than usual"),
+        (1_500, 20, "已 1 秒，通常 1 秒，正常", "1 s, usually 1 s, still normal"),
+        (-500, 4_000, "已 0 秒，通常 4 秒，正常", "0 s, usually 4 s, still normal"),
+    ],
+)
+def test_a_running_step_says_whether_its_time_is_normal(
+    taken: int, expected: int | None, zh: str, en: str
+) -> None:
+    step = m.StepView(
+        step="seal",
+        group="007",
+        period="2026-10",
+        outcome="unknown",
+        begun_ms=10_000,
+        ended_ms=None,
+        expected_ms=expected,
+    )
+    assert show.running_line(step, 10_000 + taken, ZH) == f"  ... 抄税 007 2026-10（{zh}）"
+    assert show.running_line(step, 10_000 + taken, EN) == f"  ... seal 007 2026-10 ({en})"
