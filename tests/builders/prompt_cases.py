@@ -207,6 +207,13 @@ CASES: tuple[Case, ...] = (
         faults=(refuse("clock_ticket", "09f101"),),
         outcome="partly_executed",
     ),
+    Case(
+        "CERTIFICATE_EXPIRED",
+        "the device's certificate is over",
+        "tax_hall",
+        AFTER_FIX,
+        device="certificate_to = 2026-10-31",
+    ),
     # what the guide lacks
     Case("DEVICE_FAULTY", "the hardware is broken", "vendor", ASK, faults=(refuse("seal", "04"),)),
     Case("DEVICE_FULL", "the memory is full", "vendor", ASK, faults=(refuse("seal", "09f110"),)),

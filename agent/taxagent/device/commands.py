@@ -58,6 +58,12 @@ class Command(IntEnum):
     SELF_TEST = 0x0032
 
 
+class HelloAnswer(Hello, frozen=True, kw_only=True):
+    """HELLO's result; `block_size`: the largest read in bytes, and FETCH's unit. None = 4096."""
+
+    block_size: int | None = None
+
+
 class Nothing(Value, frozen=True, kw_only=True):
     """No parameters, or no result: an empty body."""
 
@@ -212,7 +218,7 @@ _NOTHING = Layout(Nothing)
 _WRITTEN = Layout(Written)
 _ONCE = Effect.IRREVERSIBLE
 
-HELLO = Spec(Command.HELLO, _NOTHING, Layout(Hello, kind="device_kind"), needs_open=False)
+HELLO = Spec(Command.HELLO, _NOTHING, Layout(HelloAnswer, kind="device_kind"), needs_open=False)
 OPEN = Spec(Command.OPEN, Layout(Password), _NOTHING, effect=_ONCE, needs_open=False)  # a try is spent
 CLOSE = Spec(Command.CLOSE, _NOTHING, _NOTHING, needs_open=False)
 CHANGE_PASSWORD = Spec(Command.CHANGE_PASSWORD, Layout(PasswordChange), _WRITTEN, effect=_ONCE)

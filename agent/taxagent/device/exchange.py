@@ -67,11 +67,16 @@ class Exchange:
         self._monotonic = monotonic
         self._session = wire.NO_SESSION
         self._sequence = 0
+        self._block_size = wire.HELLO_BLOCK
 
-    def begin(self, session: bytes) -> None:
-        """Go on in the session of this 8-byte nonce, which HELLO gave; zero: the next call is a HELLO."""
+    def begin(self, session: bytes, block_size: int = wire.HELLO_BLOCK) -> None:
+        """Go on in the session of this 8-byte nonce, which HELLO gave; zero: the next call is a HELLO.
+
+        `block_size` is the most that the device may be asked for at once, in bytes.
+        """
         self._session = session
         self._sequence = 0
+        self._block_size = block_size
 
     def ask(self, call: Call) -> bytes:
         """Return the answer's body.
@@ -140,10 +145,12 @@ class Exchange:
         raise AnswerLost(fault, what=str(why)) from why
 
     def _fetched(self, request: Request) -> Answer:
-        data = self._block(request, 0)
+        data = self._block(request, 0, self._block_size)
         size = wire.answer_size(data)
-        for number in range(1, -(-size // wire.BLOCK)):
-            data += self._block(request, number)
+        if request.session == wire.NO_SESSION and size > len(data):
+            data = self._block(request, 0, wire.BLOCK)  # so much to say of itself: no small buffer
+        for number in range(1, -(-size // max(self._block_size, len(data)))):
+            data += self._block(request, number, self._block_size)
         answer = wire.decode_answer(data)
         if (answer.command, answer.session, answer.sequence) != (
             request.command,
@@ -153,9 +160,9 @@ class Exchange:
             raise WireError(f"the answer is to command {answer.command:04x}, sequence {answer.sequence}")
         return answer
 
-    def _block(self, request: Request, number: int) -> bytes:
-        cdb = wire.fetch_cdb(request.session, request.sequence, number)
-        return self._transport.command(cdb, data_in=wire.BLOCK, timeout_ms=FETCH_MS)
+    def _block(self, request: Request, number: int, size: int) -> bytes:
+        cdb = wire.fetch_cdb(request.session, request.sequence, number, size)
+        return self._transport.command(cdb, data_in=size, timeout_ms=FETCH_MS)
 
 
 def _gone(error: TransportError, *, maybe: bool) -> AgentError:

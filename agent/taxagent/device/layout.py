@@ -171,6 +171,8 @@ FIELDS: dict[str, tuple[int, Format]] = {
     "at": (0xDF6E, TIME),
     "pending_from": (0xDF6F, DATE),
     "pending_amount": (0xDF70, FEN),
+    "block_size": (0xDF71, U16),
+    "training": (0xDF72, FLAG),
 }
 
 
@@ -189,8 +191,11 @@ class Layout(Generic[V]):
         self._by_tag = {self._tag(name): name for name in self.names}
 
     def encode(self, value: V) -> bytes:
-        """Return the TLVs of `value` in the order of its fields. Raises TlvError for what does not fit."""
-        return b"".join(self._encoded(name, getattr(value, name)) for name in self.names)
+        """Return the TLVs of `value` in the order of its fields. Raises TlvError for what does not fit.
+
+        A value of a base of the layout's kind will do where what it lacks is optional.
+        """
+        return b"".join(self._encoded(name, getattr(value, name, None)) for name in self.names)
 
     def decode(self, data: bytes, *, strict: bool = False) -> V:
         """Return the value in `data`. Unknown tags are skipped, or refused where `strict`.

@@ -27,7 +27,7 @@ from taxagent.device.commands import (
 from taxagent.device.exchange import CLOSE_MS, READ_MS, WRITE_MS, Call, Exchange
 from taxagent.device.tlv import WireError
 from taxagent.device.transport import Transport, wait
-from taxagent.device.wire import NO_SESSION
+from taxagent.device.wire import BLOCK, BLOCK_SIZES, NO_SESSION
 from taxagent.model.device import (
     QUIRKS,
     DeviceInfo,
@@ -72,8 +72,12 @@ class ProfileDevice:
     def hello(self) -> Hello:
         """Start a session; the one before ends. Needs no password."""
         self._exchange.begin(NO_SESSION)
-        hello = self._ask(commands.HELLO, _NOTHING)
-        self._exchange.begin(bytes.fromhex(hello.session))
+        answer = self._ask(commands.HELLO, _NOTHING)
+        block_size = BLOCK if answer.block_size is None else answer.block_size
+        if block_size not in BLOCK_SIZES:
+            raise AnswerLost("DEVICE_GARBLED", what=f"HELLO: a block of {block_size} bytes")
+        hello = Hello(**{name: getattr(answer, name) for name in Hello.__struct_fields__})
+        self._exchange.begin(bytes.fromhex(hello.session), block_size)
         self._kind = hello.kind
         self._may_settle = self._quirks.seal_by_reading  # someone may have sealed a moment ago
         return hello

@@ -98,6 +98,9 @@ PASSWORD_FORM = _row("09f10f", _WRONG, 0x1F, "DEVICE_REFUSED", "a password has 1
 MEMORY_FULL = _row("09f110", _BROKEN, 0x33, "DEVICE_FULL", "no room for another invoice")
 SETTLING = _row("09f111", _BUSY, 0x34, "DEVICE_BUSY", "the seal before has not settled yet; nothing was done")
 NOT_THIS_KIND = _row("09f112", _WRONG, 0x35, "DEVICE_REFUSED", "this kind of device does not take this write")
+CERTIFICATE_OVER = _row(
+    "09f113", _RULE, 0x36, "CERTIFICATE_EXPIRED", "its certificate is over or not valid yet: it seals nothing"
+)
 
 # The codes of control disk and ukey.
 HARDWARE = _row("04", _BROKEN, 0x20, "DEVICE_FAULTY", "hardware error")

@@ -17,7 +17,9 @@ OP_EXECUTE = 0xE1  # SCSI leaves C0h..FFh to vendors
 OP_FETCH = 0xE2
 CDB_SIZE = 16
 NO_SESSION = bytes(8)  # HELLO's session
-BLOCK = 4096  # bytes of one FETCH at most: devices in the field break when asked for much more
+BLOCK = 4096  # bytes of one FETCH at most, and its unit, where HELLO says nothing else
+BLOCK_SIZES = (256, 512, 1024, 2048, BLOCK)  # what HELLO may say: some batches break when asked for more
+HELLO_BLOCK = BLOCK_SIZES[0]  # what is asked of an answer to HELLO: no device breaks of that
 MAX_REQUEST = 16 * 1024  # bytes of a request frame
 MAX_ANSWER = 64 * 1024  # bytes of an answer frame
 VERSION = 1
@@ -42,7 +44,7 @@ class Execute(Value, frozen=True, kw_only=True):
 
 
 class Fetch(Value, frozen=True, kw_only=True):
-    """The command block FETCH: up to `length` bytes of the answer from `block` * 4096 on, as data-in."""
+    """The command block FETCH: up to `length` bytes of the answer from `block` blocks on, as data-in."""
 
     session: bytes
     sequence: int
@@ -92,8 +94,13 @@ def execute_cdb(request: Request, length: int) -> bytes:
     return _CDB.pack(OP_EXECUTE, 0, length, request.sequence, request.session)
 
 
-def fetch_cdb(session: bytes, sequence: int, block: int, length: int = BLOCK) -> bytes:
-    """Return the command block that reads up to `length` bytes of an answer from `block` * 4096 on."""
+def fetch_cdb(session: bytes, sequence: int, block: int, length: int | None = None) -> bytes:
+    """Return the command block that reads up to `length` bytes of an answer from `block` blocks on.
+
+    Without `length` it is a block: of the answer to HELLO 256 bytes, of any other 4096.
+    """
+    if length is None:
+        length = HELLO_BLOCK if session == NO_SESSION else BLOCK
     return _CDB.pack(OP_FETCH, block, length, sequence, session)
 
 
@@ -107,7 +114,6 @@ def parse_cdb(cdb: bytes) -> Execute | Fetch | None:
     opcode, block, length, sequence, session = _CDB.unpack(cdb.ljust(CDB_SIZE, b"\0")[:CDB_SIZE])
     if opcode == OP_FETCH:
         _within("allocation length", length, 1, BLOCK)
-        _within("block", block, 0, MAX_ANSWER // BLOCK - 1)
         return Fetch(session=session, sequence=sequence, block=block, length=length)
     _within("reserved byte 1", block, 0, 0)
     _within("frame length", length, _OVERHEAD, MAX_REQUEST)

@@ -72,6 +72,7 @@ class DeviceInfo(Value, frozen=True, kw_only=True):
     registered: bool  # issued by the bureau
     certificate_from: dt.date
     certificate_to: dt.date
+    training: bool | None = None  # a device for lessons; None = it does not say
 
 
 class MonitorData(Value, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from taxagent.model.device import DeviceState, Hello, PasswordVerdict, TriedPassword
+from taxagent.model.device import DeviceInfo, DeviceState, Hello, PasswordVerdict, TriedPassword
 from taxagent.model.errors import (
     AnswerLost,
     DeviceAbsent,
@@ -138,9 +138,28 @@ class _Trial:
 
 
 def read_state(device: Device, hello: Hello) -> DeviceState:
-    """Read identity, clock and monitor data of an opened device, the clock first."""
-    clock = device.clock()
-    return DeviceState(hello=hello, info=device.info(), clock=clock, monitor=device.monitor())
+    """Read identity, clock and monitor data of an opened device, the clock first.
+
+    Raises DeviceRefused("DEVICE_UNREGISTERED") with `what`: which of its meanings it is.
+    """
+    clock, info = device.clock(), device.info()
+    try:
+        monitor = device.monitor()
+    except DeviceRefused as refused:
+        if refused.fault != "DEVICE_UNREGISTERED":
+            raise
+        what = unregistered(info) or "no_registration_code"
+        raise DeviceRefused(
+            refused.fault, device_code=refused.device_code, device_no=hello.device_no, what=what
+        ) from refused
+    return DeviceState(hello=hello, info=info, clock=clock, monitor=monitor)
+
+
+def unregistered(info: DeviceInfo) -> str:
+    """Return why the bureau does not know the device (never_issued, training_device), "" where it does."""
+    if info.training:
+        return "training_device"
+    return "" if info.registered else "never_issued"
 
 
 def with_stock(device: Device, state: DeviceState) -> DeviceState:

@@ -14,7 +14,7 @@ from taxagent.procedures.ledger import whole
 from taxagent.procedures.preflight import checked, moment_of, needed, preflight, warned
 from taxagent.procedures.reconcile import reconcile
 from taxagent.procedures.report import report
-from taxagent.procedures.session import greet, open_session, read_state
+from taxagent.procedures.session import greet, open_session, read_state, unregistered
 from taxagent.procedures.work import Waiting, Work, quirks_of
 
 
@@ -64,8 +64,8 @@ def _identified(work: Work) -> DeviceState:
     state = read_state(work.device, hello)
     if state.info.taxpayer_id != scope.taxpayer_id:
         raise Refusal("TAXPAYER_WRONG", expected=scope.taxpayer_id, found=state.info.taxpayer_id)
-    if not state.info.registered:
-        raise Refusal("DEVICE_UNREGISTERED", device_no=scope.device_no)
+    if what := unregistered(state.info):
+        raise Refusal("DEVICE_UNREGISTERED", device_no=scope.device_no, what=what)
     if work.job.before is None:
         found = checked(work, state) if work.job.kind is JobKind.CHECK else _warned(work, state)
         work.ledger.state("before", _reading(work, state, found))

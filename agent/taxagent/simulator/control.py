@@ -33,7 +33,8 @@ import msgspec
 from taxagent.device.refusals import REFUSALS
 from taxagent.model.value import Value, to_json
 from taxagent.simulator import control_messages as m
-from taxagent.simulator.device import VirtualDevice
+from taxagent.simulator import control_orders as orders
+from taxagent.simulator.control_orders import BadOrder
 from taxagent.simulator.faults import Act, Fault, FaultScript, Point
 from taxagent.simulator.scenario import COMMANDS
 from taxagent.simulator.state import read_log
@@ -42,10 +43,6 @@ from taxagent.simulator.usb_bus import Port, UsbBus
 T = TypeVar("T")
 _LONGEST_LINE = 64 * 1024
 _SEND_S = 2.0
-
-
-class BadOrder(Exception):
-    """An order that cannot be carried out; the text says why."""
 
 
 class Control:
@@ -98,10 +95,8 @@ class Control:
     def carry_out(self, order: m.AnyOrder) -> m.Reply:
         """Do what is ordered. Raises BadOrder."""
         match order:
-            case m.Plug() | m.Unplug() | m.SetClock() | m.SetPassword() | m.Upload():
-                self._touch(order)
             case m.Show():
-                return m.Reply(reply=order.id, ok=True, devices=tuple(map(_shown, self._bus.ports())))
+                return m.Reply(reply=order.id, ok=True, devices=tuple(map(orders.shown, self._bus.ports())))
             case m.OrderFault():
                 return m.Reply(reply=order.id, ok=True, fault=self._faults.arm(self._fault(order)))
             case m.Release():
@@ -115,16 +110,9 @@ class Control:
                     return m.Reply(reply=order.id, ok=True, writes=read_log(device.kept.log_path))
             case m.Quit():
                 self._quit()
+            case _:
+                orders.carry_out(self._bus, self._port(order.device), order)
         return m.Reply(reply=order.id, ok=True)
-
-    def _touch(self, order: m.Plug | m.Unplug | m.SetClock | m.SetPassword | m.Upload) -> None:
-        port = self._port(order.device)
-        if isinstance(order, m.Plug):
-            self._bus.plug(port.busid)
-        elif isinstance(order, m.Unplug):
-            self._bus.unplug(port.busid)
-        else:
-            _change(port.device, order)
 
     def _fault(self, order: m.OrderFault) -> Fault:
         if order.command not in COMMANDS:
@@ -132,6 +120,8 @@ class Control:
         codes = {row.code for row in REFUSALS}
         if order.act is Act.REFUSE and (order.point is not Point.BEFORE or order.code not in codes):
             raise BadOrder(f"refuse: only at point before, with a code of {', '.join(sorted(codes))}")
+        if order.act is Act.EMPTY and order.point is Point.BEFORE:
+            raise BadOrder("empty: at point after (of EXECUTE's status) or answer (of FETCH's)")
         return Fault(
             device_no=self._port(order.device).device.scenario.device_no,
             command=order.command,
@@ -234,30 +224,3 @@ class Subscriber:
     def close(self) -> None:
         """Give the socket back."""
         self._sock.close()
-
-
-def _change(device: VirtualDevice, order: m.SetClock | m.SetPassword | m.Upload) -> None:
-    with device.lock:
-        if isinstance(order, m.SetClock):
-            device.kept.set_clock(order.set)
-        elif isinstance(order, m.SetPassword):
-            device.kept.set_password(order.set)
-        else:
-            device.kept.upload_all()
-
-
-def _shown(port: Port) -> m.Shown:
-    device = port.device
-    with device.lock:
-        memory, clock = device.memory, device.now().replace(microsecond=0)
-    return m.Shown(
-        busid=port.busid,
-        device_no=device.scenario.device_no,
-        kind=device.scenario.kind.value,
-        taxpayer_id=device.scenario.taxpayer_id,
-        plugged=port.plugged,
-        held_by_host=port.host is not None,
-        clock=clock,
-        tries_left=memory.tries_left,
-        groups={g.group: (g.last_report, g.invoicing_deadline) for g in memory.groups},
-    )

@@ -9,8 +9,10 @@ from msgspec import Meta
 
 from taxagent.model.value import Value
 from taxagent.simulator.faults import Act, Point
-from taxagent.simulator.scenario import Count, LocalTime
+from taxagent.simulator.scenario import Battery, Count, LocalTime
 from taxagent.simulator.state import LoggedWrite
+
+BusId = Annotated[str, Meta(pattern=r"^[1-9][0-9]?-[1-9][0-9]?(\.[1-9][0-9]?){0,5}$")]
 
 
 class Order(Value, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
@@ -20,9 +22,10 @@ class Order(Value, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fie
 
 
 class Plug(Order, frozen=True, kw_only=True, tag="plug"):
-    """Plug the device in."""
+    """Plug the device in, in its port or another one that is free."""
 
     device: str
+    port: BusId | None = None
 
 
 class Unplug(Order, frozen=True, kw_only=True, tag="unplug"):
@@ -31,15 +34,44 @@ class Unplug(Order, frozen=True, kw_only=True, tag="unplug"):
     device: str
 
 
+class PowerCycle(Order, frozen=True, kw_only=True, tag="power_cycle"):
+    """Take the power from the device and give it back: a new address, in its port or another one."""
+
+    device: str
+    port: BusId | None = None
+
+
+class Hang(Order, frozen=True, kw_only=True, tag="hang"):
+    """Let the device answer nothing any more, not even control transfers, until it loses power."""
+
+    device: str
+
+
+class Silence(Order, frozen=True, kw_only=True, tag="silence"):
+    """Let the device say nothing on its bulk pipes, until it loses power."""
+
+    device: str
+
+
+class SetUsb(Order, frozen=True, kw_only=True, tag="usb"):
+    """Change the device's manners as hardware; what is left out stays as it is."""
+
+    device: str
+    readable_strings: bool | None = None
+    empty_reads: Annotated[int, Meta(ge=0, le=8)] | None = None
+
+
 class Show(Order, frozen=True, kw_only=True, tag="show"):
     """List the devices."""
 
 
 class SetClock(Order, frozen=True, kw_only=True, tag="clock"):
-    """Let the device's clock stand at `set`."""
+    """Let the device's clock stand at `set`, put it forward by `advance_s`, or give it another battery."""
 
     device: str
-    set: LocalTime
+    set: LocalTime | None = None
+    advance_s: Annotated[int, Meta(ge=-(10**9), le=10**9)] | None = None
+    battery: Battery | None = None
 
 
 class SetPassword(Order, frozen=True, kw_only=True, tag="password"):
@@ -87,7 +119,21 @@ class Quit(Order, frozen=True, kw_only=True, tag="quit"):
 
 
 AnyOrder = (
-    Plug | Unplug | Show | SetClock | SetPassword | Upload | OrderFault | Release | ClearFaults | Log | Quit
+    Plug
+    | Unplug
+    | PowerCycle
+    | Hang
+    | Silence
+    | SetUsb
+    | Show
+    | SetClock
+    | SetPassword
+    | Upload
+    | OrderFault
+    | Release
+    | ClearFaults
+    | Log
+    | Quit
 )
 
 
@@ -104,6 +150,14 @@ class Shown(Value, frozen=True, kw_only=True):
     taxpayer_id: str
     plugged: bool
     held_by_host: bool  # a host has imported it
+    address: int  # new with each plug
+    state: str  # working, silent, hung
+    battery: str  # of its clock: good, dead, broken
+    pending_uploads: int
+    readable_strings: bool
+    empty_reads: int
+    largest_read: int
+    terminal_no: int
     clock: dt.datetime
     tries_left: int
     groups: dict[str, tuple[dt.date, dt.date]]  # group -> (last_report, invoicing_deadline)

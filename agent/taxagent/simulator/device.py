@@ -16,6 +16,7 @@ from taxagent.model.period import Period, first_day, last_day, period_of
 from taxagent.simulator import rules
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.kinds import first_unreported
+from taxagent.simulator.monitor import exceeded
 from taxagent.simulator.nonvolatile import Sent
 from taxagent.simulator.readings import ReadableDevice, well_formed
 from taxagent.simulator.sealing import Summary, sealed
@@ -79,7 +80,7 @@ class VirtualDevice(ReadableDevice):
         def change() -> Memory:
             clear = rules.genuine_clear_ticket(ticket)
             now = self.now()
-            pending = len(self._pending(tuple(clear.group.split("+")), now))
+            pending = self._hindered(tuple(clear.group.split("+")), now)
             group = rules.after_clear(
                 self.memory, clear, ticket, expected_deadline, now, self.quirks, pending=pending
             )
@@ -119,10 +120,20 @@ class VirtualDevice(ReadableDevice):
             order,
             now,
             self.quirks,
-            pending=len(self._pending(group.types, now)),
+            pending=self._hindered(group.types, now),
             settles_ms=self.scenario.settles_ms,
+            certified=self.scenario.certificate_from <= now.date() <= self.scenario.certificate_to,
         )
         return with_summary(self.memory.with_group(after), self._summary(group, order, now))
+
+    def _hindered(self, types: tuple[str, ...], now: dt.datetime) -> Refused | None:
+        """Return the refusal where invoices of these types are not uploaded: which limit is exceeded."""
+        for name in types:
+            waiting = self._pending((name,), now)
+            if waiting:
+                kind = self._types.get(name)
+                return exceeded(kind, waiting, now, self.scenario.kind) if kind else refusals.UPLOAD_PENDING
+        return None
 
     def _summary(self, group: GroupMemory, order: SealOrder, now: dt.datetime) -> KeptSummary:
         month = period_of(order.period_to)

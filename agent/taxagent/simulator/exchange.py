@@ -103,7 +103,7 @@ class Exchange:
             raise Denied(self._why_not(cdb))
         if isinstance(self._outcome, Denied):
             raise self._outcome
-        start = cdb.block * BLOCK
+        start = cdb.block * (self._device.block_size or BLOCK)
         if start >= len(self._outcome):
             raise Denied(refusals.NO_SUCH_BLOCK)
         return self._outcome[start : start + cdb.length]

@@ -31,6 +31,8 @@ class Act(StrEnum):
     STALL = "stall"  # halt the IN pipe and send no status
     PHASE_ERROR = "phase_error"  # status 2
     UNPLUG = "unplug"
+    HANG = "hang"  # answers nothing any more, not even control transfers, until it is unplugged
+    EMPTY = "empty"  # an empty packet before the status, the answer after it (after, answer)
     REFUSE = "refuse"  # only before: the device says no with `code`
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from taxagent.model.device import MonitorData, OfflineState, Quirks
+from taxagent.device import refusals
+from taxagent.device.refusals import Refused
+from taxagent.model.device import DeviceKind, MonitorData, OfflineState, Quirks
 from taxagent.model.invoice import Invoice, InvoiceMark
 from taxagent.model.period import first_day, last_day, period_of
 from taxagent.simulator.kinds import first_unreported
@@ -62,6 +64,25 @@ def offline_state(kind: TypeScenario, pending: Sequence[Invoice], now: dt.dateti
         pending_amount=amount,
         pending_from=pending[0].issued_at.date() if pending else None,
     )
+
+
+def exceeded(kind: TypeScenario, pending: Sequence[Invoice], now: dt.datetime, of: DeviceKind) -> Refused:
+    """Return the refusal for invoices that are not uploaded, by the offline limit that is exceeded.
+
+    A golden_disk has no codes for the limits; its own for the deadline is the vendor's and not the profile's.
+    """
+    state = offline_state(kind, pending, now)
+    if of is DeviceKind.GOLDEN_DISK:
+        return refusals.UPLOAD_PENDING
+    if kind.upload_deadline is not None and now.date() > kind.upload_deadline:
+        return refusals.UPLOAD_DEADLINE
+    if kind.offline_hours and not state.offline_hours_left:
+        return refusals.OFFLINE_HOURS
+    if kind.offline_count and len(pending) > kind.offline_count:
+        return refusals.OFFLINE_COUNT
+    if kind.offline_amount and not state.offline_amount_left:
+        return refusals.OFFLINE_AMOUNT
+    return refusals.UPLOAD_PENDING
 
 
 def month_so_far(now: dt.datetime) -> tuple[dt.date, dt.date]:

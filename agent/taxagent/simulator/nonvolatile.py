@@ -15,7 +15,7 @@ from taxagent.model.device import WriteKind, WriteRecord
 from taxagent.model.value import Value
 from taxagent.ports import Clock
 from taxagent.simulator.denial import Denied, password_wrong
-from taxagent.simulator.scenario import Scenario, invalid
+from taxagent.simulator.scenario import Battery, Scenario, invalid
 from taxagent.simulator.state import DeviceStore, GroupMemory, LoggedWrite, Memory, RefusedTry
 
 _MS = dt.timedelta(milliseconds=1)
@@ -40,11 +40,13 @@ class Nonvolatile:
         self._store = store
         self._base = base
         self._tries = scenario.tries
+        self._clock = scenario.clock
         self._memory = store.load() or _born(scenario, base)
         if self._memory.scenario_sha256 != scenario.sha256():
             problem = f"the state of device {scenario.device_no} is another scenario's; --reset begins anew"
             raise invalid(str(store.state_path), "", problem)
         self.keep(self._memory)
+        self.power_up()
         self._complete_log()
 
     @property
@@ -65,6 +67,25 @@ class Nonvolatile:
         """Remember `memory`; it is on disk when this returns."""
         self._store.save(memory)
         self._memory = memory
+
+    @property
+    def battery(self) -> Battery:
+        """What the clock lives on: as the scenario says, until it was changed."""
+        return self._memory.battery or self._clock.battery
+
+    def change_battery(self, battery: Battery) -> None:
+        """Give the clock another battery; a dead one shows at once."""
+        self.keep(msgspec.structs.replace(self._memory, battery=battery))
+        self.power_up()
+
+    def power_up(self) -> None:
+        """Get power: a clock whose battery is dead begins at its default."""
+        if self.battery is Battery.DEAD:
+            self.set_clock(self._clock.default)
+
+    def advance_clock(self, seconds: int) -> None:
+        """Put the device's clock forward by `seconds`, back where that is negative."""
+        self.set_clock(self.now() + dt.timedelta(seconds=seconds))
 
     def set_clock(self, local: dt.datetime) -> None:
         """Let the device's clock stand at `local`, naive."""

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Sequence
 
 from taxagent.device import refusals
+from taxagent.device.commands import HelloAnswer
+from taxagent.device.wire import BLOCK
 from taxagent.model.device import (
     QUIRKS,
     DeviceInfo,
-    Hello,
     MonitorData,
     OfflineState,
     Statistics,
@@ -29,7 +30,7 @@ from taxagent.simulator.books import InvoiceBook
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.monitor import monitor_data, month_so_far, offline_state
 from taxagent.simulator.nonvolatile import Nonvolatile
-from taxagent.simulator.scenario import Scenario, TypeScenario
+from taxagent.simulator.scenario import Battery, Scenario, TypeScenario
 from taxagent.simulator.state import DeviceStore, GroupMemory, Memory
 
 PASSWORD_BYTES = 32
@@ -62,23 +63,34 @@ class ReadableDevice:
         """Return the live session's nonce in hex, "" where there is none."""
         return self._session
 
+    @property
+    def block_size(self) -> int | None:
+        """Return what HELLO says of the largest read; None where it is the profile's."""
+        largest = self.scenario.usb.largest_read
+        return largest if largest < BLOCK else None
+
+    def power_up(self) -> None:
+        """Get power: a clock whose battery is dead begins anew."""
+        self.kept.power_up()
+
     def now(self) -> dt.datetime:
         """Return the device's own wall clock, naive."""
         return self.kept.now()
 
     # --- session ---
 
-    def hello(self) -> Hello:
+    def hello(self) -> HelloAnswer:
         """Begin a session; the one before is gone."""
         self._session = secrets.token_hex(8)
         self._opened = False
-        return Hello(
+        return HelloAnswer(
             device_no=self.scenario.device_no,
             kind=self.scenario.kind,
             simulated=True,
             firmware=self.scenario.firmware,
             tries_left=self.memory.tries_left,
             session=self._session,
+            block_size=self.block_size,
         )
 
     def open(self, password: str) -> None:
@@ -104,6 +116,7 @@ class ReadableDevice:
             taxpayer_name=self.scenario.taxpayer_name,
             terminal_no=self.scenario.terminal_no,
             registered=self.scenario.registered,
+            training=True if self.scenario.training else None,
             certificate_from=self.scenario.certificate_from,
             certificate_to=self.scenario.certificate_to,
         )
@@ -111,6 +124,7 @@ class ReadableDevice:
     def clock(self) -> dt.datetime:
         """Return the device's clock, to the second."""
         self._need_open()
+        self._need_clock()
         return self.now().replace(microsecond=0)
 
     def types(self) -> tuple[str, ...]:
@@ -176,6 +190,10 @@ class ReadableDevice:
                 return kept.summary
         raise Denied(refusals.NO_SUCH_DATA)
 
+    def pending_uploads(self) -> int:
+        """Return how many invoices are not uploaded, of all types; asked by nobody on USB."""
+        return len(self._pending(tuple(self._types), self.now()))
+
     def last_writes(self) -> tuple[WriteRecord, ...]:
         """Return the last eight writes, newest first, refused ones too."""
         self._need_open()
@@ -197,8 +215,13 @@ class ReadableDevice:
 
     def _need_registered(self) -> None:
         self._need_open()
-        if not self.scenario.registered:
+        if not (self.scenario.registered and self.scenario.registration_code):
             raise Denied(refusals.UNREGISTERED)
+        self._need_clock()
+
+    def _need_clock(self) -> None:
+        if self.kept.battery is Battery.BROKEN:
+            raise Denied(refusals.CLOCK_FAULT)
 
     def _type(self, invoice_type: str) -> tuple[TypeScenario, InvoiceBook]:
         self._need_registered()

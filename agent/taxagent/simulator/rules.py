@@ -11,6 +11,7 @@ import hashlib
 import msgspec
 
 from taxagent.device import refusals
+from taxagent.device.refusals import Refused
 from taxagent.model.device import Quirks, SealOrder
 from taxagent.model.period import first_day, last_day, period_of
 from taxagent.simulator.denial import Denied
@@ -28,12 +29,14 @@ def after_seal(
     now: dt.datetime,
     quirks: Quirks,
     *,
-    pending: int,
+    pending: Refused | None,
     settles_ms: int = 0,
+    certified: bool = True,
 ) -> GroupMemory:
     """Return the group after the seal: the oldest closed month only, and only from the expected state.
 
-    It shows only `settles_ms` later, by the device's clock.
+    It shows only `settles_ms` later, by the device's clock. `pending` is the refusal where invoices still
+    wait for their upload.
     """
     begins = first_unreported(group.last_report, quirks)
     if now.time() < DAY_BEGINS:
@@ -46,18 +49,24 @@ def after_seal(
         raise Denied(refusals.SETTLING)
     if (now.date() - begins).days > OVERDUE_DAYS:
         raise Denied(refusals.OVERDUE)
-    if order.period_from != begins or order.period_to != last_day(period_of(order.period_from)):
-        raise Denied(refusals.OUT_OF_ORDER)
-    if order.period_to >= first_day(period_of(now.date())):
-        raise Denied(refusals.PERIOD_NOT_ENDED)
-    if pending:
-        raise Denied(refusals.UPLOAD_PENDING)
+    if not certified:
+        raise Denied(refusals.CERTIFICATE_OVER)
+    _must_be_the_oldest_closed_month(order, begins, now)
+    if pending is not None:
+        raise Denied(pending)
     settling = None
     if settles_ms:
         until = now + dt.timedelta(milliseconds=settles_ms)
         settling = Settling(since=now, until=until, shown=group.last_report)
     last_report = last_report_of(period_of(order.period_to), quirks)
     return msgspec.structs.replace(group, last_report=last_report, settling=settling)
+
+
+def _must_be_the_oldest_closed_month(order: SealOrder, begins: dt.date, now: dt.datetime) -> None:
+    if order.period_from != begins or order.period_to != last_day(period_of(order.period_from)):
+        raise Denied(refusals.OUT_OF_ORDER)
+    if order.period_to >= first_day(period_of(now.date())):
+        raise Denied(refusals.PERIOD_NOT_ENDED)
 
 
 def after_clock_ticket(memory: Memory, data: bytes, now: dt.datetime) -> Memory:
@@ -89,7 +98,7 @@ def after_clear(
     now: dt.datetime,
     quirks: Quirks,
     *,
-    pending: int,
+    pending: Refused | None,
 ) -> GroupMemory:
     """Return the ticket's group after the clear: its deadline is the ticket's, nothing else changes."""
     group = memory.group(ticket.group)
@@ -110,8 +119,8 @@ def after_clear(
         raise Denied(refusals.SETTLING)
     if first_unreported(group.last_report, quirks) <= last_day(ticket.period):
         raise Denied(refusals.NOT_REPORTED)
-    if pending:
-        raise Denied(refusals.UPLOAD_PENDING)
+    if pending is not None:
+        raise Denied(pending)
     return msgspec.structs.replace(
         group,
         invoicing_deadline=ticket.deadline,

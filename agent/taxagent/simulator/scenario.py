@@ -9,8 +9,9 @@ import datetime as dt
 import hashlib
 import tomllib
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +42,34 @@ class Section(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Part of a scenario; unknown keys are refused."""
 
 
+class AtStart(StrEnum):
+    """What a device does when the simulator starts; a power cycle ends the two in the middle."""
+
+    WORKING = "working"
+    SILENT = "silent"  # says nothing on its bulk pipes; control transfers are answered
+    HUNG = "hung"  # answers nothing at all
+    UNPLUGGED = "unplugged"
+
+
+class UsbScenario(Section, frozen=True, kw_only=True):
+    """How the device behaves as USB hardware."""
+
+    readable_strings: bool = True  # False: string descriptors fail to read
+    empty_reads: Annotated[int, Meta(ge=0, le=8)] = 0  # empty packets before each status wrapper
+    largest_read: Literal[256, 512, 1024, 2048, 4096] = (
+        4096  # asked for more it is silent until it is unplugged
+    )
+    at_start: AtStart = AtStart.WORKING
+
+
+class Battery(StrEnum):
+    """What the device's clock lives on."""
+
+    GOOD = "good"
+    DEAD = "dead"  # it begins at `default` whenever it gets power
+    BROKEN = "broken"  # the clock cannot be read, and nothing that needs it is done
+
+
 class ClockScenario(Section, frozen=True, kw_only=True):
     """Where the device's own clock stands."""
 
@@ -48,6 +77,8 @@ class ClockScenario(Section, frozen=True, kw_only=True):
         None  # at first power-on; without it the clock follows the host's (simulated) time
     )
     error_s: Annotated[int, Meta(ge=-31_536_000, le=31_536_000)] = 0  # how far it is ahead of that
+    battery: Battery = Battery.GOOD
+    default: LocalTime = dt.datetime(2010, 1, 1)  # where a clock with a dead battery begins
 
 
 class Blanks(Section, frozen=True, kw_only=True):
@@ -104,6 +135,7 @@ class TypeScenario(Section, frozen=True, kw_only=True):
     month_limit: Fen = 1_000_000_000
     offline_hours: Annotated[int, Meta(ge=0, le=10_000)] = 72
     offline_amount: Fen = 100_000_000
+    offline_count: Count = 0  # invoices that may wait for their upload; 0 = no limit
     upload_deadline: dt.date | None = None
     closing_error: Annotated[int, Meta(ge=-1000, le=1000)] = 0  # a fault: what `closing` is wrong by
     stock: tuple[Blanks, ...] = ()
@@ -124,12 +156,15 @@ class Scenario(Section, frozen=True, kw_only=True):
     tries: Annotated[int, Meta(ge=1, le=15)] = 5
     firmware: Annotated[str, Meta(pattern=r"^[0-9A-Za-z._-]{1,16}$")] = "1.0.0"
     registered: bool = True
+    training: bool = False  # a device for lessons: the bureau knows none of its invoices
+    registration_code: bool = True  # False: the vendor's component has none for it
     broken: bool = False  # SELF_TEST finds the hardware broken
     certificate_from: dt.date
     certificate_to: dt.date
     capacity: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
     settles_ms: Milliseconds = 0  # by its clock; where the reading of a summary is the seal
     clock: ClockScenario = ClockScenario()
+    usb: UsbScenario = UsbScenario()
     latency_ms: dict[str, Milliseconds] = {}
     types: Annotated[tuple[TypeScenario, ...], Meta(min_length=1, max_length=8)]
 
@@ -138,12 +173,32 @@ class Scenario(Section, frozen=True, kw_only=True):
         return groups_of(self.kind, (one.invoice_type for one in self.types))
 
     def sha256(self) -> str:
-        """Return the hash that names this scenario in the state file."""
-        return hashlib.sha256(to_json(self)).hexdigest()
+        """Return the hash that names this scenario in the state file.
+
+        Keys of later versions count only where they are not as they were before: old states stay good.
+        """
+        plain = msgspec.json.decode(to_json(self))
+        without_later(plain, Scenario, _LATER)
+        without_later(plain["clock"], ClockScenario, _LATER_CLOCK)
+        for kind in plain["types"]:
+            without_later(kind, TypeScenario, _LATER_TYPE)
+        return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 
     def latency(self, command: str) -> int:
         """Return the milliseconds that the device takes for `command`."""
         return self.latency_ms.get(command, self.latency_ms.get("default", 0))
+
+
+def without_later(plain: dict[str, object], kind: type[Section], later: frozenset[str]) -> None:
+    """Take the keys of `later` out of a section in its JSON form where they have their default."""
+    for field in msgspec.structs.fields(kind):
+        if field.name in later and plain[field.name] == msgspec.to_builtins(field.default):
+            del plain[field.name]
+
+
+_LATER = frozenset({"training", "registration_code", "usb"})
+_LATER_CLOCK = frozenset({"battery", "default"})
+_LATER_TYPE = frozenset({"offline_count"})
 
 
 def invalid(source: str, key: str, problem: str) -> AgentError:

@@ -13,7 +13,7 @@ from taxagent.model.device import WriteRecord
 from taxagent.model.period import Period
 from taxagent.model.value import Value, from_json, to_json
 from taxagent.simulator.durable import append_line, replace_file, whole_lines
-from taxagent.simulator.scenario import invalid
+from taxagent.simulator.scenario import Battery, invalid
 
 TICKETS_KEPT = 8  # hashes of accepted tickets
 
@@ -71,6 +71,7 @@ class Memory(Value, frozen=True, kw_only=True):
     let_in: tuple[str, ...] = ()  # numbers of the clear tickets whose clock ticket was written, newest first
     clock_serial: int = 0
     clock_tickets: tuple[str, ...] = ()  # SHA-256, newest first
+    battery: Battery | None = None  # of the clock, where it was changed
     uploaded_until: dt.datetime | None = None  # invoices issued until then count as uploaded
     write_no: int = 0
     writes: tuple[WriteRecord, ...] = ()  # newest first

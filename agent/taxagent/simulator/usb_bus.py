@@ -13,17 +13,18 @@ import threading
 from collections.abc import Callable
 
 from usbip import protocol
-from usbip.core import Urb
 from usbip.device import USBDevice
 
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.faults import FaultScript
-from taxagent.simulator.usb_device import TaxInterface, usb_device
+from taxagent.simulator.quirks import Quirks
+from taxagent.simulator.scenario import AtStart
+from taxagent.simulator.usb_device import TaxInterface
+from taxagent.simulator.usb_hardware import usb_device
+from taxagent.simulator.usb_transfers import Transfers
 
 _OP = struct.Struct(">HHI")  # version, code, status
-_RET_UNLINK = struct.Struct(">5I i 24x")
 _ST_OK, _ST_NO_SUCH, _ST_BUSY = 0, 1, 2
-_UNLINKED = -104  # -ECONNRESET: the transfer was ended by the unlink
 
 Listener = Callable[[str, str], None]
 """Told ("arrival" | "removal", busid)."""
@@ -37,8 +38,9 @@ class Port:
         self.device = device
         self.plugged = False
         self.host: socket.socket | None = None  # the connection that imported it
-        self.interface = TaxInterface(device, faults, lambda: bus.unplug(busid))
-        self.usb: USBDevice = usb_device(self.interface, device.scenario.device_no)
+        self.quirks = Quirks(device.scenario.usb)
+        self.interface = TaxInterface(device, faults, lambda: bus.unplug(self.busid), self.quirks)
+        self.usb: USBDevice = usb_device(self.interface, device.scenario.device_no, self.quirks)
         self.usb.set_busid(busid)
         self.usb.busnum = 1
 
@@ -63,8 +65,8 @@ class UsbBus:
         with self._lock:
             port = Port(f"1-{len(self._ports) + 1}", device, self._faults, self)
             self._ports[port.busid] = port
-        if plugged:
-            self.plug(port.busid)
+            if plugged and device.scenario.usb.at_start is not AtStart.UNPLUGGED:
+                self._arrive(port)
         return port
 
     def ports(self) -> tuple[Port, ...]:
@@ -87,18 +89,41 @@ class UsbBus:
         with self._lock, contextlib.suppress(ValueError):
             self._listeners.remove(listener)
 
-    def plug(self, busid: str) -> bool:
-        """Plug the device in, at a new address; False where it is plugged. Raises KeyError."""
+    def plug(self, busid: str, into: str = "") -> bool:
+        """Plug the device in, at a new address, in its port or the port `into`; False where it is plugged.
+
+        Raises KeyError where there is no such device, ValueError where the port belongs to another one.
+        """
         with self._lock:
             port = self._ports[busid]
             if port.plugged:
                 return False
-            self._last_address += 1
-            port.usb.devnum = self._last_address
+            if into and into != busid:
+                self._move(port, into)
             port.interface.power_cycle()
-            port.plugged = True
-            self._tell("arrival", busid)
+            self._arrive(port)
             return True
+
+    def power_cycle(self, busid: str, into: str = "") -> None:
+        """Take the power from the device and give it back: it is gone and comes with a new address."""
+        if into and into != busid and into in self._ports:
+            raise ValueError(f"port {into} belongs to another device")
+        self.unplug(busid)
+        self.plug(busid, into)
+
+    def _move(self, port: Port, into: str) -> None:
+        if into in self._ports:
+            raise ValueError(f"port {into} belongs to another device")
+        del self._ports[port.busid]
+        port.busid = into
+        port.usb.set_busid(into)
+        self._ports[into] = port
+
+    def _arrive(self, port: Port) -> None:
+        self._last_address += 1
+        port.usb.devnum = self._last_address
+        port.plugged = True
+        self._tell("arrival", port.busid)
 
     def unplug(self, busid: str) -> bool:
         """Unplug the device: its session ends, its host's connection too. False where it is not plugged."""
@@ -203,7 +228,7 @@ class UsbBus:
             sock.sendall(reply + protocol.pack_usb_device(port.usb))
             port.usb.reset_io()
         try:
-            Transfers(sock, port.usb).serve()
+            Transfers(sock, port.usb, port.quirks).serve()
         finally:
             with self._lock:
                 if port.host is sock:
@@ -213,65 +238,6 @@ class UsbBus:
     def _tell(self, event: str, busid: str) -> None:
         for listener in list(self._listeners):
             listener(event, busid)
-
-
-class Transfers:
-    """The transfers of one import. One that was unlinked is never answered."""
-
-    def __init__(self, sock: socket.socket, usb: USBDevice) -> None:
-        self._sock = sock
-        self._usb = usb
-        self._lock = threading.Lock()
-        self._open: set[int] = set()
-
-    def serve(self) -> None:
-        """Take transfers until the host leaves. Raises OSError where the connection breaks."""
-        while (urb := protocol.read_cmd(self._sock, self._usb)) is not None:
-            if urb.command == protocol.CMD_UNLINK:
-                self._unlink(urb)
-                continue
-            with self._lock:
-                self._open.add(urb.seqnum)
-            if self._usb.handle_urb(urb, self._respond) is not None:
-                self._respond(urb)
-
-    def _respond(self, urb: Urb) -> None:
-        with self._lock:
-            if urb.seqnum not in self._open:
-                return
-            self._open.discard(urb.seqnum)
-            with contextlib.suppress(OSError):  # the host is gone; the reading thread notices
-                protocol.write_ret(_OneSend(self._sock), urb)
-
-    def _unlink(self, urb: Urb) -> None:
-        self._usb.cancel_urb(urb.flags)  # of an unlink: the seqnum that it is about
-        with self._lock:
-            status = _UNLINKED if urb.flags in self._open else 0
-            self._open.discard(urb.flags)
-            self._sock.sendall(
-                _RET_UNLINK.pack(protocol.RET_UNLINK, urb.seqnum, urb.devid, urb.direction, urb.ep, status)
-            )
-
-
-class _OneSend:
-    """Sends header and data in one go; the header says how much follows."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._header = b""
-
-    def sendall(self, data: bytes) -> None:
-        """Keep a header whose data is still to come, send the rest."""
-        if not self._header and len(data) == 48 and _carries_data(data):
-            self._header = data
-            return
-        self._sock.sendall(self._header + data)
-        self._header = b""
-
-
-def _carries_data(header: bytes) -> bool:
-    _, _, _, direction, _, _, actual = struct.unpack_from(">5I ii", header)
-    return bool(direction == 1 and actual > 0)
 
 
 def _received(sock: socket.socket, size: int) -> bytes | None:

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Callable
 
 from usbip.classes.device.msc import MSC, OP_REQUEST_SENSE
-from usbip.core import SPEED_HIGH, Setup, Stall
-from usbip.device import Endpoint, USBDevice
+from usbip.core import Setup, Stall
+from usbip.device import Endpoint
 
 from taxagent.device import recognition, refusals
 from taxagent.device.refusals import REFUSALS
@@ -22,10 +22,11 @@ from taxagent.simulator.denial import Denied
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.exchange import Exchange, name_of
 from taxagent.simulator.faults import Act, Fault, FaultScript, Point, Turn
+from taxagent.simulator.quirks import Quirks
 from taxagent.simulator.wrappers import FAILED, PASSED, PHASE_ERROR, Wrapper, read_wrapper
 
 _RESET = 0xFF  # Bulk-Only Mass Storage Reset
-MUTE_ACTS = frozenset({Act.LOSE, Act.MUTE, Act.STALL, Act.PHASE_ERROR, Act.UNPLUG})
+MUTE_ACTS = frozenset({Act.LOSE, Act.MUTE, Act.HANG, Act.STALL, Act.PHASE_ERROR, Act.UNPLUG})
 
 
 class ReadOnlyDisk:
@@ -51,7 +52,9 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
     unlink, reset or leave meanwhile.
     """
 
-    def __init__(self, device: VirtualDevice, faults: FaultScript, unplug: Callable[[], object]) -> None:
+    def __init__(
+        self, device: VirtualDevice, faults: FaultScript, unplug: Callable[[], object], quirks: Quirks
+    ) -> None:
         super().__init__(
             ReadOnlyDisk(), read_only=True, vendor="TAXAGENT", product="SIMULATED DISK",
             revision="0001", serial=device.scenario.device_no,
@@ -59,6 +62,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         self._device = device
         self._faults = faults
         self._unplug = unplug
+        self._quirks = quirks
         self._exchange = Exchange(device)
         self._lock = threading.RLock()  # guards what follows
         self._turn: Turn | None = None  # the command under way
@@ -66,7 +70,6 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         self._data = bytearray()
         self._sense = b""
         self._broken = False  # an invalid wrapper came: both pipes stall until the reset
-        self._mute = False
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         name = f"device-{device.scenario.device_no}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -77,13 +80,17 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
     def extra_descriptors(self) -> bytes:
         """Return the descriptor by which a driver recognises the profile."""
         return recognition.encode_descriptor(
-            recognition.ProfileDescriptor(kind=self._device.scenario.kind, simulated=True)
+            recognition.ProfileDescriptor(
+                version=0x0101 if self._device.block_size else 0x0100,
+                kind=self._device.scenario.kind,
+                simulated=True,
+            )
         )
 
     def on_out(self, ep: Endpoint, data: bytes) -> None:
         """Take bulk-out bytes: a command block wrapper, or the data of an EXECUTE."""
         with self._lock:
-            if self._mute:
+            if self._quirks.silent:
                 return
             if self._broken:
                 raise Stall
@@ -118,9 +125,10 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         self.on_reset()
         with self._device.lock:
             self._exchange.power_lost()
+            self._device.power_up()
         with self._lock:
             self._sense = b""
-            self._mute = False
+        self._quirks.power_cycled()
 
     def stop(self) -> None:
         """End the device's thread."""
@@ -134,6 +142,9 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         wrapper = read_wrapper(data)
         if wrapper is None:
             return False
+        if wrapper.data_in and self._quirks.breaks_at(wrapper.length):
+            self._quirks.silent = True  # its buffer ran over: no answer until it loses power
+            return True
         if wrapper.cdb[0] != OP_REQUEST_SENSE:
             self._sense = b""
         command: Execute | Fetch | None = None
@@ -193,7 +204,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
             try:
                 job()
             except Exception:  # noqa: BLE001  (the border of the thread)
-                self._mute = True  # whether it was done is not known here, so nothing is said
+                self._quirks.silent = True  # whether it was done is not known here, so nothing is said
                 traceback.print_exc()
 
     def _execute(self, turn: Turn, wrapper: Wrapper, command: Execute, frame: bytes) -> None:
@@ -221,7 +232,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         elif denied:
             self._refuse(turn, wrapper, denied)
         else:
-            self._end(turn, wrapper, b"", PASSED, moved=wrapper.length)
+            self._end(turn, wrapper, b"", PASSED, moved=wrapper.length, empty=_empties(fault))
 
     def _fetch(self, turn: Turn, wrapper: Wrapper, command: Fetch) -> None:
         with self._device.lock:
@@ -237,7 +248,7 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
             self._refuse(turn, wrapper, denied)
             return
         block = block[: wrapper.length]
-        self._end(turn, wrapper, block, PASSED, moved=len(block))
+        self._end(turn, wrapper, block, PASSED, moved=len(block), empty=_empties(fault))
 
     def _point(self, turn: Turn, command: str, point: Point) -> Fault | None:
         return self._faults.at(self._device.scenario.device_no, command, point, turn)
@@ -253,7 +264,9 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
         elif fault.act is Act.UNPLUG:
             self._unplug()
         elif fault.act is Act.MUTE:
-            self._mute = True
+            self._quirks.silent = True
+        elif fault.act is Act.HANG:
+            self._quirks.hung = True
 
     def _refuse(self, turn: Turn, wrapper: Wrapper, denied: Denied) -> None:
         with self._lock:
@@ -261,7 +274,9 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
                 self._sense = denied.sense()
         self._end(turn, wrapper, b"", FAILED, moved=0 if wrapper.data_in else wrapper.length)
 
-    def _end(self, turn: Turn, wrapper: Wrapper, data: bytes, status: int, *, moved: int) -> None:
+    def _end(
+        self, turn: Turn, wrapper: Wrapper, data: bytes, status: int, *, moved: int, empty: int = 0
+    ) -> None:
         """Send data and status, unless the host has given the command up."""
         with self._lock:
             if self._turn is not turn:
@@ -271,22 +286,13 @@ class TaxInterface(MSC):  # type: ignore[misc]  # usbip is untyped
                 self.in_ep.write(data)
             elif wrapper.length and wrapper.data_in:
                 self.in_ep.stall()
+            for _ in range(self._quirks.empty_reads + empty):
+                self.in_ep.write(b"")
             self.in_ep.write(wrapper.status(status, moved=moved))
 
 
-def usb_device(interface: TaxInterface, device_no: str) -> USBDevice:
-    """Return the USB device around the interface, at high speed."""
-    vendor_id, product_id = recognition.SIMULATOR_ID
-    device = USBDevice(
-        vendor_id,
-        product_id,
-        manufacturer="taxagent",
-        product="Simulated tax-control device",
-        serial=device_no,
-    )
-    device.set_speed(SPEED_HIGH)
-    device.add(interface)
-    return device
+def _empties(fault: Fault | None) -> int:
+    return 1 if fault is not None and fault.act is Act.EMPTY else 0
 
 
 def _row(code: str) -> refusals.Refused:

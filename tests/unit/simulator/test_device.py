@@ -246,8 +246,8 @@ def test_a_month_can_be_sealed_from_five_past_midnight_to_the_ninetieth_day(
 
 
 def test_a_month_is_not_sealed_over_invoices_that_are_not_uploaded(tmp_path: Path) -> None:
-    kind = type_007(generate=Generated(seed=1, months=("2026-10",), per_month=9, pending=2))
-    device = opened(tmp_path, types=(kind,))
+    some = Generated(seed=1, months=("2026-10",), per_month=9, pending=2)
+    device = opened(tmp_path, types=(type_007(offline_hours=1000, generate=some),))
     assert why(lambda: device.seal(seal_of(), sent())) is refusals.UPLOAD_PENDING
     device.kept.upload_all()
     device.seal(seal_of(), sent(2))

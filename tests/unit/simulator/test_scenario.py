@@ -37,9 +37,43 @@ def test_the_example_is_valid_down_to_its_taxpayer_and_its_invoices() -> None:
 
 
 def test_the_example_names_every_key() -> None:
-    parts = (s.Scenario, s.ClockScenario, s.Blanks, s.Returned, s.ListedInvoice, s.Generated, s.TypeScenario)
+    parts = (
+        s.Scenario,
+        s.ClockScenario,
+        s.UsbScenario,
+        s.Blanks,
+        s.Returned,
+        s.ListedInvoice,
+        s.Generated,
+        s.TypeScenario,
+    )
     known = {name for part in parts for name in part.__struct_fields__}
     assert {name for name in known if f"{name} =" not in TEXT and f"{name}]" not in TEXT} == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sha256"),
+    [
+        ("control_disk", "63418abfee002bbde98cb7b86c5627aee63517b4df8475d1bbf604385b5681cb"),
+        ("golden_disk", "bdb3db05873f2872625a31aee1812d0188f9a60c1afce7adcb6dd76824863fdb"),
+        ("ukey", "89c529fc830d079b726dc91c6a4e8b049cedd2c2eb6c85370dc68d1538a2576a"),
+    ],
+)
+def test_the_state_that_an_older_simulator_kept_of_an_example_is_still_its_state(
+    kind: str, sha256: str
+) -> None:
+    assert s.load(example(kind)).sha256() == sha256
+
+
+def test_a_key_that_is_not_as_it_was_before_makes_another_scenario() -> None:
+    before = s.scenario_of(TEXT).sha256()
+    for old, new in (
+        ("training = false", "training = true"),
+        ('battery = "good"', 'battery = "dead"'),
+        ("empty_reads = 0", "empty_reads = 1"),
+        ("offline_count = 0", "offline_count = 9"),
+    ):
+        assert s.scenario_of(TEXT.replace(old, new)).sha256() != before, new
 
 
 @pytest.mark.parametrize(
@@ -49,6 +83,10 @@ def test_the_example_names_every_key() -> None:
         ('kind = "control_disk"', 'kind = "golden_disk"', "types[0].last_report"),
         ("# settles_ms = 1200", "settles_ms = 1200", "settles_ms"),
         ('kind = "control_disk"', 'kind = "toaster"', "kind"),
+        ("largest_read = 4096", "largest_read = 300", "usb.largest_read"),
+        ('at_start = "working"', 'at_start = "lame"', "usb.at_start"),
+        ("empty_reads = 0", "empty_reads = 9", "usb.empty_reads"),
+        ('battery = "good"', 'battery = "flat"', "clock.battery"),
         ('taxpayer_id = "91370102MA3CXK7T44"', 'taxpayer_id = "91370102MA3CXK7T"', "taxpayer_id"),
         ("tries = 5", "tries = 0", "tries"),
         ("certificate_to = 2029-02-28", "certificate_to = 2023-02-28", "certificate_to"),
