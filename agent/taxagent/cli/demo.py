@@ -130,12 +130,15 @@ class Demo:
 
     def _submitted(self, client: Client, scenario: Scenario) -> m.JobView:
         """Show what will be done on a device, confirm it and have it accepted."""
+        from taxclient.cli.show import consequence
+        from taxclient.cli.words import Speech
         from taxclient.protocol import messages as m
 
         device_no = scenario.device_no
         prepared = client.prepare(m.PrepareArgs(kind="settle", device_no=device_no))
-        what = ", ".join(prepared.consequences)
-        self._say(self._words.prepared.format(device_no=device_no, what=what))
+        self._say(self._words.prepared.format(device_no=device_no))
+        for code in prepared.consequences:
+            self._say(f"  - {consequence(code, Speech(self._words.lang))}")
         job = client.submit(m.SubmitArgs(kind="settle", device_no=device_no, token=prepared.token)).job
         self._say(self._words.accepted.format(job=job.job_id))
         return job
@@ -158,7 +161,7 @@ class Demo:
                 for period in job.scope.periods:
                     site.file_return(job.scope.taxpayer_id, period)
                 filed = True
-                self._say(self._words.filed.format(periods=", ".join(job.scope.periods)))
+                self._say(self._words.filed.format(periods=self._words.listed.join(job.scope.periods)))
             job = client.wait(job.job_id, rev=job.rev, timeout_ms=5_000).job
         self._steps(job, printed)
         if (job.state, job.outcome) != ("done", "executed") or not filed:
@@ -180,14 +183,16 @@ class Demo:
         return record
 
     def _steps(self, job: m.JobView, printed: set[str]) -> None:
-        several = len(job.scope.periods) > 1
+        from taxclient.cli.show import step_name
+        from taxclient.cli.words import NOTE, Speech
+
+        speech, several = Speech(self._words.lang), len(job.scope.periods) > 1
         for step in job.steps:
             name = ".".join(part for part in (step.step, step.group, step.period) if part)
             if step.outcome == "executed" and name not in printed:
                 printed.add(name)
-                about = f"{step.group} {step.period}" if several else step.group
-                what = word("step", step.step, self._words.lang)
-                self._say(self._words.step.format(step=what, about=about.strip(), note=step.note))
+                note = speech.aside(speech.word(NOTE, step.note)) if step.note else ""
+                self._say(f"  ✓ {step_name(step, speech, month=several)}{note}")
 
     def _seen(self, client: Client, device_no: str) -> m.DeviceView:
         """Wait until the agent is there and has identified the device."""
@@ -212,11 +217,11 @@ class Demo:
                 kind=word("device_kind", device.kind, self._words.lang),
                 machine=machine,
                 taxpayer=device.taxpayer_id,
-                clock=device.clock,
+                clock=device.clock.replace("T", " "),
             )
         )
         for row in device.types:
-            periods = ", ".join(
+            periods = self._words.listed.join(
                 f"{each.period} {word('period_state', each.state, self._words.lang)}" for each in row.periods
             )
             self._say(

@@ -12,6 +12,7 @@ class DemoWords:
     """Templates of the demo's lines."""
 
     lang: Lang
+    listed: str  # between the items of a list
     title: str
     started: str
     device: str
@@ -23,7 +24,6 @@ class DemoWords:
     prepared: str
     accepted: str
     steps: str
-    step: str
     waiting: str
     filed: str
     recorded: str
@@ -35,20 +35,20 @@ class DemoWords:
 WORDS: dict[Lang, DemoWords] = {
     "zh": DemoWords(
         lang="zh",
+        listed="、",
         title="这是模拟：设备、税务机关和时钟都是模拟的；客户端、代理、日志、USB 协议和记录是真的。",
         started="已启动：{count} 台模拟设备，模拟税务机关，代理",
         device="设备 {device_no}，{kind}，{machine}，纳税人 {taxpayer}，设备时钟 {clock}",
         main_machine="主机",
         sub_machine="分机 {number}",
         type_row=(
-            "  票种 {invoice_type}（组 {group}）：开票截止 {deadline}，最新报税 {last_report}  {periods}"
+            "  发票种类 {invoice_type}（组 {group}）：开票截止 {deadline}，最新报税 {last_report}  {periods}"
         ),
         check="检查 {device_no}：{outcome}",
         backup="备份 {device_no}：{outcome}  {path}",
-        prepared="将要办理 {device_no}：{what}（需要确认）",
+        prepared="将要办理 {device_no}（需要确认）：",
         accepted="已确认，任务 {job} 已受理（已落盘）",
         steps="{device_no} 的步骤（各设备同时办理）：",
-        step="  ✓ {step} {about} {note}",
         waiting="等待：{title}",
         filed="（此时在模拟税务机关完成了 {periods} 的申报）",
         recorded="记录 {job}：{outcome}，SHA-256 {sha256}",
@@ -58,8 +58,9 @@ WORDS: dict[Lang, DemoWords] = {
     ),
     "en": DemoWords(
         lang="en",
+        listed=", ",
         title=(
-            "This is a simulation: device, bureau and clock are simulated; client, agent, journal, USB"
+            "SIMULATION: device, bureau and clock are simulated; client, agent, journal, USB"
             " protocol and record are real."
         ),
         started="Started: {count} simulated devices, simulated bureau, agent",
@@ -72,10 +73,9 @@ WORDS: dict[Lang, DemoWords] = {
         ),
         check="Check of {device_no}: {outcome}",
         backup="Back-up of {device_no}: {outcome}  {path}",
-        prepared="To be done on {device_no}: {what} (wants a confirmation)",
+        prepared="To be done on {device_no} (wants a confirmation):",
         accepted="Confirmed; job {job} is accepted, and on disk",
         steps="Steps of {device_no} (the devices are at work side by side):",
-        step="  ✓ {step} {about} {note}",
         waiting="Waiting: {title}",
         filed="(now the return for {periods} is filed at the simulated bureau)",
         recorded="Record {job}: {outcome}, SHA-256 {sha256}",

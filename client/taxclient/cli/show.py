@@ -92,13 +92,18 @@ def job_line(job: m.JobView, speech: Speech) -> str:
     return f"{job.job_id}  {moment(job.accepted_ms)}  {kind}  {about.strip()}  {state}{outcome}"
 
 
-def step_line(step: m.StepView, speech: Speech) -> str:
-    """A step in a line."""
+def step_name(step: m.StepView, speech: Speech, *, month: bool = True) -> str:
+    """What a step is and what it is about."""
     name, group = speech.word(w.STEP, step.step), step.group
     if step.step == "backup":  # its group is the step that it protects; a back-up job's own protects none
         protects = speech.word(w.STEP, group)
         name, group = (name if group in ("", "backup") else speech.say("before", name, protects)), ""
-    text = " ".join(part for part in (name, group, step.period) if part)
+    return " ".join(part for part in (name, group, step.period if month else "") if part)
+
+
+def step_line(step: m.StepView, speech: Speech) -> str:
+    """A step in a line."""
+    text = step_name(step, speech)
     if step.ended_ms is None:
         return f"  ... {text}"
     note = speech.aside(speech.word(w.NOTE, step.note)) if step.note else ""
@@ -128,6 +133,8 @@ def job(view: m.JobView, now_ms: int, speech: Speech) -> Iterator[str]:
 def wait(view: m.WaitView, speech: Speech) -> Iterator[str]:
     """What a job waits for, what to do, and when it looks again."""
     yield speech.say("waits", view.title, view.message)
+    if view.challenge is not None and view.challenge.question not in view.message:
+        yield speech.say("question", view.challenge.question)
     if view.remedy:
         yield speech.say("remedy", view.remedy)
     if view.next_ms:
@@ -147,6 +154,8 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
     if view.ended:
         yield f"{speech.word(w.STATE, view.state)}{speech.colon}{speech.word(w.OUTCOME, view.outcome)}"
         yield speech.say("record", view.job_id)
+    elif view.wait is not None and view.wait.challenge is not None:
+        yield speech.say("answer_it", view.job_id)
     elif view.state != "needs_human":
         yield speech.say("goes_on", view.job_id)
 
