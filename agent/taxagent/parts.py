@@ -35,7 +35,7 @@ from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
 from taxagent.jobs.watched import Limits
 from taxagent.jobs.wheels import Wheels
-from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.journal import JOURNAL_NAME, LOG_PAGES, JournalWriter, Reader
 from taxagent.model.events import AnyEvent
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.period import Period
@@ -92,7 +92,7 @@ class Parts:
         self.lock = take_lock(settings.state_dir, self._owner())
         self.mailbox = Mailbox()
         path = settings.state_dir / JOURNAL_NAME
-        self.journal = JournalWriter(path, sink=hands.committed, on_fatal=hands.failed)
+        self.journal = JournalWriter(path, sink=hands.committed, on_fatal=hands.failed, log_pages=LOG_PAGES)
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
         self.bureau = GatewayClient(_gateway(file), self.clock, pause=hands.pause)

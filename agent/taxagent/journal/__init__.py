@@ -3,6 +3,6 @@
 from taxagent.journal.chain import Head
 from taxagent.journal.reader import Reader, Verified
 from taxagent.journal.store import JOURNAL_NAME
-from taxagent.journal.writer import JournalWriter
+from taxagent.journal.writer import LOG_PAGES, JournalWriter
 
-__all__ = ["JOURNAL_NAME", "Head", "JournalWriter", "Reader", "Verified"]
+__all__ = ["JOURNAL_NAME", "LOG_PAGES", "Head", "JournalWriter", "Reader", "Verified"]

@@ -25,7 +25,9 @@ T = TypeVar("T")
 
 BATCH_UNITS = 256  # bounds a batch's latency and the pages that it can dirty
 RESERVE_BYTES = 8 << 20  # a full disk must show before COMMIT, where "not executed" is still certain
-CHECKPOINT_ROWS = 500  # about 3,000 WAL pages when every row is committed alone
+CHECKPOINT_ROWS = 500  # of large batches
+CHECKPOINT_COMMITS = 100  # of single rows, at most 10 pages each: the log stays within LOG_PAGES
+LOG_PAGES = 1024  # 4 MiB of log that the agent has written before its first row: 10 ms on a fast disk
 
 Done = Callable[[Any], None]  # a queue cannot keep each unit's own result type
 Unit = tuple[Callable[[JournalTx], object], Done]
@@ -37,7 +39,8 @@ class JournalWriter:
 
     `sink` is called in the writer's thread with each batch's rows, after its COMMIT and before its results
     are handed out. `on_fatal` is called there at most once for a COMMIT that raised (JournalUnknown: the
-    process must end) and for each bug in `sink` or a `done`. Raises JournalRefused as `store.opened` does.
+    process must end) and for each bug in `sink` or a `done`. `log_pages` of 4 KiB are written to the log
+    before the first unit (store.lengthened). Raises JournalRefused as `store.opened` does.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class JournalWriter:
         on_fatal: Callable[[Exception], None],
         connect: Callable[[Path], sqlite3.Connection] = store.opened,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        log_pages: int = 0,
     ) -> None:
         self._path = path
         self._sink = sink
         self._on_fatal = on_fatal
         self._free_bytes = free_bytes
+        self._log_pages = log_pages
         self._db = connect(path)
         try:
             with store.refusing(path):  # damage that shows only where the newest row is looked for
@@ -64,7 +69,7 @@ class JournalWriter:
         self._gate = threading.Lock()  # nothing is queued behind the end
         self._closed = False
         self._failed: str | None = None  # SQLite's name of the COMMIT's error
-        self._rows_since_checkpoint = 0
+        self._rows_since_checkpoint = self._commits_since_checkpoint = 0
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
     def start(self) -> None:
@@ -127,6 +132,7 @@ class JournalWriter:
         self._thread.join()
 
     def _run(self) -> None:
+        self._lengthen()
         more = True
         while more:
             batch, more = self._taken()
@@ -135,6 +141,13 @@ class JournalWriter:
             elif batch:
                 self._commit(batch)
         self._shut()
+
+    def _lengthen(self) -> None:
+        if self._log_pages and self._free_bytes(self._path.parent) >= RESERVE_BYTES:
+            try:
+                store.lengthened(self._db, self._log_pages)
+            except sqlite3.Error as error:  # rows behind these pages could be lost with them
+                self._fatal([], error)
 
     def _taken(self) -> tuple[list[Unit], bool]:
         """Wait for a unit and take all that are there; False once the end was met."""
@@ -238,8 +251,12 @@ class JournalWriter:
 
     def _checkpoint(self, rows: int) -> None:
         self._rows_since_checkpoint += rows
-        if self._rows_since_checkpoint >= CHECKPOINT_ROWS:
-            self._rows_since_checkpoint = 0
+        self._commits_since_checkpoint += 1 if rows else 0
+        if (
+            self._rows_since_checkpoint >= CHECKPOINT_ROWS
+            or self._commits_since_checkpoint >= CHECKPOINT_COMMITS
+        ):
+            self._rows_since_checkpoint = self._commits_since_checkpoint = 0
             try:
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             except sqlite3.Error:
