@@ -57,6 +57,27 @@ def devices() -> Question[m.DevicesResult]:
     return Question("device.list", m.NoArgs(), _whole)
 
 
+def device(device_no: str) -> Question[m.DeviceResult]:
+    """One device."""
+    return Question("device.get", m.DeviceArgs(device_no=device_no), _whole)
+
+
+def release(device_no: str, minutes: int, key: str) -> Question[m.DeviceResult]:
+    """A device that is to be left to others."""
+    args = m.ReleaseArgs(device_no=device_no, minutes=minutes)
+    return Question("device.release", args, _whole, key=key or new_key())
+
+
+def hold(device_no: str, key: str) -> Question[m.DeviceResult]:
+    """A device that is to be used again."""
+    return Question("device.hold", m.DeviceArgs(device_no=device_no), _whole, key=key or new_key())
+
+
+def retry(device_no: str, key: str) -> Question[m.DeviceResult]:
+    """A device that is to be tried again."""
+    return Question("device.retry", m.DeviceArgs(device_no=device_no), _whole, key=key or new_key())
+
+
 def invoice(args: m.InvoiceArgs, timeout_ms: int) -> Question[m.InvoiceResult]:
     """An invoice on its device."""
     return Question("device.invoices", args, _whole, timeout_ms=timeout_ms)

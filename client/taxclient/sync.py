@@ -94,6 +94,25 @@ class Client:
         """Return the devices and what is on the bus."""
         return self._ask(q.devices())
 
+    def device(self, device_no: str) -> m.DeviceResult:
+        """Return one device, all that is known of it at once. Raises RemoteError("DEVICE_UNKNOWN")."""
+        return self._ask(q.device(device_no))
+
+    def release(self, device_no: str, *, minutes: int = 0, key: str = "") -> m.DeviceResult:
+        """Have the agent leave a device to other programs, for so many minutes or until `hold`.
+
+        What runs on it comes to its next safe point first; its jobs wait then.
+        """
+        return self._ask(q.release(device_no, minutes, key))
+
+    def hold(self, device_no: str, *, key: str = "") -> m.DeviceResult:
+        """Let the agent use a device again; its jobs go on."""
+        return self._ask(q.hold(device_no, key))
+
+    def retry(self, device_no: str, *, key: str = "") -> m.DeviceResult:
+        """Have a device that hung, or is quarantined, tried again as it is plugged."""
+        return self._ask(q.retry(device_no, key))
+
     def invoice(self, args: m.InvoiceArgs, *, timeout_ms: int = q.PREPARE_MS) -> m.InvoiceResult:
         """Have the device read, and return an invoice with its month's state.
 

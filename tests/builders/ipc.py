@@ -23,10 +23,14 @@ from taxagent.jobs.asks import (
     Ask,
     DeskStatus,
     DeviceView,
+    DeviceDetails,
+    DeviceOrder,
     Drained,
     FoundInvoice,
     InvoiceAsk,
     Prepared,
+    Ordered,
+    Picture,
     Principal,
     Role,
 )
@@ -37,6 +41,7 @@ from taxagent.model.evidence import RecordProof
 from taxagent.model.job import Confirmed, Job, JobState, Scope
 from taxagent.model.period import period
 from taxclient.protocol import messages as m
+from taxagent.model.standing import Standing
 from taxclient.protocol import wire
 
 DEVICE = "661234567890"
@@ -109,6 +114,8 @@ class FakeDesk:
         self.refusal: AgentError | None = None
         self.explode = False
         self.prepared = 0  # how often
+        self.ordered: list[tuple[str, DeviceOrder]] = []
+        self.standings: dict[str, Standing] = {}
         self.consequences: tuple[str, ...] = ("SEAL:007:2026-10",)
         self.hold = False
         self.held: list[Callable[[], None]] = []
@@ -186,6 +193,26 @@ class FakeDesk:
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
     ) -> None:
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        self.answers.append((principal.name, answer))
+        done(self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id))
+
+    def picture(self, job: Job) -> Picture | None:
+        return self.pictures.get(job.job_id)
+
+    def device(self, device_no: str) -> DeviceDetails:
+        for view in self.status().devices:
+            if view.device_no == device_no:
+                standing = self.standings.get(device_no) or Standing(device_no=device_no)
+                return DeviceDetails(view=view, standing=standing, thing=None, live_jobs=())
+        raise Refusal("DEVICE_UNKNOWN", device_no=device_no)
+
+    def order(
+        self, principal: Principal, order: DeviceOrder, done: Callable[[Ordered | AgentError], None]
+    ) -> None:
+        self.ordered.append((principal.name, order))
+        done(self.refusal or Ordered(details=self.device(order.device_no), known=False))
+
         if boot != "boot-1":
             done(Refusal("BOOT_OVER", expected=boot, found="boot-1"))
             return

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from taxagent.ipc.calls import Call, packed, request_sha256
+from taxagent.ipc.devices import DeviceOps
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.explain import explained
 from taxagent.ipc.gate import KeysInFlight
@@ -29,6 +30,7 @@ from taxagent.jobs.asks import (
     Role,
 )
 from taxagent.model.errors import AgentError, Refusal
+from taxagent.jobs.device_orders import ROLES
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
@@ -88,6 +90,7 @@ class Operations:
         self._answers = answers
         self._live = LiveViews()
         self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
+        self._one_device = DeviceOps(desk)
         self.table: Mapping[str, Operation] = self._operations()
 
     def _operations(self) -> dict[str, Operation]:
@@ -99,6 +102,10 @@ class Operations:
             "status": op(Role.VIEWER, Effect.READ, self._status),
             "device.list": op(Role.VIEWER, Effect.READ, self._devices),
             "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice),
+            "device.get": op(Role.VIEWER, Effect.READ, self._one_device.get),
+            "device.release": op(ROLES["release"], Effect.REPEATABLE, self._one_device.ordering("release")),
+            "device.hold": op(ROLES["hold"], Effect.REPEATABLE, self._one_device.ordering("hold")),
+            "device.retry": op(ROLES["retry"], Effect.REPEATABLE, self._one_device.ordering("retry")),
             "check": op(Role.OPERATOR, Effect.REPEATABLE, self._check),
             "prepare": op(Role.OPERATOR, Effect.READ, self._prepare),
             "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),

@@ -40,7 +40,7 @@ def status_result(status: DeskStatus, lang: Lang, live: LiveViews) -> m.StatusRe
         verifying=status.verifying,
         draining=status.draining,
         devices=tuple(device_view(device, lang) for device in status.devices),
-        seen=tuple(_seen(thing) for thing in status.seen),
+        seen=tuple(seen_view(thing) for thing in status.seen),
         live_jobs=live.of(status.live_jobs[:LIVE_SHOWN], lang),
         live_count=len(status.live_jobs),
         trouble=problem_view(status.trouble, lang) if status.trouble else None,
@@ -51,7 +51,7 @@ def devices_result(status: DeskStatus, lang: Lang) -> m.DevicesResult:
     """Return the devices alone."""
     return m.DevicesResult(
         devices=tuple(device_view(device, lang) for device in status.devices),
-        seen=tuple(_seen(thing) for thing in status.seen),
+        seen=tuple(seen_view(thing) for thing in status.seen),
     )
 
 
@@ -105,7 +105,8 @@ def _type(view: TypeView) -> m.TypeView:
     )
 
 
-def _seen(thing: SeenDevice) -> m.SeenView:
+def seen_view(thing: SeenDevice) -> m.SeenView:
+    """Return what is on the bus at a place."""
     return m.SeenView(
         location=thing.location,
         usb_id=f"{thing.vendor_id:04x}:{thing.product_id:04x}",

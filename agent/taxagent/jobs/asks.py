@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from taxagent.model.device import DeviceState, Statistics
 from taxagent.model.errors import AgentError
 from taxagent.model.invoice import Invoice
 from taxagent.model.job import Confirmed, Job, JobKind, Problem, Scope
 from taxagent.model.period import Period
+from taxagent.model.standing import Standing
 from taxagent.model.usb import SeenDevice
 from taxagent.model.value import Value
 
@@ -127,6 +128,34 @@ class DeskStatus(Value, frozen=True, kw_only=True):
     trouble: Problem | None = None  # why nothing can be seen on the bus, where that is so
 
 
+class DeviceOrder(Value, frozen=True, kw_only=True):
+    """What is to become of a device: left to others (for `minutes`; 0 = for good), used or tried again."""
+
+    what: Literal["release", "hold", "retry"]
+    device_no: str
+    minutes: int = 0
+    key: str = ""
+    request_sha256: str = ""
+    sent_at_ms: int = 0
+    ttl_ms: int = 0
+
+
+class DeviceDetails(Value, frozen=True, kw_only=True):
+    """One device, all that is known of it at once."""
+
+    view: DeviceView
+    standing: Standing
+    thing: SeenDevice | None  # as it is on the bus; None where it is not plugged
+    live_jobs: tuple[Job, ...]
+
+
+class Ordered(Value, frozen=True, kw_only=True):
+    """An order that is durable; `known` when the key already had it."""
+
+    details: DeviceDetails
+    known: bool
+
+
 class Prepared(Value, frozen=True, kw_only=True):
     """What a person must see before confirming, and the token that confirms exactly this."""
 
@@ -187,3 +216,17 @@ class Desk(Protocol):
 
     def live(self, job_id: str) -> Job | None:
         """Return a job from memory: live ones, and those that ended in this boot (bounded)."""
+    def device(self, device_no: str) -> DeviceDetails:
+        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
+
+    def order(
+        self, principal: Principal, order: DeviceOrder, done: Callable[[Ordered | AgentError], None]
+    ) -> None:
+        """Leave a device to others, use it again, or try it again. A known key is answered first."""
+
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        """Let a job go on with a person's answer to its verification code; answers the job as it then is."""
+
+    def picture(self, job: Job) -> Picture | None:
+        """Return the picture of the question that the job waits with, from memory."""
+

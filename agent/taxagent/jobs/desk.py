@@ -20,13 +20,19 @@ from taxagent.jobs.asks import (
     Ask,
     DeskStatus,
     Drained,
+    DeviceDetails,
+    DeviceOrder,
     FoundInvoice,
     InvoiceAsk,
     Prepared,
+    Ordered,
+    Picture,
     Principal,
 )
 from taxagent.jobs.book import Book
 from taxagent.jobs.device_views import view_of, worked_on
+from taxagent.jobs.challenges import Challenges
+from taxagent.jobs.device_orders import DeviceOrders
 from taxagent.jobs.finding import Wanted, find, wanted
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
@@ -91,6 +97,7 @@ class JobDesk:
         self._ready_until_ms = 0
         self.verifying = True
         self.draining = False
+        self._orders = DeviceOrders(office.book, office.roster, office.journal, office.clock, office.mailbox)
 
     def verified(self) -> None:
         """The journal's chain is whole: what was kept back is done now."""
@@ -104,6 +111,7 @@ class JobDesk:
         office = self._office
         key = (
             office.book.changes,
+        office.roster.glance()
             office.roster.changes,
             office.roster.trouble,
             self.verifying,
@@ -185,13 +193,12 @@ class JobDesk:
             return
         queue = self._office.roster.queue_of(ask.device_no)
         if self.draining or queue is None:
-            known = self._office.roster.view(ask.device_no) is not None
-            absent = "DEVICE_ABSENT" if known else "DEVICE_UNKNOWN"
-            done(Unavailable("DRAINING" if self.draining else absent, device_no=ask.device_no))
+            done(self._not_there(ask.device_no))
             return
         location = queue.location
 
         def work(device: Device) -> None:
+        done = _once(done)  # a thread that was given up may come back with an answer, long after
             try:
                 fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
                 result: T | AgentError = read(device, location)
@@ -204,11 +211,23 @@ class JobDesk:
                 result = error
             self._answer(result, done)
 
-        if not queue.put(work, lambda error: self._answer(error, done)):
+        def failed(error: AgentError) -> None:
+            # Only reads were asked of the device: nothing can have been done.
+            lost = isinstance(error, AnswerLost)
+            self._answer(Unavailable(error.fault, **error.detail) if lost else error, done)
+
+        if not queue.put(work, failed):
             done(Unavailable("DRAINING", device_no=ask.device_no))
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         """Ask a job to stop before its next irreversible step; one that waits stops at once."""
+    def _not_there(self, device_no: str) -> AgentError:
+        if self.draining:
+            return Unavailable("DRAINING", device_no=device_no)
+        if self._office.roster.view(device_no) is None:
+            return Unavailable("DEVICE_UNKNOWN", device_no=device_no)
+        return self._office.roster.missing(device_no)
+
         if self.verifying:
             self._kept_back.append(lambda: self.cancel(principal, job_id, done))
             return
@@ -245,6 +264,32 @@ class JobDesk:
 
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        """Note the answer, and let the job go on with it."""
+        office = self._office
+        if self.draining:
+            done(Unavailable("DRAINING"))
+            return
+        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), done)
+
+    def picture(self, job: Job) -> Picture | None:
+        """Return the picture of the question that the job waits with."""
+        return self._office.challenges.picture(job)
+
+    def device(self, device_no: str) -> DeviceDetails:
+        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
+        self._office.roster.glance()
+        return self._orders.details(device_no)
+
+    def order(
+        self, principal: Principal, order: DeviceOrder, done: Callable[[Ordered | AgentError], None]
+    ) -> None:
+        """Leave a device to others, use it again, or try it again."""
+        if self.verifying:
+            self._kept_back.append(lambda: self.order(principal, order, done))
+        else:
+            self._orders.order(principal, order, draining=self.draining, done=done)
+
     ) -> None:
         """Stop the agent; again for one that stops already: it answers what is left."""
         office = self._office
@@ -357,3 +402,16 @@ class JobDesk:
             consequences=consequences_of(ask.kind, scope, state),
             warnings=found,
         )
+
+
+def _once(done: Callable[[T], None]) -> Callable[[T], None]:
+    """Return `done` for its first call alone. In the loop's thread."""
+    answered = False
+
+    def first(answer: T) -> None:
+        nonlocal answered
+        if not answered:
+            answered = True
+            done(answer)
+
+    return first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taxagent.jobs.asks import Accepted, Ask, InvoiceAsk, Principal, Role
+from taxagent.jobs.asks import Accepted, Ask, DeviceOrder, InvoiceAsk, Principal, Role
 from taxagent.model.errors import Refusal
 from taxagent.model.events import TokenIssued
 from taxagent.model.job import Job
@@ -19,7 +19,7 @@ def known_job(known: tuple[Job, str], ask: Ask) -> Accepted:
     return Accepted(job=job, known=True)
 
 
-def fresh(ask: Ask | InvoiceAsk, now_ms: int) -> None:
+def fresh(ask: Ask | InvoiceAsk | DeviceOrder, now_ms: int) -> None:
     """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
     age_ms = now_ms - ask.sent_at_ms
     if age_ms < -SKEW_MS:

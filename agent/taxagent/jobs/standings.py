@@ -19,6 +19,7 @@ from taxagent.model.events import (
     DeviceQuarantined,
     DeviceReleased,
 )
+from taxagent.model.simtime import local_time
 from taxagent.model.standing import QUARANTINED_AFTER, Standing, stood
 from taxagent.ports import Clock
 
@@ -79,7 +80,9 @@ class Standings:
         release = self.of(device_no).release
         if release is None or not release.holds(self._clock.utc_ms()):
             return None
-        return DeviceLent(until_ms=release.until_ms, holder=release.by, device_no=device_no)
+        until = local_time(release.until_ms).strftime("%m-%d %H:%M") if release.until_ms else ""
+        facts = {"device_no": device_no, "holder": release.by, **({"until": until} if until else {})}
+        return DeviceLent(until_ms=release.until_ms, **facts)
 
     def hanging(self, device_no: str, location: str, command: Command) -> tuple[AnyDeviceEvent, ...]:
         """Return the rows for a device that hangs in `command`: it is quarantined where it did before."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from taxclient.protocol.base import (
+    RELEASE_MAX_MINUTES,
     WAIT_MAX_MS,
     Args,
     DeviceNo,
@@ -33,6 +34,18 @@ class InvoiceArgs(Args, frozen=True, kw_only=True):
     code: Annotated[str, Meta(pattern=r"^([0-9]{10}|[0-9]{12})?\Z")] = ""
     number: Annotated[str, Meta(pattern=r"^([0-9]{8}|[0-9]{20})?\Z")] = ""
     qr: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class DeviceArgs(Args, frozen=True, kw_only=True):
+    """device.get, device.hold and device.retry."""
+
+    device_no: DeviceNo
+
+
+class ReleaseArgs(DeviceArgs, frozen=True, kw_only=True):
+    """device.release: for so many minutes, 0 = until device.hold."""
+
+    minutes: Annotated[int, Meta(ge=0, le=RELEASE_MAX_MINUTES)] = 0
 
 
 class CheckArgs(Args, frozen=True, kw_only=True):
@@ -94,6 +107,13 @@ class JobCloseArgs(JobArgs, frozen=True, kw_only=True):
     """job.close: why a person ends the job as it stands."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class JobAnswerArgs(JobArgs, frozen=True, kw_only=True):
+    """job.answer: what a person answers to the verification code that the job waits with."""
+
+    challenge_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    answer: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class RecordListArgs(Args, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from msgspec import Meta
 MINOR = 0  # additions raise it; see hello
 TTL_MAX_MS = 3_600_000
 SKEW_MS = 30_000
+RELEASE_MAX_MINUTES = 7 * 24 * 60
 WAIT_MAX_MS = 60_000
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{16,64}\Z")]

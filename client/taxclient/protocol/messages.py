@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from taxclient.protocol.arguments import (
     CheckArgs,
+    DeviceArgs,
     DiagnoseArgs,
     DrainArgs,
     EventsArgs,
@@ -27,6 +28,7 @@ from taxclient.protocol.arguments import (
     PrepareArgs,
     RecordListArgs,
     SubmitArgs,
+    ReleaseArgs,
     WindowArgs,
 )
 from taxclient.protocol.base import (
@@ -57,6 +59,7 @@ from taxclient.protocol.base import (
 from taxclient.protocol.results import (
     AcceptedResult,
     DevicesResult,
+    DeviceResult,
     DiagnoseResult,
     DrainResult,
     EventsResult,
@@ -88,6 +91,7 @@ from taxclient.protocol.views import (
     JobView,
     PendingView,
     PeriodView,
+    LimitView,
     ProblemView,
     RecordRow,
     ScopeView,
@@ -161,6 +165,10 @@ OPS: dict[str, Op] = {
     "device.list": Op(args=NoArgs, result=DevicesResult),
     "device.invoices": Op(args=InvoiceArgs, result=InvoiceResult),
     "check": Op(args=CheckArgs, result=AcceptedResult, keyed=True),
+    "device.get": Op(args=DeviceArgs, result=DeviceResult),
+    "device.release": Op(args=ReleaseArgs, result=DeviceResult, keyed=True),
+    "device.hold": Op(args=DeviceArgs, result=DeviceResult, keyed=True),
+    "device.retry": Op(args=DeviceArgs, result=DeviceResult, keyed=True),
     "prepare": Op(args=PrepareArgs, result=PreparedResult),
     "submit": Op(args=SubmitArgs, result=AcceptedResult, keyed=True),
     "job.get": Op(args=JobGetArgs, result=JobResult),
@@ -200,7 +208,9 @@ __all__ = [
     "DeviceView",
     "DevicesResult",
     "DiagnoseArgs",
+    "DeviceArgs",
     "DiagnoseResult",
+    "DeviceResult",
     "DrainArgs",
     "DrainResult",
     "ErrorBody",
@@ -233,6 +243,7 @@ __all__ = [
     "Month",
     "NoArgs",
     "Op",
+    "LimitView",
     "OptionalDeviceNo",
     "OptionalJobId",
     "OptionalKey",
@@ -253,6 +264,7 @@ __all__ = [
     "RequestId",
     "Retry",
     "ScopeView",
+    "ReleaseArgs",
     "SeenView",
     "Status",
     "StatusResult",

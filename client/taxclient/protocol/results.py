@@ -13,6 +13,7 @@ from taxclient.protocol.views import (
     FindingView,
     InvoiceView,
     JobView,
+    LimitView,
     PendingView,
     ProblemView,
     RecordRow,
@@ -46,6 +47,26 @@ class DevicesResult(Message, frozen=True, kw_only=True):
 
     devices: tuple[DeviceView, ...]
     seen: tuple[SeenView, ...]
+
+
+class DeviceResult(Message, frozen=True, kw_only=True):
+    """device.get, device.release, device.hold, device.retry: one device, all that is known at once."""
+
+    device: DeviceView
+    usb_id: str  # vendor:product in hex; "" where it is not plugged
+    name: str  # as it says on the bus
+    registered: bool | None  # nil until it was read
+    certificate_from: str
+    certificate_to: str
+    limits: tuple[LimitView, ...]
+    live_jobs: tuple[JobView, ...]
+    hung: int  # how often since a person has seen to it
+    hung_ms: int
+    quarantined: bool
+    released_by: str  # "" = the agent uses it
+    released_ms: int
+    released_until_ms: int | None  # nil = until device.hold
+    known: bool = False  # the key had made this order before
 
 
 class InvoiceResult(Message, frozen=True, kw_only=True):

@@ -18,6 +18,22 @@ class ProblemView(Message, frozen=True, kw_only=True):
     device_code: str = ""
 
 
+class LimitView(Message, frozen=True, kw_only=True):
+    """How much of an invoice type may still be issued. Sums in fen; a limit of 0 is none."""
+
+    invoice_type: str
+    single_limit: int
+    month_limit: int
+    month_limit_left: int
+    offline_hours: int
+    offline_hours_left: int
+    offline_amount: int
+    offline_amount_left: int
+    upload_deadline: str  # a date; "" = none
+    capacity_left: int  # invoices that still fit
+    blanks: int | None  # blank invoices; nil where the device does not tell
+
+
 class InvoiceView(Message, frozen=True, kw_only=True):
     """An invoice as its device has it. Sums in fen; those of a red invoice are negative."""
 
