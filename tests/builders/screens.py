@@ -17,6 +17,7 @@ from taxagent.model import cases
 from taxagent.model.faults import Lang
 from taxagent.model.windows import Rules
 from taxagent.model.words import word
+from taxclient.cli.columns import plain
 from taxclient.cli.why import lines
 from taxclient.cli.window import lines as window_lines
 from taxclient.cli.words import Speech
@@ -62,7 +63,7 @@ def windows_at(moment: str, lang: str, role: Role = Role.OPERATOR) -> m.WindowRe
 
 def window(lang: Lang, moment: str, role: Role = Role.OPERATOR) -> list[str]:
     """Return what `taxctl window --at` shows."""
-    return list(window_lines(windows_at(moment, lang, role), Speech(lang)))
+    return list(plain(window_lines(windows_at(moment, lang, role), Speech(lang))))
 
 
 def case_rows(lang: Lang) -> list[str]:

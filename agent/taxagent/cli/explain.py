@@ -37,10 +37,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(result)
         return 0
+    from taxclient.cli.columns import plain
     from taxclient.cli.explain import lines
     from taxclient.cli.words import Speech
 
-    for line in lines(result, Speech(args.lang)):
+    for line in plain(lines(result, Speech(args.lang))):
         print(line)
     return 0
 

@@ -86,10 +86,11 @@ def _windows(args: argparse.Namespace, rules: Rules) -> int:
     if args.json:
         print_json(result)
         return 0
+    from taxclient.cli.columns import plain
     from taxclient.cli.window import lines
     from taxclient.cli.words import Speech
 
-    for line in lines(result, Speech(args.lang)):
+    for line in plain(lines(result, Speech(args.lang))):
         print(line)
     if not args.at:
         print()

@@ -139,8 +139,7 @@ def _confirmation(
 
 
 def _show(result: m.PreparedResult, screen: Screen) -> None:
-    for line in show.prepared(result, screen.speech):
-        screen.line(line)
+    screen.show(show.prepared(result, screen.speech))
 
 
 def _to_prepare(args: m.SubmitArgs) -> m.PrepareArgs:

@@ -15,6 +15,7 @@ class Channel:
         self._stream = stream
         self._encoding = encoding
         self.broken = False
+        self.unicode = encoding.lower().replace("-", "").startswith("utf")  # has it all letters and lines
 
     def text(self, text: str) -> None:
         """Write for people, in the console's own encoding; what that lacks becomes a question mark."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from taxclient.cli import exits
 from taxclient.cli import words as w
-from taxclient.cli.columns import in_columns
+from taxclient.cli.columns import Shown, Table
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, Words
 from taxclient.protocol import messages as m
@@ -57,8 +57,7 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     if not options.what or not own:
         result = _asked(client, options.what, own, screen)
     screen.result(result)
-    for line in lines(result, screen.speech):
-        screen.line(line)
+    screen.show(lines(result, screen.speech))
     return exits.DONE
 
 
@@ -73,12 +72,12 @@ def own_faults(said: str, speech: Speech) -> tuple[m.FaultView, ...]:
     return tuple(_own(code, speech) for code in _OWN if any(what.casefold() in t for t in _titles(code)))
 
 
-def lines(result: m.ExplainResult, speech: Speech) -> Iterator[str]:
+def lines(result: m.ExplainResult, speech: Speech) -> Iterator[Shown]:
     """One fault in full; several as a list of code and title."""
     if len(result.faults) == 1:
         yield from _in_full(result.faults[0], speech)
     else:
-        yield from in_columns((fault.code, fault.title) for fault in result.faults)
+        yield Table([(fault.code, fault.title) for fault in result.faults])
 
 
 def _asked(client: Client, what: str, own: tuple[m.FaultView, ...], screen: Screen) -> m.ExplainResult:
@@ -112,12 +111,12 @@ def _own(code: str, speech: Speech) -> m.FaultView:
     )
 
 
-def _in_full(fault: m.FaultView, speech: Speech) -> Iterator[str]:
+def _in_full(fault: m.FaultView, speech: Speech) -> Iterator[Shown]:
     yield f"{fault.code}: {fault.title}"
     yield f"  {fault.message}"
     yield "  " + speech.say("remedy", fault.remedy)
     yield ""
-    yield from in_columns(
+    yield Table(
         (
             (speech.word(_FACTS, "who"), speech.word(w.WHO, fault.who)),
             (speech.word(_FACTS, "outcome"), speech.word(_OUTCOME, fault.outcome)),

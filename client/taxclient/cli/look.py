@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from taxclient.cli import exits, show
+from taxclient.cli import words as w
+from taxclient.cli.columns import Table
 from taxclient.cli.screen import Screen
 from taxclient.protocol import messages as m
 from taxclient.sync import Client
@@ -22,9 +24,13 @@ def status(_: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 
 def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
-    """Job list, get, wait, cancel, resume, close."""
+    """Job list, get, wait, cancel, resume, close, answer."""
     if options.action == "list":
         return _job_list(options, client, screen)
+    if options.action == "answer":
+        from taxclient.cli import answer
+
+        return answer.run(options, client, screen)
     if options.action == "cancel":
         found = client.cancel(options.job_id)
         screen.line(screen.speech.say("cancelling"))
@@ -55,8 +61,9 @@ def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:
         args = m.RecordListArgs(device_no=options.device, before=options.before, limit=options.number)
         page = client.records(args)
         screen.result(page)
-        lines = [show.record_line(row, screen.speech) for row in page.records]
-        return _lines(lines or [screen.speech.say("none")], screen)
+        rows = [show.record_row(row, screen.speech) for row in page.records]
+        screen.show([Table(rows, _headings(w.RECORDS, screen)) if rows else screen.speech.say("none")])
+        return exits.DONE
     if options.action == "verify":
         from taxclient.cli import proof
 
@@ -74,10 +81,13 @@ def _job_list(options: argparse.Namespace, client: Client, screen: Screen) -> in
     )
     page = client.jobs(args)
     screen.result(page)
-    lines = [show.job_line(found, screen.speech) for found in page.jobs]
-    return _lines(
-        [screen.speech.say("job_headings"), *lines] if lines else [screen.speech.say("none")], screen
-    )
+    rows = [show.job_row(found, screen.speech) for found in page.jobs]
+    screen.show([Table(rows, _headings(w.JOBS, screen)) if rows else screen.speech.say("none")])
+    return exits.DONE
+
+
+def _headings(words: w.Words, screen: Screen) -> list[str]:
+    return [screen.speech.word(words, name) for name in words]
 
 
 def _lines(lines: Iterable[str], screen: Screen) -> int:

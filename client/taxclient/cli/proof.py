@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from taxclient.cli import exits
-from taxclient.cli.columns import in_columns
+from taxclient.cli.columns import Shown, Table
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, Words
 from taxclient.protocol import messages as m
@@ -38,16 +38,17 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     """Have it looked at; 0 where all holds, 1 where something does not."""
     found = client.verify_record(options.job_id)
     screen.result(found)
-    for line in lines(found, screen.speech):
-        screen.line(line)
+    screen.show(lines(found, screen.speech))
     return exits.DONE if found.holds else exits.DIFFERS
 
 
-def lines(found: m.RecordVerifyResult, speech: Speech) -> Iterator[str]:
+def lines(found: m.RecordVerifyResult, speech: Speech) -> Iterator[Shown]:
     """A line a thing that was looked at, and what follows from all of them."""
-    yield from in_columns(
-        (speech.word(WHAT, each.what), speech.word(VERDICT, each.verdict), _fact(each, speech))
-        for each in found.checks
+    yield Table(
+        [
+            (speech.word(WHAT, each.what), speech.word(VERDICT, each.verdict), _fact(each, speech))
+            for each in found.checks
+        ]
     )
     yield (speech.word(LINES, "holds").format(found.sha256) if found.holds else speech.word(LINES, "broken"))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from taxclient.cli import console, exits
+from taxclient.cli.columns import Shown, Table
 from taxclient.cli.console import Channel
 from taxclient.cli.exits import NotSent
 from taxclient.cli.words import Speech
@@ -32,6 +35,24 @@ class Screen:
         """Write a line for people."""
         if not self.json:
             self._write(self._out, text)
+
+    def show(self, shown: Iterable[Shown]) -> None:
+        """Write lines and tables for people; at a terminal tables are drawn, where rich is there."""
+        for item in shown:
+            if isinstance(item, str):
+                self.line(item)
+                continue
+            for line in self._drawn(item) if self.terminal and self._out.unicode else item.plain():
+                self.line(line)
+
+    def _drawn(self, table: Table) -> Iterable[str]:
+        if not table.rows:
+            return ()
+        try:
+            from taxclient.cli.drawn import drawn
+        except ImportError:  # the client's wheel needs no rich
+            return table.plain()
+        return drawn(table).split("\n")
 
     def passing(self, text: str) -> None:
         """Write what holds for now, at a terminal alone: the next line takes its place."""

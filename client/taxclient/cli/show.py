@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from taxclient.cli import words as w
-from taxclient.cli.columns import in_columns
+from taxclient.cli.columns import Shown, Table
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 
@@ -86,10 +86,20 @@ def type_line(view: m.TypeView, speech: Speech) -> str:
 
 def job_line(job: m.JobView, speech: Speech) -> str:
     """A job in a line."""
-    kind, state = speech.word(w.KIND, job.kind), speech.word(w.STATE, job.state)
-    about = f"{job.scope.device_no} {','.join(job.scope.periods)}"
-    outcome = speech.aside(speech.word(w.OUTCOME, job.outcome)) if job.ended else ""
-    return f"{job.job_id}  {moment(job.accepted_ms)}  {kind}  {about.strip()}  {state}{outcome}"
+    return "  ".join(part for part in job_row(job, speech) if part)
+
+
+def job_row(job: m.JobView, speech: Speech) -> tuple[str, ...]:
+    """A job as a row under the headings words.JOBS."""
+    state, outcome = speech.word(w.STATE, job.state), speech.word(w.OUTCOME, job.outcome)
+    return (
+        job.job_id,
+        moment(job.accepted_ms),
+        speech.word(w.KIND, job.kind),
+        job.scope.device_no,
+        ",".join(job.scope.periods),
+        state + (speech.aside(outcome) if job.ended else ""),
+    )
 
 
 def step_name(step: m.StepView, speech: Speech, *, month: bool = True) -> str:
@@ -168,7 +178,7 @@ def _findings(view: m.JobView, speech: Speech) -> Iterator[str]:
             yield "  " + speech.say("remedy", found.remedy)
 
 
-def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
+def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[Shown]:
     """What is to be confirmed."""
     yield f"{speech.word(w.KIND, result.kind)}  {', '.join(result.scope.periods)}"
     yield from device(result.device, speech)
@@ -182,7 +192,7 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[str]:
         yield f"  - {speech.say('nothing_left')}"
 
 
-def totals(month: str, rows: list[m.TotalsView], speech: Speech) -> Iterator[str]:
+def totals(month: str, rows: list[m.TotalsView], speech: Speech) -> Iterator[Shown]:
     """A month's invoices by type, and all of them together."""
     yield "  " + speech.say("totals_of", month)
     lines = [
@@ -191,7 +201,7 @@ def totals(month: str, rows: list[m.TotalsView], speech: Speech) -> Iterator[str
     if len(rows) > 1:
         lines.append((speech.say("total"), *_sums(rows)))
     headings = tuple(speech.word(w.TOTALS, name) for name in w.TOTALS)
-    yield from in_columns([headings, *lines], indent="    ", right=range(1, len(headings)))
+    yield Table(lines, headings, right=range(1, len(headings)), indent="    ")
 
 
 def _sums(rows: list[m.TotalsView]) -> tuple[str, ...]:
@@ -213,8 +223,13 @@ def consequence(code: str, speech: Speech) -> str:
     return speech.word(w.CONSEQUENCE, verb).format(group, about) if verb in w.CONSEQUENCE else code
 
 
-def record_line(row: m.RecordRow, speech: Speech) -> str:
-    """A line of the list of records."""
-    kind, outcome = speech.word(w.KIND, row.kind), speech.word(w.OUTCOME, row.outcome)
-    about = f"{row.device_no} {','.join(row.periods)}"
-    return f"{row.job_id}  {moment(row.ended_ms)}  {kind}  {about}  {outcome}"
+def record_row(row: m.RecordRow, speech: Speech) -> tuple[str, ...]:
+    """A record as a row under the headings words.RECORDS."""
+    return (
+        row.job_id,
+        moment(row.ended_ms),
+        speech.word(w.KIND, row.kind),
+        row.device_no,
+        ",".join(row.periods),
+        speech.word(w.OUTCOME, row.outcome),
+    )

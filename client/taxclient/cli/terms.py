@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 
 from taxclient.cli import exits
-from taxclient.cli.columns import in_columns
+from taxclient.cli.columns import Table
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech
 from taxclient.sync import Client
@@ -103,12 +102,11 @@ _TERMS: tuple[tuple[str, str, str, str, str], ...] = (  # name, Chinese name, En
 def run(_: argparse.Namespace, __: Client, screen: Screen) -> int:
     """Show the terms."""
     screen.result({"terms": [{"term": row[0], "zh": row[3], "en": row[4]} for row in _TERMS]})
-    for line in lines(screen.speech):
-        screen.line(line)
+    screen.show([terms(screen.speech)])
     return exits.DONE
 
 
-def lines(speech: Speech) -> Iterator[str]:
-    """A term a line: its name in both languages, and what it is."""
+def terms(speech: Speech) -> Table:
+    """A term a row: its name in both languages, and what it is."""
     zh = speech.lang == "zh"
-    return in_columns((row[1], row[0], row[3]) if zh else (row[2], row[1], row[4]) for row in _TERMS)
+    return Table([(row[1], row[0], row[3]) if zh else (row[2], row[1], row[4]) for row in _TERMS])

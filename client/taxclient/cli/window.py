@@ -9,7 +9,7 @@ from itertools import groupby
 
 from taxclient.cli import exits
 from taxclient.cli import words as w
-from taxclient.cli.columns import in_columns
+from taxclient.cli.columns import Shown, Table
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, Words
 from taxclient.protocol import messages as m
@@ -51,16 +51,14 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     """Ask, and show the windows; the year's deadlines too, where no moment was named."""
     result = client.explain_window(options.year, options.device, options.at)
     screen.result(result)
-    for line in lines(result, screen.speech):
-        screen.line(line)
+    screen.show(lines(result, screen.speech))
     if not options.at:
         screen.line()
-        for line in deadlines(result, screen.speech):
-            screen.line(line)
+        screen.show(deadlines(result, screen.speech))
     return exits.DONE
 
 
-def lines(result: m.WindowResult, speech: Speech) -> Iterator[str]:
+def lines(result: m.WindowResult, speech: Speech) -> Iterator[Shown]:
     """The moment; then for each device whether it may be worked on, and window by window why."""
     if result.at:
         yield _moment(result.at, speech, day=True)
@@ -68,15 +66,15 @@ def lines(result: m.WindowResult, speech: Speech) -> Iterator[str]:
         of_device = list(windows)
         name = device_no or _say(speech, "calendar")
         yield f"{name}{speech.colon}{_verdict(of_device, speech)}"
-        yield from in_columns([_row(window, speech) for window in of_device], indent="  ")
+        yield Table([_row(window, speech) for window in of_device], indent="  ")
         for window in of_device:
             yield from _why(window, speech)
 
 
-def deadlines(result: m.WindowResult, speech: Speech) -> Iterator[str]:
+def deadlines(result: m.WindowResult, speech: Speech) -> Iterator[Shown]:
     """The year's filing deadlines."""
     yield _say(speech, "deadlines", result.year)
-    yield from in_columns(
+    yield Table(
         [
             (
                 f"{result.year}-{row.month:02d}",

@@ -86,6 +86,22 @@ WHO: Words = {
     "vendor": ("设备服务商", "the device's vendor"),
     "tax_hall": ("办税服务厅", "the tax hall"),
 }
+JOBS: Words = {  # the columns of the list of jobs
+    "job": ("任务", "job"),
+    "accepted": ("受理时间", "accepted"),
+    "kind": ("业务", "work"),
+    "device": ("设备", "device"),
+    "periods": ("月份", "months"),
+    "state": ("状态（结果）", "state (outcome)"),
+}
+RECORDS: Words = {  # of the list of records
+    "job": ("任务", "job"),
+    "ended": ("结束时间", "ended"),
+    "kind": ("业务", "work"),
+    "device": ("设备", "device"),
+    "periods": ("月份", "months"),
+    "outcome": ("结果", "outcome"),
+}
 TOTALS: Words = {  # the columns of a month's totals
     "type": ("发票种类", "invoice type"),
     "positive": ("正数", "positive"),
@@ -256,10 +272,6 @@ TEXT: Words = {
     ),
     "which_device": ("请指明设备编号", "name the device"),
     "kept_at": ("备份 {0}：{1}", "back-up {0}: {1}"),
-    "job_headings": (
-        "任务  受理时间  业务  设备 月份  状态（结果）",
-        "job  accepted  work  device months  state (outcome)",
-    ),
     "several_devices": ("有多台设备：{0}", "several devices: {0}"),
     "token": ("确认码 {0}，有效至 {1}", "token {0}, good until {1}"),
     "provisional": ("暂定", "provisional"),
@@ -269,6 +281,17 @@ TEXT: Words = {
     "cancelling": (
         "已请求停止；会在下一个不可撤销的步骤之前停下。",
         "Asked to stop before its next irreversible step.",
+    ),
+    "picture": ("图片：{0}", "picture: {0}"),
+    "question": ("问题：{0}", "the question: {0}"),
+    "your_answer": ("请输入答案：", "Your answer: "),
+    "answer_it": ("请回答：taxctl job answer {0}", "answer it: taxctl job answer {0}"),
+    "no_challenge": ("任务 {0} 没有在等验证码", "job {0} waits for no verification code"),
+    "see_job": ("请查看任务：taxctl job get {0}", "See the job: taxctl job get {0}"),
+    "no_answer": ("没有回答", "no answer was given"),
+    "answer_how": (
+        "请在终端中运行 taxctl job answer {0}，或把答案写在任务编号之后。",
+        "Run taxctl job answer {0} at a terminal, or write the answer after the job's id.",
     ),
     "read_at": ("读取于 {0}", "read {0}"),
     "never_read": ("还没有读到", "not read"),

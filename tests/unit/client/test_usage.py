@@ -99,6 +99,6 @@ def test_the_terms_are_explained_without_an_agent(tmp_path: Path, capfd: pytest.
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_each_term_stands_with_its_name_in_both_languages(lang: str) -> None:
-    for line in terms.lines(Speech(lang)):
+    for line in terms.terms(Speech(lang)).plain():
         assert re.search("[一-鿿]", line)
         assert re.search("[a-z]{3}", line)

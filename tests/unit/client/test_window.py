@@ -10,6 +10,7 @@ from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.model.windows import Rules
 from taxclient.cli import window
+from taxclient.cli.columns import plain
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 from tests.builders.command import run
@@ -20,7 +21,7 @@ EN, ZH = Speech("en"), Speech("zh")
 
 
 def shown(moment: str, lang: Speech, role: Role = Role.OPERATOR) -> list[str]:
-    return list(window.lines(windows_at(moment, lang.lang, role), lang))
+    return list(plain(window.lines(windows_at(moment, lang.lang, role), lang)))
 
 
 @pytest.mark.parametrize(
@@ -72,13 +73,13 @@ def test_what_waiting_does_not_mend_says_so() -> None:
 
 def test_without_a_device_the_calendar_is_told() -> None:
     result = Explainer(Rules(), FakeClock())(m.WindowArgs(at="2026-11-14 12:00"), FakeDesk().status(), "zh")
-    lines = list(window.lines(result, ZH))
+    lines = list(plain(window.lines(result, ZH)))
     assert lines[1].startswith("按日历（没有读到设备）：可以抄报和清卡")
 
 
 def test_the_year_is_a_table() -> None:
     result = Explainer(Rules(), FakeClock())(m.WindowArgs(year=2030), FakeDesk().status(), "en")
-    lines = list(window.deadlines(result, EN))
+    lines = list(plain(window.deadlines(result, EN)))
     assert len(lines) == 13
     assert lines[1].endswith("by the rule, provisional")
 
