@@ -22,15 +22,15 @@ from taxagent.jobs.asks import (
     Accepted,
     Ask,
     DeskStatus,
-    DeviceView,
     DeviceDetails,
     DeviceOrder,
+    DeviceView,
     Drained,
     FoundInvoice,
     InvoiceAsk,
-    Prepared,
     Ordered,
     Picture,
+    Prepared,
     Principal,
     Role,
 )
@@ -40,8 +40,8 @@ from taxagent.model.events import AnyEvent, AnyJobEvent
 from taxagent.model.evidence import RecordProof
 from taxagent.model.job import Confirmed, Job, JobState, Scope
 from taxagent.model.period import period
-from taxclient.protocol import messages as m
 from taxagent.model.standing import Standing
+from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
 DEVICE = "661234567890"
@@ -111,11 +111,11 @@ class FakeDesk:
         self.jobs: dict[str, Job] = {}
         self.asked: list[tuple[Principal, Ask]] = []
         self.drained: list[tuple[str, str]] = []  # (principal, key)
+        self.ordered: list[tuple[str, DeviceOrder]] = []
+        self.standings: dict[str, Standing] = {}
         self.refusal: AgentError | None = None
         self.explode = False
         self.prepared = 0  # how often
-        self.ordered: list[tuple[str, DeviceOrder]] = []
-        self.standings: dict[str, Standing] = {}
         self.consequences: tuple[str, ...] = ("SEAL:007:2026-10",)
         self.hold = False
         self.held: list[Callable[[], None]] = []
@@ -190,9 +190,6 @@ class FakeDesk:
     ) -> None:
         done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id, what=reason))
 
-    def drain(
-        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
-    ) -> None:
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         self.answers.append((principal.name, answer))
         done(self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id))
@@ -213,6 +210,9 @@ class FakeDesk:
         self.ordered.append((principal.name, order))
         done(self.refusal or Ordered(details=self.device(order.device_no), known=False))
 
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    ) -> None:
         if boot != "boot-1":
             done(Refusal("BOOT_OVER", expected=boot, found="boot-1"))
             return

@@ -29,8 +29,8 @@ from taxagent.jobs.asks import (
     Prepared,
     Role,
 )
-from taxagent.model.errors import AgentError, Refusal
 from taxagent.jobs.device_orders import ROLES
+from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
@@ -89,8 +89,8 @@ class Operations:
         self._hello = hello
         self._answers = answers
         self._live = LiveViews()
-        self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
         self._one_device = DeviceOps(desk)
+        self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
         self.table: Mapping[str, Operation] = self._operations()
 
     def _operations(self) -> dict[str, Operation]:
@@ -101,11 +101,11 @@ class Operations:
             "hello": op(Role.VIEWER, Effect.READ, self._say_hello),
             "status": op(Role.VIEWER, Effect.READ, self._status),
             "device.list": op(Role.VIEWER, Effect.READ, self._devices),
-            "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice),
             "device.get": op(Role.VIEWER, Effect.READ, self._one_device.get),
             "device.release": op(ROLES["release"], Effect.REPEATABLE, self._one_device.ordering("release")),
             "device.hold": op(ROLES["hold"], Effect.REPEATABLE, self._one_device.ordering("hold")),
             "device.retry": op(ROLES["retry"], Effect.REPEATABLE, self._one_device.ordering("retry")),
+            "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice),
             "check": op(Role.OPERATOR, Effect.REPEATABLE, self._check),
             "prepare": op(Role.OPERATOR, Effect.READ, self._prepare),
             "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),

@@ -209,13 +209,6 @@ class Desk(Protocol):
     ) -> None:
         """End a job that needs a person as it stands, with a reason; answers the ended job."""
 
-    def drain(
-        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
-    ) -> None:
-        """Take no more work and stop the agent, if `boot` is this start of it."""
-
-    def live(self, job_id: str) -> Job | None:
-        """Return a job from memory: live ones, and those that ended in this boot (bounded)."""
     def device(self, device_no: str) -> DeviceDetails:
         """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
 
@@ -230,3 +223,10 @@ class Desk(Protocol):
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with, from memory."""
 
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
+    ) -> None:
+        """Take no more work and stop the agent, if `boot` is this start of it."""
+
+    def live(self, job_id: str) -> Job | None:
+        """Return a job from memory: live ones, and those that ended in this boot (bounded)."""

@@ -19,20 +19,18 @@ from taxagent.jobs.asks import (
     Accepted,
     Ask,
     DeskStatus,
-    Drained,
     DeviceDetails,
     DeviceOrder,
+    Drained,
     FoundInvoice,
     InvoiceAsk,
-    Prepared,
     Ordered,
-    Picture,
+    Prepared,
     Principal,
 )
 from taxagent.jobs.book import Book
-from taxagent.jobs.device_views import view_of, worked_on
-from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.device_orders import DeviceOrders
+from taxagent.jobs.device_views import view_of, worked_on
 from taxagent.jobs.finding import Wanted, find, wanted
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.roster import Roster
@@ -95,9 +93,9 @@ class JobDesk:
         self._ready: DeskStatus | None = None
         self._ready_key: tuple[object, ...] = ()
         self._ready_until_ms = 0
+        self._orders = DeviceOrders(office.book, office.roster, office.journal, office.clock, office.mailbox)
         self.verifying = True
         self.draining = False
-        self._orders = DeviceOrders(office.book, office.roster, office.journal, office.clock, office.mailbox)
 
     def verified(self) -> None:
         """The journal's chain is whole: what was kept back is done now."""
@@ -109,9 +107,9 @@ class JobDesk:
     def status(self) -> DeskStatus:
         """Return what is known at once, from memory: the same value as long as nothing has changed."""
         office = self._office
+        office.roster.glance()
         key = (
             office.book.changes,
-        office.roster.glance()
             office.roster.changes,
             office.roster.trouble,
             self.verifying,
@@ -196,9 +194,9 @@ class JobDesk:
             done(self._not_there(ask.device_no))
             return
         location = queue.location
+        done = _once(done)  # a thread that was given up may come back with an answer, long after
 
         def work(device: Device) -> None:
-        done = _once(done)  # a thread that was given up may come back with an answer, long after
             try:
                 fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
                 result: T | AgentError = read(device, location)
@@ -219,8 +217,6 @@ class JobDesk:
         if not queue.put(work, failed):
             done(Unavailable("DRAINING", device_no=ask.device_no))
 
-    def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
-        """Ask a job to stop before its next irreversible step; one that waits stops at once."""
     def _not_there(self, device_no: str) -> AgentError:
         if self.draining:
             return Unavailable("DRAINING", device_no=device_no)
@@ -228,6 +224,8 @@ class JobDesk:
             return Unavailable("DEVICE_UNKNOWN", device_no=device_no)
         return self._office.roster.missing(device_no)
 
+    def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
+        """Ask a job to stop before its next irreversible step; one that waits stops at once."""
         if self.verifying:
             self._kept_back.append(lambda: self.cancel(principal, job_id, done))
             return
@@ -262,20 +260,6 @@ class JobDesk:
             lambda tx: closed(tx, principal, job_id, reason, office.clock, office.record, away=away), done
         )
 
-    def drain(
-        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
-    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
-        """Note the answer, and let the job go on with it."""
-        office = self._office
-        if self.draining:
-            done(Unavailable("DRAINING"))
-            return
-        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), done)
-
-    def picture(self, job: Job) -> Picture | None:
-        """Return the picture of the question that the job waits with."""
-        return self._office.challenges.picture(job)
-
     def device(self, device_no: str) -> DeviceDetails:
         """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
         self._office.roster.glance()
@@ -290,6 +274,8 @@ class JobDesk:
         else:
             self._orders.order(principal, order, draining=self.draining, done=done)
 
+    def drain(
+        self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
     ) -> None:
         """Stop the agent; again for one that stops already: it answers what is left."""
         office = self._office
