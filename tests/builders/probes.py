@@ -16,17 +16,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from taxagent.host.probes.findings import Finding
 from taxagent.host.probes.users import User
+from taxagent.model.lines import CheckLine
 from taxagent.simulator.authority import Papers
 
 ME = User(name="me", uid=os.geteuid(), groups=frozenset(os.getgroups()))
 STRANGER = User(name="stranger", uid=54_321, groups=frozenset({54_321}))
 
 
-def cases(findings: Iterable[Finding]) -> list[str]:
+def cases(findings: Iterable[CheckLine]) -> list[str]:
     """Return the names of the cases, in order."""
-    return [finding.case for finding in findings]
+    return [finding.code for finding in findings]
 
 
 def certificate(

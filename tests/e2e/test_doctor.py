@@ -13,7 +13,7 @@ from tests.builders.site import client, identified, site
 def doctor(config: Path) -> tuple[int, dict[str, str]]:
     command = [sys.executable, "-m", "taxagent", "doctor", "--config", str(config), "--json"]
     ran = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    return ran.returncode, {row["case"]: row["level"] for row in json.loads(ran.stdout)["findings"]}
+    return ran.returncode, {row["code"]: row["state"] for row in json.loads(ran.stdout)["lines"]}
 
 
 def test_beside_a_running_agent_nothing_is_bad() -> None:
@@ -22,7 +22,7 @@ def test_beside_a_running_agent_nothing_is_bad() -> None:
         with client(shop) as one:
             identified(one)
             code, found = doctor(shop.config)
-    assert (code, [case for case, level in found.items() if level == "bad"]) == (0, [])
+    assert (code, [code for code, state in found.items() if state == "fail"]) == (0, [])
     assert {"CONFIG_OK", "DEVICE_OURS", "SOCKET_OK", "JOURNAL_OK", "CERTIFICATE_OK", "HTTP_OK"} <= set(found)
 
 
@@ -34,18 +34,19 @@ def test_what_is_broken_is_named_and_the_rest_is_looked_at_all_the_same() -> Non
         shop.devices.stop()
         code, found = doctor(shop.config)
     assert code == 1
-    assert {case for case, level in found.items() if level == "bad"} == {"USB_SERVER_DOWN", "TCP_FAILED"}
+    broken = {code for code, state in found.items() if state == "fail"}
+    assert broken == {"USB_SERVER_DOWN", "TCP_FAILED", "LATENCY_ALL_LOST"}
     assert {"NO_AGENT", "JOURNAL_NONE", "SECRETS_STORED", "DNS_OK"} <= set(found)
 
 
 def test_without_a_configuration_it_says_how_to_make_one(tmp_path: Path) -> None:
     code, found = doctor(tmp_path / "none.toml")
     assert code == 1
-    assert found["CONFIG_NONE"] == "bad"
+    assert found["CONFIG_NONE"] == "fail"
     assert "VERSIONS" in found
 
 
 def test_a_configuration_that_is_wrong_is_a_finding(tmp_path: Path) -> None:
     config = tmp_path / "wrong.toml"
     config.write_text("[agent]\n")
-    assert doctor(config)[1]["CONFIG_INVALID"] == "bad"
+    assert doctor(config)[1]["CONFIG_INVALID"] == "fail"

@@ -11,7 +11,8 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-from taxagent.host.probes.findings import Finding, found
+from taxagent.model.checks import made
+from taxagent.model.lines import CheckLine
 from taxagent.model.value import Value
 from taxagent.ports import Clock
 
@@ -37,7 +38,7 @@ def _resolved(host: str, port: int) -> list[Any]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def path(gateway: Gateway, clock: Clock, resolve: Resolve = _resolved) -> Iterator[Finding]:
+def path(gateway: Gateway, clock: Clock, resolve: Resolve = _resolved) -> Iterator[CheckLine]:
     """Yield a finding a step, up to the first that fails."""
     parts = urlsplit(gateway.url)
     host, port = parts.hostname or "", parts.port or 443
@@ -46,21 +47,21 @@ def path(gateway: Gateway, clock: Clock, resolve: Resolve = _resolved) -> Iterat
     try:
         addresses = list(dict.fromkeys(row[4][0] for row in resolve(host, port)))
     except OSError as error:
-        yield found("dns", "DNS_FAILED", **facts, what=_words(error))
+        yield made("dns", "DNS_FAILED", **facts, what=_words(error))
         return
-    yield found("dns", "DNS_OK", **facts, addresses=", ".join(addresses), ms=_ms(clock, begun))
+    yield made("dns", "DNS_OK", **facts, addresses=", ".join(addresses), ms=_ms(clock, begun))
     begun = clock.monotonic()
     try:
         line = socket.create_connection((host, port), timeout=STEP_S)
     except OSError as error:
-        yield found("tcp", "TCP_FAILED", **facts, what=_words(error))
+        yield made("tcp", "TCP_FAILED", **facts, what=_words(error))
         return
-    yield found("tcp", "TCP_OK", **facts, ms=_ms(clock, begun))
+    yield made("tcp", "TCP_OK", **facts, ms=_ms(clock, begun))
     with closing(line):
         yield from _tls(gateway, clock, line, host)
 
 
-def _tls(gateway: Gateway, clock: Clock, line: socket.socket, host: str) -> Iterator[Finding]:
+def _tls(gateway: Gateway, clock: Clock, line: socket.socket, host: str) -> Iterator[CheckLine]:
     begun = clock.monotonic()
     try:
         context = ssl.create_default_context(cafile=gateway.ca)
@@ -68,17 +69,17 @@ def _tls(gateway: Gateway, clock: Clock, line: socket.socket, host: str) -> Iter
         context.load_cert_chain(gateway.certificate, gateway.key, password=lambda: "")
         secure = context.wrap_socket(line, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
-        yield found("tls", "TLS_GATEWAY_UNKNOWN", host=host, what=error.verify_message, ca=gateway.ca)
+        yield made("tls", "TLS_GATEWAY_UNKNOWN", host=host, what=error.verify_message, ca=gateway.ca)
         return
     except (OSError, ValueError) as error:
-        yield found("tls", "TLS_FAILED", host=host, what=_words(error))
+        yield made("tls", "TLS_FAILED", host=host, what=_words(error))
         return
     with closing(secure):
-        yield found("tls", "TLS_OK", host=host, version=secure.version() or "", ms=_ms(clock, begun))
+        yield made("tls", "TLS_OK", host=host, version=secure.version() or "", ms=_ms(clock, begun))
         yield from _http(gateway, clock, secure, host)
 
 
-def _http(gateway: Gateway, clock: Clock, secure: ssl.SSLSocket, host: str) -> Iterator[Finding]:
+def _http(gateway: Gateway, clock: Clock, secure: ssl.SSLSocket, host: str) -> Iterator[CheckLine]:
     begun = clock.monotonic()
     connection = http.client.HTTPConnection(host)
     connection.sock = secure
@@ -88,24 +89,24 @@ def _http(gateway: Gateway, clock: Clock, secure: ssl.SSLSocket, host: str) -> I
         answer = connection.getresponse()
         answer.read(_READ_BYTES)
     except ssl.SSLError as error:  # TLS 1.3: the gateway's no to our certificate comes with the first read
-        yield found("tls", "TLS_REFUSED", host=host, what=_words(error), certificate=gateway.certificate)
+        yield made("tls", "TLS_REFUSED", host=host, what=_words(error), certificate=gateway.certificate)
         return
     except (OSError, http.client.HTTPException) as error:
-        yield found("http", "HTTP_FAILED", host=host, what=_words(error))
+        yield made("http", "HTTP_FAILED", host=host, what=_words(error))
         return
     facts = {"status": str(answer.status), "path": where, "ms": _ms(clock, begun)}
     if answer.status in _AUTH:
-        yield found("http", "HTTP_AUTH", **facts)
+        yield made("http", "HTTP_AUTH", **facts)
     elif answer.status == http.client.SERVICE_UNAVAILABLE:
-        yield found("http", "HTTP_NOT_NOW", **facts)
+        yield made("http", "HTTP_NOT_NOW", **facts)
     elif answer.status == http.client.OK:
-        yield found("http", "HTTP_OK", **facts)
+        yield made("http", "HTTP_OK", **facts)
     else:
-        yield found("http", "HTTP_WRONG", **facts)
+        yield made("http", "HTTP_WRONG", **facts)
     yield from _skew(answer.getheader("Date") or "", clock)
 
 
-def _skew(date: str, clock: Clock) -> Iterator[Finding]:
+def _skew(date: str, clock: Clock) -> Iterator[CheckLine]:
     """Yield how far the host's clock is from the gateway's, where that says its time."""
     try:
         there = email.utils.parsedate_to_datetime(date)
@@ -113,7 +114,7 @@ def _skew(date: str, clock: Clock) -> Iterator[Finding]:
         return
     apart_ms = clock.utc_ms() - round(there.timestamp() * 1000)
     if abs(apart_ms) > SKEW_MS:
-        yield found(
+        yield made(
             "clock", "CLOCK_SKEW", seconds=str(abs(apart_ms) // 1000), side="+" if apart_ms > 0 else "-"
         )
 

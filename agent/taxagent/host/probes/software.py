@@ -7,7 +7,8 @@ import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from taxagent.host.probes.findings import Finding, found
+from taxagent.model.checks import made
+from taxagent.model.lines import CheckLine
 from taxagent.model.workdays import day
 
 PACKAGES = (
@@ -24,7 +25,7 @@ PACKAGES = (
 _EARLIEST = dt.date(2025, 1, 1)  # no agent is older than this: a clock before it is wrong
 
 
-def versions(installed: Callable[[str], str] = version) -> Iterator[Finding]:
+def versions(installed: Callable[[str], str] = version) -> Iterator[CheckLine]:
     """Yield the versions; agent and client must be of one. `installed` raises PackageNotFoundError."""
     there, missing = {"python": platform.python_version()}, []
     for name in PACKAGES:
@@ -33,34 +34,34 @@ def versions(installed: Callable[[str], str] = version) -> Iterator[Finding]:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        yield found("versions", "PACKAGES_MISSING", names=", ".join(missing))
+        yield made("versions", "PACKAGES_MISSING", names=", ".join(missing))
     if there.get("taxagent") != there.get("taxclient"):
-        yield found(
+        yield made(
             "versions",
             "VERSIONS_DIFFER",
             agent=there.get("taxagent", "?"),
             client=there.get("taxclient", "?"),
         )
-    yield found("versions", "VERSIONS", names=", ".join(f"{name} {number}" for name, number in there.items()))
+    yield made("versions", "VERSIONS", names=", ".join(f"{name} {number}" for name, number in there.items()))
 
 
-def holidays(today: dt.date) -> Iterator[Finding]:
+def holidays(today: dt.date) -> Iterator[CheckLine]:
     """Yield until which year the holidays are known: filing deadlines beyond are only provisional."""
     this_year, next_year = (day(dt.date(year, 1, 1)).known for year in (today.year, today.year + 1))
     if not this_year:
-        yield found("holidays", "HOLIDAYS_OLD", year=str(today.year))
+        yield made("holidays", "HOLIDAYS_OLD", year=str(today.year))
     elif not next_year and today.month == 12:
-        yield found("holidays", "HOLIDAYS_NEXT_YEAR", year=str(today.year + 1))
+        yield made("holidays", "HOLIDAYS_NEXT_YEAR", year=str(today.year + 1))
     else:
-        yield found("holidays", "HOLIDAYS_OK", year=str(today.year + 1 if next_year else today.year))
+        yield made("holidays", "HOLIDAYS_OK", year=str(today.year + 1 if next_year else today.year))
 
 
-def clock(now: dt.datetime, simulated: str = "") -> Iterator[Finding]:
+def clock(now: dt.datetime, simulated: str = "") -> Iterator[CheckLine]:
     """Yield whether the host's clock can be right; `simulated` is the simulated wall clock, or ""."""
     shown = now.isoformat(sep=" ", timespec="seconds")
     if simulated:
-        yield found("clock", "CLOCK_SIMULATED", now=shown, simulated=simulated)
+        yield made("clock", "CLOCK_SIMULATED", now=shown, simulated=simulated)
     elif now.date() < _EARLIEST:
-        yield found("clock", "CLOCK_IN_THE_PAST", now=shown)
+        yield made("clock", "CLOCK_IN_THE_PAST", now=shown)
     else:
-        yield found("clock", "CLOCK_OK", now=shown)
+        yield made("clock", "CLOCK_OK", now=shown)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from taxagent.host.probes.findings import Finding, found, of_fault
 from taxagent.host.probes.users import User
+from taxagent.model.checks import made, of_problem
 from taxagent.model.job import Problem
+from taxagent.model.lines import CheckLine
 from taxagent.model.usb import Recognised, SeenDevice
 
 _LOCATION = re.compile(r"usb:(\d+)-[\d.]+#(\d+)")
@@ -17,26 +18,26 @@ _LOCATION = re.compile(r"usb:(\d+)-[\d.]+#(\d+)")
 
 def bus(
     seen: Callable[[], tuple[SeenDevice, ...]], trouble: Callable[[], Problem | None]
-) -> Iterator[Finding]:
+) -> Iterator[CheckLine]:
     """Yield a finding for each tax-control device that is plugged in, ours or a vendor's."""
     things = seen()
     problem = trouble()
     if problem is not None:
-        yield of_fault("usb", problem)
+        yield of_problem("usb", problem)
         return
     for thing in things:
         facts = {"name": thing.name, "location": thing.location, "usb_id": _usb_id(thing)}
         if thing.recognised is Recognised.PROFILE:
-            yield found("usb", "DEVICE_OURS", **facts)
+            yield made("usb", "DEVICE_OURS", **facts)
         elif thing.recognised is Recognised.VENDOR:
-            yield found("usb", "DEVICE_VENDORS", **facts)
+            yield made("usb", "DEVICE_VENDORS", **facts)
     if not any(thing.recognised is not Recognised.OTHER for thing in things):
-        yield found("usb", "NO_DEVICE", count=str(len(things)))
+        yield made("usb", "NO_DEVICE", count=str(len(things)))
 
 
 def permissions(
     seen: Callable[[], tuple[SeenDevice, ...]], user: User, root: Path = Path("/")
-) -> Iterator[Finding]:
+) -> Iterator[CheckLine]:
     """Yield whether `user` may open the node of each device of ours; Linux alone has nodes.
 
     `root` is where /dev is looked for.
@@ -50,9 +51,9 @@ def permissions(
         try:
             may = user.may_write(node.stat())
         except FileNotFoundError:
-            yield found("permissions", "NODE_MISSING", **facts)
+            yield made("permissions", "NODE_MISSING", **facts)
             continue
-        yield found("permissions", "NODE_OPEN" if may else "NODE_SHUT", **facts)
+        yield made("permissions", "NODE_OPEN" if may else "NODE_SHUT", **facts)
 
 
 def _usb_id(thing: SeenDevice) -> str:

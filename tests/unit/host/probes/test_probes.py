@@ -13,13 +13,16 @@ from typing import get_args
 
 import pytest
 
-from taxagent.host.probes import certificates, findings, places, software, usb
-from taxagent.host.probes.findings import Finding, Level, found, looked, of_fault
+from taxagent.host.probes import certificates, places, software, usb
+from taxagent.host.probes.findings import looked
 from taxagent.host.probes.users import User, own_user, user_of
 from taxagent.host.secret_files import SecretFiles
+from taxagent.model import checks
+from taxagent.model.checks import made, of_problem
 from taxagent.model.errors import DeviceAbsent, JournalBroken, JournalRefused, Refusal
 from taxagent.model.faults import Lang
 from taxagent.model.job import Outcome, Problem
+from taxagent.model.lines import CheckLine, CheckState
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.model.workdays import Day, day
 from tests.builders.probes import ME, STRANGER, cases, certificate
@@ -38,58 +41,51 @@ def thing(recognised: Recognised, name: str = "", location: str = "usb:1-2#7") -
 
 
 def test_a_probe_that_raises_is_a_finding_and_keeps_what_it_found_before() -> None:
-    def breaks() -> Iterator[Finding]:
-        yield found("x", "CLOCK_OK", now="now")
+    def breaks() -> Iterator[CheckLine]:
+        yield made("x", "CLOCK_OK", now="now")
         raise ZeroDivisionError("boom")
 
     good, bad = looked("x", breaks)
-    assert (good.case, bad.case, bad.level) == ("CLOCK_OK", "PROBE_FAILED", Level.BAD)
+    assert (good.code, bad.code, bad.state) == ("CLOCK_OK", "PROBE_FAILED", CheckState.FAIL)
     assert bad.facts["what"] == "ZeroDivisionError: boom"
 
 
 def test_what_this_user_may_not_look_at_is_no_defect() -> None:
-    def denied() -> Iterator[Finding]:
+    def denied() -> Iterator[CheckLine]:
         yield from places.state(Path("/"), ME, lambda _: shut())
 
     def shut() -> int:
         raise PermissionError(13, "Permission denied", "/var/lib/taxagent")
 
     finding = looked("state", denied)[-1]
-    assert (finding.case, finding.level, finding.facts["path"]) == (
+    assert (finding.code, finding.state, finding.facts["path"]) == (
         "MAY_NOT_LOOK",
-        Level.WARN,
+        CheckState.WARN,
         "/var/lib/taxagent",
     )
 
 
 def test_our_own_errors_keep_their_words() -> None:
-    def refuses() -> Iterator[Finding]:
+    def refuses() -> Iterator[CheckLine]:
         yield from usb.bus(absent, lambda: None)
 
     def absent() -> tuple[SeenDevice, ...]:
         raise DeviceAbsent("DEVICE_ABSENT", location="usb:1-2#7")
 
     (finding,) = looked("usb", refuses)
-    assert finding.case == "DEVICE_ABSENT"
-    assert "usb:1-2#7" in findings.text(finding, "en").fact
-    assert findings.text(finding, "en").remedy
+    assert finding.code == "DEVICE_ABSENT"
+    assert "usb:1-2#7" in checks.text(finding, "en").fact
+    assert checks.text(finding, "en").remedy
 
 
 @pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("case", findings.cases())
+@pytest.mark.parametrize("case", checks.codes())
 def test_each_case_has_words_and_a_remedy_where_it_is_not_well(case: str, lang: Lang) -> None:
-    class Anything(dict[str, str]):
-        def get(self, name: str, default: object = None) -> str:
-            return "X"
-
-        def __missing__(self, name: str) -> str:
-            return "X"
-
-    finding = Finding(probe="p", case=case, level=Level.OK, facts=Anything())
-    words = findings.text(finding, lang)
-    level = found("p", case).level
+    finding = made("p", case, **dict.fromkeys(checks.facts_of(case), "X"))
+    words = checks.text(finding, lang)
+    level = made("p", case).state
     assert words.fact
-    assert bool(words.remedy) is (level is not Level.OK)
+    assert bool(words.remedy) is (level is not CheckState.OK)
     assert not set("{}") & set(words.fact + words.remedy)
     assert "[[" not in words.remedy
     assert words.fact.translate(str.maketrans("", "", string.whitespace))
@@ -105,21 +101,21 @@ def test_devices_are_named_ours_and_the_vendors() -> None:
         thing(Recognised.OTHER, "mouse"),
     )
     ours, vendors = usb.bus(lambda: things, lambda: None)
-    assert (ours.case, vendors.case, vendors.level) == ("DEVICE_OURS", "DEVICE_VENDORS", Level.WARN)
-    assert "NISEC" in findings.text(vendors, "en").fact
-    assert "does not drive it" in findings.text(vendors, "en").fact
+    assert (ours.code, vendors.code, vendors.state) == ("DEVICE_OURS", "DEVICE_VENDORS", CheckState.WARN)
+    assert "NISEC" in checks.text(vendors, "en").fact
+    assert "does not drive it" in checks.text(vendors, "en").fact
 
 
 def test_a_bus_without_a_tax_control_device_is_bad() -> None:
     (finding,) = usb.bus(lambda: (thing(Recognised.OTHER),), lambda: None)
-    assert (finding.case, finding.facts["count"]) == ("NO_DEVICE", "1")
+    assert (finding.code, finding.facts["count"]) == ("NO_DEVICE", "1")
 
 
 def test_why_nothing_can_be_seen_is_told() -> None:
     trouble = Problem(fault="USB_LIBRARY_MISSING", outcome=Outcome.NOT_EXECUTED)
     (finding,) = usb.bus(tuple, lambda: trouble)
-    assert (finding.case, finding.level) == ("USB_LIBRARY_MISSING", Level.BAD)
-    assert "libusb" in findings.text(finding, "zh").fact
+    assert (finding.code, finding.state) == ("USB_LIBRARY_MISSING", CheckState.FAIL)
+    assert "libusb" in checks.text(finding, "zh").fact
 
 
 @pytest.mark.parametrize(
@@ -221,7 +217,7 @@ def test_secrets_are_counted_and_exposed_ones_told(tmp_path: Path) -> None:
     assert cases(places.secrets(tmp_path, store.get)) == ["SECRETS_STORED"]
     path.chmod(0o644)
     (finding,) = looked("secrets", lambda: places.secrets(tmp_path, store.get))
-    assert finding.case == "SECRET_EXPOSED"
+    assert finding.code == "SECRET_EXPOSED"
 
 
 def test_a_journal_holds_is_missing_or_is_broken(tmp_path: Path) -> None:
@@ -235,7 +231,7 @@ def test_a_journal_holds_is_missing_or_is_broken(tmp_path: Path) -> None:
     assert cases(places.journal(path, lambda: 12)) == ["JOURNAL_OK"]
     assert cases(places.journal(path, missing)) == ["JOURNAL_NONE"]
     (finding,) = places.journal(path, broken)
-    assert (finding.case, finding.level) == ("JOURNAL_REFUSED", Level.BAD)
+    assert (finding.code, finding.state) == ("JOURNAL_REFUSED", CheckState.FAIL)
     assert finding.facts["seq"] == "7"
 
 
@@ -283,7 +279,7 @@ def test_papers_that_cannot_be_used_are_told(tmp_path: Path) -> None:
 
 def test_the_versions_that_are_installed_are_told_and_are_one() -> None:
     (finding,) = software.versions()
-    assert finding.case == "VERSIONS"
+    assert finding.code == "VERSIONS"
     assert "taxagent" in finding.facts["names"]
 
 
@@ -324,5 +320,5 @@ def test_a_clock_is_right_dead_or_simulated() -> None:
 
 
 def test_a_fault_says_its_own_words() -> None:
-    finding = of_fault("x", Refusal("SECRET_EXPOSED", path="/p").problem())
-    assert "/p" in findings.text(finding, "en").fact
+    finding = of_problem("x", Refusal("SECRET_EXPOSED", path="/p").problem())
+    assert "/p" in checks.text(finding, "en").fact

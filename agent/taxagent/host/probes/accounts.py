@@ -1,0 +1,59 @@
+"""Do the users and groups exist to whom the configuration gives a role? One that does not is a silent no."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from taxagent.model.checks import made
+from taxagent.model.lines import CheckLine
+
+Exists = Callable[[str], bool]
+
+
+def has_user(name: str) -> bool:
+    """Return whether the system has a user of this name or number; Windows is not asked."""
+    if sys.platform == "win32":
+        return True
+    import pwd  # noqa: PLC0415 - not there on Windows
+
+    try:
+        pwd.getpwuid(int(name)) if name.isascii() and name.isdigit() else pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def has_group(name: str) -> bool:
+    """Return whether the system has a group of this name; Windows is not asked."""
+    if sys.platform == "win32":
+        return True
+    import grp  # noqa: PLC0415 - not there on Windows
+
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def roles(
+    users: Mapping[str, str],
+    groups: Mapping[str, str],
+    user_exists: Exists = has_user,
+    group_exists: Exists = has_group,
+) -> Iterator[CheckLine]:
+    """Yield each name (to its role) that the system does not know, or that all are known."""
+    unknown = False
+    for case, names, exists in (
+        ("USER_UNKNOWN", users, user_exists),
+        ("GROUP_UNKNOWN", groups, group_exists),
+    ):
+        for name, role in names.items():
+            if not exists(name):
+                unknown = True
+                yield made("access", case, name, name=name, role=role)
+    if not users and not groups:
+        yield made("access", "ACCESS_NOBODY")
+    elif not unknown:
+        yield made("access", "ACCESS_OK", count=str(len(users) + len(groups)))
