@@ -10,20 +10,25 @@ from typing import Any
 import msgspec
 
 from taxagent.ipc.diagnose import Diagnoser
+from taxagent.ipc.snapshots import LiveViews, device_view, status_result
+from taxagent.ipc.views import job_view
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.jobs.device_views import view_of
 from taxagent.model import cases
 from taxagent.model.faults import Lang
+from taxagent.model.job import JobKind, JobState, Outcome, Problem, Reading, Step, StepId, StepRun
+from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.model.windows import Rules
 from taxagent.model.words import word
+from taxclient.cli import show
 from taxclient.cli.columns import plain
 from taxclient.cli.why import lines
 from taxclient.cli.window import lines as window_lines
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 from tests.builders.diagnosis import healthy_state
-from tests.builders.ipc import FakeClock, FakeDesk
+from tests.builders.ipc import FakeClock, FakeDesk, job
 from tests.builders.model import monitor
 
 
@@ -66,6 +71,64 @@ def window(lang: Lang, moment: str, role: Role = Role.OPERATOR) -> list[str]:
     return list(plain(window_lines(windows_at(moment, lang, role), Speech(lang))))
 
 
+def status(lang: Lang) -> list[str]:
+    """Return what `taxctl status` shows of a shop with two devices, one of a vendor's, and a job at work."""
+    clock = Afternoon()
+    now = clock.local().replace(tzinfo=None)
+    due: dict[str, Any] = {"invoicing_deadline": dt.date(2026, 11, 16), "last_report": dt.date(2026, 9, 30)}
+    busy = view_of("usb:1-2#7", healthy_state(now, **due), clock.now_ms)
+    busy = msgspec.structs.replace(busy, held_by="agent")
+    settled = view_of("usb:1-3#9", healthy_state(now, device_no="661234567891"), clock.now_ms)
+    vendors = SeenDevice(
+        location="usb:1-4#3",
+        vendor_id=0x1432,
+        product_id=0x07DC,
+        recognised=Recognised.VENDOR,
+        name="税控盘 (NISEC)",
+    )
+    live = job(state=JobState.RUNNING, accepted_ms=clock.now_ms)
+    told = msgspec.structs.replace(
+        FakeDesk().status(), devices=(busy, settled), seen=(vendors,), live_jobs=(live,)
+    )
+    return list(show.status(status_result(told, lang, LiveViews()), Speech(lang)))
+
+
+def check(lang: Lang) -> list[str]:
+    """Return what `taxctl check` shows in the peak hours, with the bureau down."""
+    peak = dt.datetime(2026, 11, 13, 15, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+    now_ms = round(peak.timestamp() * 1000)
+    due: dict[str, Any] = {"invoicing_deadline": dt.date(2026, 11, 16), "last_report": dt.date(2026, 9, 30)}
+    state = healthy_state(peak.replace(tzinfo=None), **due)
+    found = tuple(
+        Problem(fault=code, outcome=Outcome.NOT_EXECUTED, detail=detail)
+        for code, detail in (("BUREAU_DOWN", {}), ("PEAK_HOURS", {"opens_at": "2026-11-13 16:00"}))
+    )
+    steps = tuple(
+        StepRun(
+            id=StepId(step=step, group="", period=None),
+            outcome=Outcome.EXECUTED,
+            begun_ms=now_ms,
+            ended_ms=now_ms + 40,
+        )
+        for step in (Step.IDENTIFY, Step.PREFLIGHT)
+    )
+    done = job(
+        kind=JobKind.CHECK,
+        state=JobState.DONE,
+        outcome=Outcome.EXECUTED,
+        accepted_ms=now_ms,
+        steps=steps,
+        before=Reading(state=state, totals=(), findings=found),
+    )
+    view, speech = job_view(done, lang), Speech(lang)
+    return [
+        show.job_line(view, speech),
+        *(show.step_line(step, speech) for step in view.steps),
+        *show.job_end(view, speech),
+        *show.device(device_view(view_of("usb:1-2#7", state, now_ms), lang), speech),
+    ]
+
+
 def case_rows(lang: Lang) -> list[str]:
     """Return the table of case numbers as Markdown rows."""
     meaning = {"yes": "blocks", "doubt": "unknown", "no": "warning"}
@@ -80,6 +143,10 @@ def case_rows(lang: Lang) -> list[str]:
 SCREENS: dict[str, Callable[[], list[str]]] = {
     "taxctl why --lang en": partial(why, "en"),
     "taxctl why --lang zh": partial(why, "zh"),
+    "taxctl status --lang en": partial(status, "en"),
+    "taxctl status --lang zh": partial(status, "zh"),
+    "taxctl check --lang en": partial(check, "en"),
+    "taxctl check --lang zh": partial(check, "zh"),
     "taxctl window --at '2026-11-13 10:30' --lang en": partial(window, "en", "2026-11-13 10:30"),
     "taxctl window --at '2026-11-28 19:05' --lang zh": partial(
         window, "zh", "2026-11-28 19:05", Role.TECHNICIAN

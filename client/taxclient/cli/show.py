@@ -32,12 +32,11 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
     for flag in ("verifying", "draining"):
         if getattr(result, flag):
             yield f"! {speech.say(flag)}"
-    if result.trouble is not None:
-        yield f"! {result.trouble.message} {result.trouble.remedy}"
     if not result.devices:
         yield speech.say("no_devices")
     if result.trouble:
         yield f"! {result.trouble.title} [{result.trouble.code}]"
+        yield f"  {result.trouble.message}"
         yield "  " + speech.say("remedy", result.trouble.remedy)
     for device_view in result.devices:
         yield from device(device_view, speech)
@@ -60,7 +59,8 @@ def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:
         marks.append(speech.say("held_by_agent") if by_us else speech.say("held_by", view.held_by))
     if view.stale and view.as_of_ms:
         marks.append(f"{moment(view.as_of_ms)}{speech.comma}{speech.say('stale')}")
-    yield f"{view.device_no}  {speech.comma.join(mark for mark in marks if mark)}"
+    simulated = speech.say("simulated") if view.simulated else ""
+    yield f"{view.device_no}  {speech.comma.join(mark for mark in marks if mark)}{simulated}"
     if view.taxpayer_id:
         yield "  " + speech.say("taxpayer", view.taxpayer_id, view.taxpayer_name, view.terminal_no)
     if view.problem:

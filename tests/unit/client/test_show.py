@@ -112,7 +112,7 @@ PROBLEM = {
 def test_a_device_that_is_not_there_says_so_and_what_to_do() -> None:
     lines = list(show.device(device(problem=PROBLEM), EN))
     assert lines == [
-        "661234567890  control disk, not plugged in",
+        "661234567890  control disk, not plugged in (SIMULATION)",
         "  ! Not plugged in [DEVICE_ABSENT]",
         "    what to do: Plug it in.",
     ]
@@ -121,7 +121,7 @@ def test_a_device_that_is_not_there_says_so_and_what_to_do() -> None:
 def test_what_was_read_long_ago_says_when_and_who_holds_the_device() -> None:
     view = device(location="1-1", held_by="开票软件", as_of_ms=1_795_561_200_000)
     (line,) = show.device(view, EN)
-    assert line.endswith("1-1, held by 开票软件, 2026-11-25 07:00:00, may be out of date")
+    assert line.endswith("1-1, held by 开票软件, 2026-11-25 07:00:00, may be out of date (SIMULATION)")
 
 
 def test_a_type_that_reports_with_others_says_its_group() -> None:
