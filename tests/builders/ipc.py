@@ -29,7 +29,6 @@ from taxagent.jobs.asks import (
     FoundInvoice,
     InvoiceAsk,
     Ordered,
-    Picture,
     Prepared,
     Principal,
     Role,
@@ -189,13 +188,6 @@ class FakeDesk:
         self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
     ) -> None:
         done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id, what=reason))
-
-    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
-        self.answers.append((principal.name, answer))
-        done(self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id))
-
-    def picture(self, job: Job) -> Picture | None:
-        return self.pictures.get(job.job_id)
 
     def device(self, device_no: str) -> DeviceDetails:
         for view in self.status().devices:

@@ -217,12 +217,6 @@ class Desk(Protocol):
     ) -> None:
         """Leave a device to others, use it again, or try it again. A known key is answered first."""
 
-    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
-        """Let a job go on with a person's answer to its verification code; answers the job as it then is."""
-
-    def picture(self, job: Job) -> Picture | None:
-        """Return the picture of the question that the job waits with, from memory."""
-
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
     ) -> None:
