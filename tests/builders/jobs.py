@@ -338,7 +338,12 @@ class FakeSource:
 
 
 class HandQueue(DeviceQueue):
-    """A device's queue without a thread: `turn` does the next piece of work in the test's own."""
+    """A device's queue without a thread: `turn` does the next piece of work in the test's own.
+
+    While another thread of the test is in it, that is all there is: a device has one thread.
+    """
+
+    elsewhere = False
 
     def __init__(self, source: DeviceSource, location: str, *terms: Any, **hooks: Any) -> None:
         super().__init__(source, location, *terms, **hooks)
@@ -346,6 +351,9 @@ class HandQueue(DeviceQueue):
 
     def start(self) -> None:
         return
+
+    def turn(self, *, block: bool = False) -> bool:
+        return not self.elsewhere and super().turn(block=block)
 
     def join(self, timeout_s: float) -> bool:
         return True
