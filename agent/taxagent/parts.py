@@ -26,6 +26,7 @@ from taxagent.ipc.operations import Answers
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.jobs.book import Book
+from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.desk import Consent, JobDesk, Office
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.looks import Looks
@@ -98,6 +99,7 @@ class Parts:
         self.bureau = GatewayClient(_gateway(file), self.clock, pause=hands.pause)
         self._secrets = SecretFiles(settings.secrets_dir, _credentials())
         self._latch = JournalLatch(self.journal, self.reader, self.clock)
+        self._challenges = Challenges()
         self._rules = Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour)
         self._wheels = Wheels(
             clock=self.clock,
@@ -173,6 +175,7 @@ class Parts:
             boot=self.boot,
             simulation=self.simulation,
             check_stop=self._hands.check_stop,
+            challenges=self._challenges,
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self._rules),
         )
 
@@ -192,6 +195,7 @@ class Parts:
             boot=self.boot,
             version=__version__,
             simulation=self.simulation,
+            challenges=self._challenges,
             stop=self._hands.drain,
         )
 

@@ -149,6 +149,12 @@ def close_job(job_id: str, reason: str) -> Question[m.JobView]:
     return Question("job.close", m.JobCloseArgs(job_id=job_id, reason=reason), _job)
 
 
+def answer(job_id: str, challenge_id: str, text: str, key: str) -> Question[m.JobView]:
+    """A job that goes on with a person's answer."""
+    args = m.JobAnswerArgs(job_id=job_id, challenge_id=challenge_id, answer=text)
+    return Question("job.answer", args, _job, key=key or new_key())
+
+
 def record(job_id: str) -> Question[m.RecordResult]:
     """A record."""
     return Question("record.get", m.JobArgs(job_id=job_id), _whole)

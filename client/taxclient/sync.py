@@ -211,6 +211,14 @@ class Client:
         """End a job that needs a person as it stands; return it with its outcome."""
         return self._ask(q.close_job(job_id, reason))
 
+    def answer(self, job_id: str, challenge_id: str, text: str, *, key: str = "") -> m.JobView:
+        """Answer the verification code that a job waits with (`wait.challenge`); return it as it goes on.
+
+        A wrong answer shows in its next wait: CHALLENGE_WRONG with the bureau's words, and a new question.
+        Raises RemoteError("CHALLENGE_OVER") where the job does not wait for this answer (any more).
+        """
+        return self._ask(q.answer(job_id, challenge_id, text, key))
+
     def record(self, job_id: str) -> m.RecordResult:
         """Return the record of an ended job. Raises RemoteError("RECORD_UNKNOWN")."""
         return self._ask(q.record(job_id))

@@ -20,6 +20,7 @@ from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.operations import Answers
 from taxagent.jobs.asks import (
     Accepted,
+    Answer,
     Ask,
     DeskStatus,
     DeviceDetails,
@@ -29,6 +30,7 @@ from taxagent.jobs.asks import (
     FoundInvoice,
     InvoiceAsk,
     Ordered,
+    Picture,
     Prepared,
     Principal,
     Role,
@@ -109,6 +111,8 @@ class FakeDesk:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.asked: list[tuple[Principal, Ask]] = []
+        self.answers: list[tuple[str, Answer]] = []
+        self.pictures: dict[str, Picture] = {}
         self.drained: list[tuple[str, str]] = []  # (principal, key)
         self.ordered: list[tuple[str, DeviceOrder]] = []
         self.standings: dict[str, Standing] = {}
@@ -188,6 +192,13 @@ class FakeDesk:
         self, principal: Principal, job_id: str, reason: str, done: Callable[[Job | AgentError], None]
     ) -> None:
         done(self.jobs.get(job_id) or Refusal("JOB_UNKNOWN", job_id=job_id, what=reason))
+
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        self.answers.append((principal.name, answer))
+        done(self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id))
+
+    def picture(self, job: Job) -> Picture | None:
+        return self.pictures.get(job.job_id)
 
     def device(self, device_no: str) -> DeviceDetails:
         for view in self.status().devices:

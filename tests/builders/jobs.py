@@ -13,6 +13,7 @@ import msgspec
 
 from taxagent.jobs.asks import Ask, Principal, Role
 from taxagent.jobs.book import Book
+from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.desk import Consent, JobDesk, Office
 from taxagent.jobs.looks import Looks
 from taxagent.jobs.queue import DeviceQueue, Terms
@@ -397,6 +398,19 @@ class Passwords(dict[str, str]):
         return ""
 
 
+class Answering:
+    """The bureau as far as it takes answers: each is heard, and met with what is next in `says`, if any."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.says: list[AgentError] = []
+
+    def answer_challenge(self, challenge_id: str, answer: str) -> None:
+        self.heard.append((challenge_id, answer))
+        if self.says:
+            raise self.says.pop(0)
+
+
 class House:
     """The jobs' parts put together as the daemon does, with a test turning every wheel."""
 
@@ -414,6 +428,7 @@ class House:
         self.window_end_ms: int | None = None
         self.stopping = False
         self.stopped_by: list[tuple[str, str]] = []
+        self.answering = Answering()
         self.identified: list[str] = []  # what the roster told, in order
         self.simulation = simulation
         self.consent = Consent(
@@ -424,6 +439,7 @@ class House:
     def build(self, live: Iterable[Job]) -> None:
         """Build everything on the journal, as a start of the process does."""
         self.book = Book(live)
+        self.challenges = Challenges()
         self.wheels = Wheels(
             clock=self.clock, timers=self.timers, mailbox=self.mailbox, background=self.office.append
         )
@@ -453,6 +469,7 @@ class House:
                 boot="boot-1",
                 version="0.1.0",
                 simulation=self.simulation,
+                challenges=self.challenges,
                 stop=self._stop,
             )
         )
@@ -569,7 +586,7 @@ class House:
     def _tools(self) -> Tools:
         return Tools(
             journal=self.journal,
-            bureau=cast("Bureau", None),
+            bureau=cast("Bureau", self.answering),
             clock=self.clock,
             secrets=self.secrets,
             latch=self.latch,
@@ -580,6 +597,7 @@ class House:
             boot="boot-1",
             simulation=self.simulation,
             check_stop=self._check_stop,
+            challenges=self.challenges,
             window_end_ms=lambda job: self.window_end_ms,
         )
 

@@ -20,6 +20,7 @@ from taxagent.model.events import (
     AnyEvent,
     BackupWritten,
     CancelRequested,
+    ChallengeAnswered,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -200,6 +201,7 @@ def troubled_job(number: int) -> tuple[AnyEvent, ...]:
         TicketStored(**at, group="007", ticket=ticket()),
         JobUnknown(**at, problem=problem()),
         JobNeedsHuman(**at, problem=problem()),
+        ChallengeAnswered(**at, challenge_id="C00000001", principal="shop", key="k" * 16),
         JobResumed(**at, principal="technician"),
         CancelRequested(**at, principal="shop"),
     )

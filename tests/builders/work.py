@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from taxagent.bureau.client import GatewayClient, GatewaySettings
+from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
@@ -276,6 +277,7 @@ class Bench:
             boot="boot",
             simulation=self.simulation,
             check_stop=self._check_stop,
+            challenges=Challenges(),
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self.rules),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -17,6 +18,15 @@ from tests.builders.vectors import case, rows
 FILE = "protocol/messages.toml"
 
 
+def readable(value: Any) -> Any:
+    """The value as `json` has it: binary as base64."""
+    if isinstance(value, dict):
+        return {name: readable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [readable(each) for each in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
 @pytest.mark.parametrize("row", rows(FILE, "request"), ids=case)
 def test_a_request_is_decoded_and_valid(row: dict[str, Any]) -> None:
     plain = wire.decoded(bytes.fromhex(row["hex"]))
@@ -28,7 +38,7 @@ def test_a_request_is_decoded_and_valid(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("row", rows(FILE, "reply"), ids=case)
 def test_a_reply_is_decoded_and_valid(row: dict[str, Any]) -> None:
     data, plain = bytes.fromhex(row["hex"]), json.loads(row["json"])
-    assert wire.decoded(data, wire.REPLY) == plain
+    assert readable(wire.decoded(data, wire.REPLY)) == plain
     reply = msgspec.msgpack.decode(data, type=m.Reply)
     if reply.error is None:
         result = msgspec.msgpack.decode(reply.result, type=m.OPS[row["op"]].result)

@@ -8,6 +8,7 @@ from taxagent.model.events import (
     AnyEvent,
     BackupWritten,
     CancelRequested,
+    ChallengeAnswered,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -53,6 +54,7 @@ _SAY = {
         "needs_human": "需要人工处理：{fault}",
         "cancel": "{principal} 要求取消",
         "resume": "{principal} 让任务继续",
+        "answered": "{principal} 回答了验证码 {challenge_id}",
         "begun": "开始 {step}",
         "ended_step": "结束 {step}：{outcome}",
         "backup": "备份 {period}：{path}",
@@ -81,6 +83,7 @@ _SAY = {
         "needs_human": "needs a person: {fault}",
         "cancel": "{principal} asked to cancel",
         "resume": "{principal} lets it go on",
+        "answered": "{principal} answered the verification code {challenge_id}",
         "begun": "{step} begins",
         "ended_step": "{step} ends: {outcome}",
         "backup": "back-up of {period}: {path}",
@@ -132,6 +135,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["cancel"].format(principal=principal)
         case JobResumed(principal=principal):
             return say["resume"].format(principal=principal)
+        case ChallengeAnswered(principal=principal, challenge_id=challenge_id):
+            return say["answered"].format(principal=principal, challenge_id=challenge_id)
         case StepBegun(id=step):
             return say["begun"].format(step=_step(step, lang))
         case StepEnded(id=step, outcome=outcome, note=note):

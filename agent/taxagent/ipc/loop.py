@@ -22,6 +22,7 @@ from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Answers, Operations
+from taxagent.ipc.pace import Pace
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body
@@ -85,8 +86,8 @@ class Loop:
         self._mute: set[bytes] = set()
         self._timers = Timers(clock)
         self._buckets = Buckets(settings.rate, clock)
-        self._waits = Waits(self._timers, desk.live)
         self._reads = Errands("ipc-reader", mailbox)
+        self._waits = Waits(self._timers, desk.live, desk.picture, Pace(reader, self._reads))
         self._names = Errands("ipc-names", mailbox)
         self._proofs = Errands("ipc-proofs", mailbox, bound=16)
         self._signals = SignalBell(mailbox)

@@ -20,6 +20,7 @@ from taxagent.ipc.views import job_view, proof_result, record_row
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import (
     Accepted,
+    Answer,
     Ask,
     Desk,
     DeskStatus,
@@ -115,6 +116,7 @@ class Operations:
             "job.cancel": op(Role.OPERATOR, Effect.REPEATABLE, self._job_cancel),
             "job.resume": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_resume),
             "job.close": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_close),
+            "job.answer": op(Role.OPERATOR, Effect.REPEATABLE, self._job_answer),
             "record.get": op(Role.VIEWER, Effect.READ, self._record_get),
             "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
             "record.verify": op(Role.VIEWER, Effect.READ, self._record_verify),
@@ -207,12 +209,21 @@ class Operations:
     def _job_close(self, call: Call, args: m.JobCloseArgs) -> None:
         self._desk.close(call.who, args.job_id, args.reason, self._told(call))
 
+    def _job_answer(self, call: Call, args: m.JobAnswerArgs) -> None:
+        answer = Answer(
+            job_id=args.job_id, challenge_id=args.challenge_id, text=args.answer, key=call.request.key
+        )
+        self._desk.answer(call.who, answer, self._told(call))
+
+    def _job(self, call: Call, job: Job) -> m.JobResult:
+        return m.JobResult(job=self._waits.view(call, job))
+
     def _told(self, call: Call) -> Callable[[Job | AgentError], None]:
         def done(answer: Job | AgentError) -> None:
             if isinstance(answer, AgentError):
                 call.fail(answer)
             else:
-                call.ok(m.JobResult(job=job_view(answer, call.lang)))
+                call.ok(self._job(call, answer))
 
         return call.guarded(done)
 
@@ -234,7 +245,7 @@ class Operations:
             return
 
         def found(job: Job) -> None:
-            call.ok(m.JobResult(job=job_view(self._desk.live(job.job_id) or job, call.lang)))
+            call.ok(self._job(call, self._desk.live(job.job_id) or job))
 
         if args.job_id:
             self._with_job(call, args.job_id, found)

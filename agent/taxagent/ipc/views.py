@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import get_args
 
+from taxagent.jobs.asks import Picture
 from taxagent.model import faults
 from taxagent.model.errors import AgentError
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
-from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait
+from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait, WaitReason
 from taxagent.model.value import to_json
 from taxclient.protocol import messages as m
 
@@ -72,8 +73,8 @@ def scope_view(scope: Scope) -> m.ScopeView:
     )
 
 
-def job_view(job: Job, lang: Lang) -> m.JobView:
-    """Return the job without the bytes of its tickets."""
+def job_view(job: Job, lang: Lang, picture: Picture | None = None) -> m.JobView:
+    """Return the job without the bytes of its tickets; `picture` is of the question that it waits with."""
     return m.JobView(
         job_id=job.job_id,
         rev=revision(job),
@@ -90,7 +91,7 @@ def job_view(job: Job, lang: Lang) -> m.JobView:
         late=job.late,
         cancel_requested=job.cancel_requested,
         confirmed=_confirmed(job.confirmed) if job.confirmed else None,
-        wait=_wait(job.wait, lang) if job.wait else None,
+        wait=_wait(job.wait, lang, picture) if job.wait else None,
         problem=problem_view(job.problem, lang) if job.problem else None,
         steps=tuple(_step(run) for run in job.steps),
         tickets=tuple(
@@ -146,7 +147,7 @@ def _confirmed(confirmed: Confirmed) -> m.ConfirmedView:
     return m.ConfirmedView(by=confirmed.by, how=confirmed.how, at_ms=confirmed.at_ms)
 
 
-def _wait(wait: Wait, lang: Lang) -> m.WaitView:
+def _wait(wait: Wait, lang: Lang, picture: Picture | None) -> m.WaitView:
     words = faults.text(Problem(fault=wait.fault, outcome=_NOTHING, detail=wait.detail), lang)
     return m.WaitView(
         reason=wait.reason,
@@ -159,6 +160,16 @@ def _wait(wait: Wait, lang: Lang) -> m.WaitView:
         next_ms=wait.next_ms,
         until_ms=wait.until_ms,
         detail=wait.detail,
+        challenge=_challenge(wait.detail, picture) if wait.reason is WaitReason.CHALLENGE else None,
+    )
+
+
+def _challenge(detail: dict[str, str], picture: Picture | None) -> m.ChallengeView:
+    return m.ChallengeView(
+        challenge_id=detail.get("challenge_id", ""),
+        question=detail.get("question") or detail.get("bureau_text", ""),
+        image=picture.image if picture else b"",
+        image_type=picture.image_type if picture else "",
     )
 
 

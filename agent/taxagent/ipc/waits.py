@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from taxagent.ipc.calls import Call
+from taxagent.ipc.pace import Pace
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import job_view, revision
+from taxagent.jobs.asks import Picture
 from taxagent.model.errors import Refusal
 from taxagent.model.job import Job
-from taxclient.protocol.messages import JobWaitArgs, JobWaitResult
+from taxclient.protocol.messages import JobView, JobWaitArgs, JobWaitResult
 
 PARKED = 1024  # at once, of all peers
 PARKED_EACH = 16  # of one connection: none takes the waits of all others
@@ -28,9 +30,17 @@ class _Parked:
 class Waits:
     """Who waits for which job. One thread."""
 
-    def __init__(self, timers: Timers, now: Callable[[str], Job | None]) -> None:
+    def __init__(
+        self,
+        timers: Timers,
+        now: Callable[[str], Job | None],
+        picture: Callable[[Job], Picture | None],
+        pace: Pace,
+    ) -> None:
         self._timers = timers
         self._now = now
+        self._picture = picture
+        self._pace = pace
         self._parked: dict[str, list[_Parked]] = {}
         self._of: Counter[bytes] = Counter()  # by connection
         self.count = 0  # of those who wait
@@ -40,7 +50,7 @@ class Waits:
         rev = revision(job)
         if _reached(job, args, rev, args.rev or rev) or not args.timeout_ms:
             timed_out = not _reached(job, args, rev, args.rev or rev)
-            call.ok(JobWaitResult(job=job_view(job, call.lang), timed_out=timed_out))
+            self._answer(call, job, timed_out=timed_out)
             return
         if self.count >= PARKED or self._of[call.connection] >= PARKED_EACH:
             call.fail(Refusal("RATE_LIMITED", what="job.wait"), retry_after_ms=1000)
@@ -62,7 +72,7 @@ class Waits:
         for parked in [p for p in waiting if _reached(job, p.args, rev, p.rev)]:
             parked.timer.cancel()
             self._forget(parked)
-            parked.call.ok(JobWaitResult(job=job_view(job, parked.call.lang), timed_out=False))
+            self._answer(parked.call, job, timed_out=False)
 
     def waited_for(self, job_id: str) -> bool:
         """Return whether someone waits for this job."""
@@ -71,7 +81,14 @@ class Waits:
     def _over(self, parked: _Parked) -> None:
         self._forget(parked)
         job = self._now(parked.args.job_id) or parked.job
-        parked.call.ok(JobWaitResult(job=job_view(job, parked.call.lang), timed_out=True))
+        self._answer(parked.call, job, timed_out=True)
+
+    def _answer(self, call: Call, job: Job, *, timed_out: bool) -> None:
+        call.ok(JobWaitResult(job=self.view(call, job), timed_out=timed_out))
+
+    def view(self, call: Call, job: Job) -> JobView:
+        """Return the job as who follows it sees it: with the bureau's picture and the usual times."""
+        return self._pace.shown(job, job_view(job, call.lang, self._picture(job)))
 
     def _forget(self, parked: _Parked) -> None:
         waiting = self._parked[parked.args.job_id]

@@ -177,6 +177,26 @@ class Accepted(Value, frozen=True, kw_only=True):
     known: bool
 
 
+class Answer(Value, frozen=True, kw_only=True):
+    """A person's answer to the verification code that a job waits with; no print shows its text."""
+
+    job_id: str
+    challenge_id: str
+    text: str
+    key: str
+
+    def __repr__(self) -> str:
+        """Name the question, never the answer."""
+        return f"Answer({self.challenge_id} of {self.job_id})"
+
+
+class Picture(Value, frozen=True, kw_only=True):
+    """The picture of a verification code; `image` is empty where the question is text alone."""
+
+    image: bytes
+    image_type: str  # MIME
+
+
 class Drained(Value, frozen=True, kw_only=True):
     """An agent that stops: the jobs that are being worked on, and how many others go on at the next start."""
 
@@ -216,6 +236,12 @@ class Desk(Protocol):
         self, principal: Principal, order: DeviceOrder, done: Callable[[Ordered | AgentError], None]
     ) -> None:
         """Leave a device to others, use it again, or try it again. A known key is answered first."""
+
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        """Let a job go on with a person's answer to its verification code; answers the job as it then is."""
+
+    def picture(self, job: Job) -> Picture | None:
+        """Return the picture of the question that the job waits with, from memory."""
 
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]

@@ -17,6 +17,7 @@ from ulid import ULID
 
 from taxagent.jobs.asks import (
     Accepted,
+    Answer,
     Ask,
     DeskStatus,
     DeviceDetails,
@@ -25,10 +26,12 @@ from taxagent.jobs.asks import (
     FoundInvoice,
     InvoiceAsk,
     Ordered,
+    Picture,
     Prepared,
     Principal,
 )
 from taxagent.jobs.book import Book
+from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.device_orders import DeviceOrders
 from taxagent.jobs.device_views import view_of, worked_on
 from taxagent.jobs.finding import Wanted, find, wanted
@@ -80,6 +83,7 @@ class Office:
     boot: str
     version: str
     simulation: bool
+    challenges: Challenges
     stop: Callable[[str, str], None]  # begin to drain, on this principal's word and under this key
 
 
@@ -259,6 +263,18 @@ class JobDesk:
         self._decide(
             lambda tx: closed(tx, principal, job_id, reason, office.clock, office.record, away=away), done
         )
+
+    def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
+        """Note the answer, and let the job go on with it."""
+        office = self._office
+        if self.draining:
+            done(Unavailable("DRAINING"))
+            return
+        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), done)
+
+    def picture(self, job: Job) -> Picture | None:
+        """Return the picture of the question that the job waits with."""
+        return self._office.challenges.picture(job)
 
     def device(self, device_no: str) -> DeviceDetails:
         """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""

@@ -9,11 +9,13 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.fence import FencedJournal
 from taxagent.jobs.stuck import Recorder
 from taxagent.model.errors import (
     AgentError,
     BureauDown,
+    ChallengeAsked,
     DeviceInUse,
     DeviceLent,
     Interrupted,
@@ -71,6 +73,7 @@ class Tools:
     boot: str
     simulation: bool
     check_stop: Callable[[], None]  # raises Interrupted("DRAINING") while the agent drains
+    challenges: Challenges
     window_end_ms: Callable[[Job], int | None]  # when the filing window of a job ends (job's time)
 
 
@@ -131,6 +134,7 @@ class Runner:
             return
         try:
             ledger.running(self._tools.boot)
+            self._tools.challenges.forward(ledger.job.job_id, self._tools.bureau)
             self._procedure(self._work(ledger, device, at))
             if ledger.job.open_steps:
                 raise NeedsHuman("INTERNAL", what=f"{ledger.job.open_steps[0].id} was left open")
@@ -208,6 +212,9 @@ class Runner:
                 self._wait(ledger, WaitReason.DEVICE_IN_USE, error.problem(), waited, lent=error)
             case DeviceInUse():
                 self._wait(ledger, WaitReason.DEVICE_IN_USE, error.problem(), waited)
+            case ChallengeAsked():
+                asked = self._tools.challenges.question(job.job_id, error)
+                self._wait(ledger, WaitReason.CHALLENGE, asked, waited)
             case BureauDown():
                 self._wait(ledger, WaitReason.BUREAU, error.problem(), waited, error.retry_after_s or 0.0)
             case Unavailable():
@@ -251,6 +258,7 @@ class Runner:
         record = self._tools.record(ledger.job, state, outcome, problem)
         ledger.ended(state, outcome, problem, record)
         job = ledger.job
+        self._tools.challenges.forget(job.job_id)
         _log.info(
             "job_ended",
             job_id=job.job_id,

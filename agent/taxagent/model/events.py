@@ -179,6 +179,14 @@ class JobResumed(JobEvent, frozen=True, kw_only=True, tag="job.resumed"):
     principal: str
 
 
+class ChallengeAnswered(JobEvent, frozen=True, kw_only=True, tag="challenge.answered"):
+    """A person answered the bureau's verification code; the answer itself is nowhere. The job goes on with it."""
+
+    challenge_id: str
+    principal: str
+    key: str
+
+
 class StepBegun(JobEvent, frozen=True, kw_only=True, tag="step.begun"):
     """Committed before the act. `baseline` for irreversible steps."""
 
@@ -233,6 +241,7 @@ AnyJobEvent = (
     | JobUnknown
     | JobNeedsHuman
     | JobResumed
+    | ChallengeAnswered
     | CancelRequested
     | StepBegun
     | StepEnded
@@ -292,6 +301,9 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
         case JobResumed():
             state = JobState.UNKNOWN if job.open_steps else JobState.ACCEPTED
             return change(job, state=state, problem=None, wait=None, cancel_requested=False)
+        case ChallengeAnswered():
+            state = JobState.UNKNOWN if job.open_steps else JobState.ACCEPTED
+            return change(job, state=state, wait=None)
         case CancelRequested():
             return change(job, cancel_requested=True)
         case StepBegun():

@@ -56,6 +56,7 @@ class WaitReason(StrEnum):
     DEVICE_IN_USE = "device_in_use"  # another program holds it
     DECLARATION = "declaration"
     BUREAU = "bureau"
+    CHALLENGE = "challenge"  # the bureau wants a verification code from a person
 
 
 class Step(StrEnum):

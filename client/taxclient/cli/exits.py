@@ -26,7 +26,14 @@ _NO_RULE = frozenset(
     {
         *("RATE_LIMITED", "EXPIRED", "CLOCK_SKEW", "DRAINING", "VERIFYING", "JOURNAL_FULL", "INTERNAL"),
         *("DEVICE_ABSENT", "DEVICE_IN_USE", "DEVICE_UNKNOWN", "BUREAU_DOWN", "BUREAU_MAINTENANCE"),
-        *("JOB_UNKNOWN", "RECORD_UNKNOWN", "INVOICE_UNKNOWN", "JOB_ENDED", "STATE_DIR_UNWRITABLE"),
+        *(
+            "JOB_UNKNOWN",
+            "RECORD_UNKNOWN",
+            "INVOICE_UNKNOWN",
+            "JOB_ENDED",
+            "CHALLENGE_OVER",
+            "STATE_DIR_UNWRITABLE",
+        ),
     }
 )
 

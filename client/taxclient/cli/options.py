@@ -306,6 +306,30 @@ def _job_options(jobs: Group) -> None:
     jobs.add("resume", "让需要人工处理的任务继续", "let a job that needs a person go on").add_argument(
         "job_id", metavar=name
     )
+    answering = jobs.add(
+        "answer", "回答税务机关的验证码", "answer the verification code that the bureau asks for"
+    )
+    answering.add_argument("job_id", metavar=name)
+    answering.add_argument(
+        "answer",
+        nargs="?",
+        default="",
+        metavar=say("答案", "ANSWER"),
+        help=say("不填则在终端中询问", "default: ask at the terminal"),
+    )
+    answering.add_argument(
+        "--image",
+        default="",
+        metavar=say("文件", "FILE"),
+        help=say("把图片存到这里", "write the picture here"),
+    )
+    answering.add_argument(
+        "--patience",
+        type=float,
+        default=5.0,
+        metavar=say("秒", "S"),
+        help=say("任务等待时最多守候多久", "stay so long with a job that waits"),
+    )
     closing = jobs.add("close", "按现状结束需要人工处理的任务", "end a job that needs a person as it stands")
     closing.add_argument("job_id", metavar=name)
     closing.add_argument(

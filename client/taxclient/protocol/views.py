@@ -55,6 +55,15 @@ class PendingView(Message, frozen=True, kw_only=True):
     count: int
 
 
+class ChallengeView(Message, frozen=True, kw_only=True):
+    """A verification code that the bureau wants from a person; answered by job.answer."""
+
+    challenge_id: str
+    question: str
+    image: bytes = b""  # at most 65,536 bytes; empty in status and job.list, and where the question is text
+    image_type: str = ""  # MIME type
+
+
 class WaitView(Message, frozen=True, kw_only=True):
     """Why a job waits, and when it looks again (ms UTC; None = by event, or for ever)."""
 
@@ -68,6 +77,7 @@ class WaitView(Message, frozen=True, kw_only=True):
     until_ms: int | None
     title: str = ""
     detail: dict[str, str] = {}
+    challenge: ChallengeView | None = None  # what a person has to answer
 
 
 class StepView(Message, frozen=True, kw_only=True):
