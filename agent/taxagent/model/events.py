@@ -180,7 +180,7 @@ class JobResumed(JobEvent, frozen=True, kw_only=True, tag="job.resumed"):
 
 
 class ChallengeAnswered(JobEvent, frozen=True, kw_only=True, tag="challenge.answered"):
-    """A person answered the bureau's verification code; the answer itself is nowhere. The job goes on with it."""
+    """A person answered the bureau's verification code (what is nowhere); the job goes on with it."""
 
     challenge_id: str
     principal: str
