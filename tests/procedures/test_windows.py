@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from taxagent.model.job import Job, JobKind, JobState, Outcome, Step
+from taxagent.model.period import Period
 from taxagent.simulator.scenario import ClockScenario, Generated
 from tests.builders import judge, world
 from tests.builders.scenario import OCTOBER
@@ -199,3 +200,15 @@ def test_a_locked_device_is_reported_and_cleared_all_the_same(tmp_path: Path) ->
     judge.settled(bench, job)
     assert job.before is not None
     assert "DEVICE_LOCKED" in {problem.fault for problem in job.before.findings}
+
+
+@pytest.mark.parametrize("kind", [JobKind.SETTLE, JobKind.REPORT, JobKind.CLEAR])
+def test_a_dead_clock_by_which_nothing_is_due_is_no_success(tmp_path: Path, kind: JobKind) -> None:
+    bench = Bench(tmp_path)
+    bench.accept(kind, periods=(Period("2009-12"),))
+    bench.device.kept.set_clock(dt.datetime(2010, 1, 1, 8))
+    job = bench.run()
+    assert job.state is JobState.REFUSED
+    assert job.problem is not None
+    assert job.problem.fault == "CLOCK_WRONG"
+    assert bench.writes() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from enum import StrEnum
 
 from taxagent.model.period import Period
@@ -43,6 +44,16 @@ class Machine(Value, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"#{self.terminal_no} {self.device_no}"
+
+
+def is_older(version: str, least: str) -> bool:
+    """Return whether `version` is below `least`, by the numbers between the dots; not where one has none."""
+    mine, wanted = (re.match(r"[0-9]+(?:\.[0-9]+)*", text) for text in (version, least))
+    if mine is None or wanted is None:
+        return False
+    parts = [[int(part) for part in found[0].split(".")] for found in (mine, wanted)]
+    longest = max(map(len, parts))
+    return parts[0] + [0] * (longest - len(parts[0])) < parts[1] + [0] * (longest - len(parts[1]))
 
 
 class Report(Value, frozen=True, kw_only=True):

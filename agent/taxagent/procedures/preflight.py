@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 
-from taxagent.model.bureau import BureauStatus
+from taxagent import __version__
+from taxagent.model.bureau import BureauStatus, is_older
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, BureauDown, Refusal
+from taxagent.model.errors import BureauDown, Refusal
 from taxagent.model.filing import filing_deadline
 from taxagent.model.job import Job, JobKind, Outcome, Problem, Scope, Step
 from taxagent.model.period import Period, period_of
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.model.simtime import SHANGHAI
-from taxagent.model.windows import Act, Finding, Moment, Rules, blocking, findings
+from taxagent.model.windows import Act, Finding, Moment, Rules, WindowRule, blocking, findings
 from taxagent.model.windows import warnings as soft
 from taxagent.procedures.ledger import whole
 from taxagent.procedures.work import Work, quirks_of
@@ -23,18 +24,36 @@ _ACT_OF = {Step.SEAL: Act.REPORT, Step.CLOCK_TICKET: Act.CLEAR, Step.APPLY: Act.
 def preflight(work: Work, state: DeviceState) -> None:
     """Refuse what may not be done now, before anything is done; what is done already needs no window.
 
-    Raises Refusal for a hard window, BureauDown for maintenance (the job waits) or an unreachable bureau.
+    Raises Refusal for a hard window or an agent that the bureau will not serve, BureauDown for maintenance
+    (the job waits) or an unreachable bureau.
     """
     acts = needed(work.job.kind, work.job.scope, state)
     if not acts:
+        if not any(run.wrote for run in work.job.steps):
+            _believable(work.job.kind, moment_of(work, state))
         return
     work.bureau_status = work.bureau.status()
+    _new_enough(work.bureau_status)
     moment = moment_of(work, state)
     for act in acts:
         _stop_at(blocking(findings(act, moment)))
     step = whole(Step.PREFLIGHT)
     if not work.job.done(step):
         work.ledger.end(step, deadline=moment.filing.deadline.isoformat(), source=moment.filing.source.value)
+
+
+def _believable(kind: JobKind, at: Moment) -> None:
+    """Refuse where only a wrong clock may be the reason that nothing is due: a dead one shows a year ago."""
+    if kind.irreversible:
+        clocks = (each for each in findings(Act.REPORT, at) if each.rule is WindowRule.CLOCKS_AGREE)
+        _stop_at(blocking(tuple(clocks)))
+
+
+def _new_enough(bureau: BureauStatus) -> None:
+    """Refuse before anything is written what the bureau would refuse afterwards (426)."""
+    least = bureau.minimum_agent_version
+    if is_older(__version__, least):
+        raise Refusal("BUREAU_VERSION", expected=least, found=__version__)
 
 
 def hard_stop(work: Work, state: DeviceState, step: Step) -> None:
@@ -57,6 +76,13 @@ def needed(kind: JobKind, scope: Scope, state: DeviceState) -> tuple[Act, ...]:
     if kind in (JobKind.CLEAR, JobKind.SETTLE) and states != {PeriodState.SETTLED}:
         acts.append(Act.CLEAR)
     return tuple(acts)
+
+
+def unsettled(scope: Scope, month: Period, state: DeviceState) -> bool:
+    """Return whether a type in scope has not settled the month."""
+    quirks = quirks_of(state)
+    rows = [row for row in state.monitor if row.invoice_type in scope.types]
+    return any(period_state(month, state.clock, row, quirks) is not PeriodState.SETTLED for row in rows)
 
 
 def beside_the_point(work: Work, state: DeviceState, group: str, month: Period) -> bool:
@@ -104,6 +130,8 @@ def moment(
 def foreseen(kind: JobKind, scope: Scope, at: Moment, state: DeviceState) -> tuple[Problem, ...]:
     """Return what would only warn; raises Refusal for what would be refused anyway (domain part 4)."""
     acts = needed(kind, scope, state)
+    if not acts:
+        _believable(kind, at)
     for act in acts:
         _stop_at(blocking(findings(act, at)))
     return warned(acts, at)
@@ -112,19 +140,7 @@ def foreseen(kind: JobKind, scope: Scope, at: Moment, state: DeviceState) -> tup
 def warned(acts: tuple[Act, ...], at: Moment) -> tuple[Problem, ...]:
     """Return the soft windows that are not open, each once."""
     found = {each.rule: each for act in acts for each in soft(findings(act, at))}
-    return tuple(_problem(each) for each in found.values())
-
-
-def checked(work: Work, state: DeviceState) -> tuple[Problem, ...]:
-    """Return every window that is not open, and whether the bureau can be reached: the result of a check."""
-    problems: list[Problem] = []
-    try:
-        work.bureau_status = work.bureau.status()
-    except AgentError as error:
-        problems.append(error.problem())
-    at = moment_of(work, state)
-    found = {each.rule: each for act in Act for each in findings(act, at) if not each.open}
-    return (*problems, *(_problem(each) for each in found.values()))
+    return tuple(problem_of(each) for each in found.values())
 
 
 def window_end_ms(job: Job, now: dt.datetime, rules: Rules) -> int | None:
@@ -158,5 +174,6 @@ def _stop_at(shut: tuple[Finding, ...]) -> None:
         raise Refusal(finding.fault, **finding.facts)
 
 
-def _problem(finding: Finding) -> Problem:
+def problem_of(finding: Finding) -> Problem:
+    """Return a window that is not open as the fault that it is."""
     return Problem(fault=finding.fault, outcome=Outcome.NOT_EXECUTED, detail=finding.facts)

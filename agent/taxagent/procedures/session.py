@@ -148,10 +148,9 @@ def read_state(device: Device, hello: Hello) -> DeviceState:
     except DeviceRefused as refused:
         if refused.fault != "DEVICE_UNREGISTERED":
             raise
-        what = unregistered(info) or "no_registration_code"
-        raise DeviceRefused(
-            refused.fault, device_code=refused.device_code, device_no=hello.device_no, what=what
-        ) from refused
+        known = {"device_no": hello.device_no, "what": unregistered(info) or "no_registration_code"}
+        code = "" if unregistered(info) else refused.device_code  # it says no more than that it is not
+        raise DeviceRefused(refused.fault, device_code=code, **known) from refused
     return DeviceState(hello=hello, info=info, clock=clock, monitor=monitor)
 
 

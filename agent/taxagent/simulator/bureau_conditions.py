@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from taxagent.bureau.messages import Code, MaintenanceMessage, Op
+from taxagent.model.bureau import is_older
 from taxagent.model.simtime import SHANGHAI
 from taxagent.model.value import Value
 from taxagent.simulator.bureau_requests import BureauSaysNo, Request
@@ -87,11 +88,7 @@ def changed(conditions: Conditions, changes: dict[str, object]) -> Conditions:
 def _is_older(user_agent: str, least: str) -> bool:
     """Whether it names itself as this agent in a version below `least`; who does not is served."""
     named = _AGENT.match(user_agent)
-    return named is not None and _parts(named[1]) < _parts(least)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    return named is not None and is_older(named[1], least)
 
 
 def _ms(local: dt.datetime) -> int:

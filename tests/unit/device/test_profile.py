@@ -7,12 +7,14 @@ import subprocess
 import sys
 from typing import Any
 
+import msgspec
 import pytest
 
 from taxagent.device import commands, driver, refusals
 from taxagent.device.commands import (
     ClockReading,
     Command,
+    HelloAnswer,
     InvoicePage,
     InvoiceQuery,
     MonitorList,
@@ -252,3 +254,16 @@ def test_the_effect_of_a_command_is_data_per_kind() -> None:
     }
     assert commands.effect(Command.READ_SUMMARY, DeviceKind.CONTROL_DISK) is Effect.READ
     assert commands.effect(Command.READ_SUMMARY, DeviceKind.UKEY) is Effect.IRREVERSIBLE
+
+
+def test_a_block_that_no_device_has_is_a_garbled_hello() -> None:
+    odd = HelloAnswer(**{name: getattr(HELLO, name) for name in HELLO.__struct_fields__}, block_size=300)
+    with pytest.raises(AnswerLost, match="300"):
+        ProfileDevice(FakeDevice({Command.HELLO: odd}), lambda: 0.0).hello()
+
+
+def test_a_long_answer_to_hello_is_asked_for_once_more_as_a_whole() -> None:
+    talkative = msgspec.structs.replace(HELLO, firmware="1." + "0" * 300)
+    fake = FakeDevice({Command.HELLO: talkative})
+    assert ProfileDevice(fake, lambda: 0.0).hello() == talkative
+    assert fake.reads == [256, 4096]
