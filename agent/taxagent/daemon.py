@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,10 @@ import structlog
 
 from taxagent import __version__
 from taxagent.config import Settings
+from taxagent.jobs import restarting
+from taxagent.jobs.standings import RESTARTED
 from taxagent.model.errors import AgentError, Interrupted, JournalError
-from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, JobUnknown
+from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, DeviceHung, JobUnknown
 from taxagent.model.faults import text
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.usb import SeenDevice
@@ -35,11 +38,17 @@ class Agent:
         self._language = settings.file.agent.language
         self._office_thread = ThreadPoolExecutor(1, thread_name_prefix="office")
         self._drained_by = ("", "")
+        self._code = 0
+        self._busy = False  # a device's thread did not end in time
+        self._looking = False  # whether a restart would help
         self._watch: Watch | None = None
         self._parts = Parts(settings, self)
 
     def run(self) -> int:
-        """Serve; return the process's exit code: 0 after a drain, 1 after a fatal error."""
+        """Serve; return the process's exit code: 0 after a drain, 1 after a fatal error, 74 to be restarted.
+
+        Where a thread hangs in a USB library the process ends here: the interpreter could not.
+        """
         parts = self._parts
         parts.loop.bind()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +57,12 @@ class Agent:
         self._office_thread.submit(self._begin)
         parts.loop.run()
         self._end()
-        return 1 if self._fatal is not None else 0
+        code = 1 if self._fatal is not None else self._code
+        if self._parts.roster.given_up or self._busy:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        return code
 
     # ---- start: the door is open, reads are answered, writes are kept back until the chain is verified
 
@@ -117,6 +131,8 @@ class Agent:
         parts.loop.publish(rows)
         for number in stood:
             parts.roster.stands(number)
+        if any(isinstance(event, DeviceHung) for _, event in rows):
+            self._look_for_restart(restarting.FIRST_LOOK_MS)
         for job in moved.values():
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:
@@ -148,6 +164,27 @@ class Agent:
             _log.warning("bus_unreadable", fault=trouble.fault, **trouble.detail)
         roster.trouble = trouble
         roster.changed(seen)
+
+    # ---- a device that hangs
+
+    def _look_for_restart(self, after_ms: int) -> None:
+        rule = self._parts.settings.file.device.restart_if_hung
+        if not self._looking and restarting.wanted(rule, os.environ):
+            self._looking = True
+            self._parts.loop.call_later(after_ms, self._restart_if_due)
+
+    def _restart_if_due(self) -> None:
+        self._looking = False
+        parts = self._parts
+        hanging, standings = parts.roster.hanging, parts.roster.standings
+        if restarting.due(hanging, parts.book.live(), standings.restarted_ms, parts.clock.utc_ms()):
+            _log.warning("restarting_for_hung_device", devices=list(hanging))
+            self._code = restarting.EXIT
+            self.drain()
+        elif hanging:
+            self._look_for_restart(restarting.NEXT_LOOK_MS)
+
+    # ---- what the parts call
 
     def identified(self, device_no: str) -> None:
         """Tell the clients, and wake the jobs that wait for it."""
@@ -189,6 +226,7 @@ class Agent:
         if self._watch is not None:
             self._watch.stop()
         if not self._parts.roster.close(_DRAIN_S):
+            self._busy = True
             _log.warning("device_still_busy", seconds=_DRAIN_S)
         self._parts.mailbox.post(self._parts.loop.stop)
 
@@ -220,7 +258,7 @@ class Agent:
         parts.journal.append(
             AgentStopped(
                 boot=parts.boot,
-                reason="drained",
+                reason=RESTARTED if self._code == restarting.EXIT else "drained",
                 principal=principal,
                 key=key,
                 at_ms=parts.clock.utc_ms(),

@@ -163,6 +163,18 @@ class Roster:
         return self._plugged.close(timeout_s)
 
     @property
+    def hanging(self) -> tuple[str, ...]:
+        """The devices that hang in this process and are not quarantined: a new process would try them."""
+        return tuple(
+            view.device_no
+            for view in self._views.values()
+            if view.location
+            and (why := self._plugged.bar(view.location)) is not None
+            and why.fault == "DEVICE_HUNG"
+            and not self.standings.of(view.device_no).quarantined
+        )
+
+    @property
     def given_up(self) -> int:
         """How many threads hang in a library: the process cannot end in the usual way with them."""
         return self._plugged.given_up
@@ -310,12 +322,10 @@ class Roster:
         self._renewing.discard(location)
         view = self._views.get(device_no) or bare_view(device_no, None, self._clock.utc_ms())
         release = self.standings.of(device_no).release if isinstance(why, DeviceLent) else None
-        held = {"held_by": release.by, "held_since_ms": release.since_ms} if release is not None else {}
-        self._put(
-            msgspec.structs.replace(
-                view, location=location, problem=why.problem(), **{"held_by": "", "held_since_ms": 0, **held}
-            )
+        shown = msgspec.structs.replace(
+            view, location=location, problem=why.problem(), held_by="", held_since_ms=0
         )
+        self._put(shown)
         if release is not None and release.until_ms is not None:
             left_ms = max(0, release.until_ms - self._clock.utc_ms())
             self._timers.call_later(left_ms, lambda: self.stands(device_no))
@@ -330,8 +340,10 @@ class Roster:
 
     def _hung(self, location: str, command: Command) -> None:
         """A thread was given up: show it, remember it, and leave the device alone where it was twice."""
-        view = self._at(location)
+        view, before = self._at(location), self.standings.at(location)
         number = view.device_no if view is not None else ""
+        if not number and before is not None and before.hung:
+            number = before.device_no  # it hangs at this plugging again, before it could say who it is
         self._renewing.discard(location)
         hanging = self._plugged.bar(location)
         if hanging is None:

@@ -1,0 +1,34 @@
+"""Whether the agent ends itself to get rid of a thread that hangs: seldom, and never amid a write.
+
+Only a new process gets a hanging USB call off its back; whoever supervises it starts it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from taxagent.model.job import Job, JobState
+
+EXIT = 74  # EX_IOERR: systemd's Restart=on-failure starts it again
+FIRST_LOOK_MS = 10_000  # the job that hangs is journaled as unknown by then
+NEXT_LOOK_MS = 60_000
+LEAST_MS = 3_600_000  # between two such restarts, whatever hangs
+
+
+def wanted(rule: Literal["under_systemd", "always", "never"], environment: Mapping[str, str]) -> bool:
+    """Return whether somebody starts the agent again: systemd names each run of a unit."""
+    return rule == "always" or (rule == "under_systemd" and bool(environment.get("INVOCATION_ID")))
+
+
+def due(hanging: Iterable[str], live: Iterable[Job], restarted_ms: int | None, now_ms: int) -> bool:
+    """Return whether now is the time; `hanging` are the devices that a restart would give one more try."""
+    if restarted_ms is not None and now_ms - restarted_ms < LEAST_MS:
+        return False
+    hung = set(hanging)
+    working = (
+        job
+        for job in live
+        if job.kind.irreversible and job.state is JobState.RUNNING and job.scope.device_no not in hung
+    )
+    return bool(hung) and next(working, None) is None
