@@ -311,6 +311,7 @@ class FakeSource:
         self.plugged: dict[str, FakeDevice] = {}
         self.refuses: Exception | None = None
         self.release_fails: Exception | None = None
+        self.held: set[str] = set()
         self.queues: list[HandQueue] = []  # made for its locations, by HandRoster
 
     def seen(self) -> tuple[SeenDevice, ...]:
@@ -333,7 +334,11 @@ class FakeSource:
             raise self.refuses
         if location not in self.plugged:
             raise DeviceAbsent("DEVICE_ABSENT", location=location)
-        yield cast("Device", self.plugged[location])
+        self.held.add(location)
+        try:
+            yield cast("Device", self.plugged[location])
+        finally:
+            self.held.discard(location)
         if self.release_fails is not None:
             raise self.release_fails
 

@@ -237,3 +237,26 @@ def test_a_jobs_reading_keeps_the_stock_that_was_known() -> None:
     assert state is not None
     house.roster.took("1-1", msgspec.structs.replace(state, stock=None))
     assert blanks(house) == 7
+
+
+def test_a_password_that_is_given_meanwhile_is_used_soon_after_somebody_looks() -> None:
+    house = House()
+    house.secrets.clear()
+    house.plug()
+    assert fault(house) == "PASSWORD_MISSING"
+    house.secrets[f"device-{DEVICE_NO}"] = PASSWORD
+    house.clock.now_ms += 1_000
+    house.desk.status()
+    house.settle()
+    assert fault(house) == ""
+
+
+def test_a_device_without_a_password_is_not_read_again_however_often_somebody_looks() -> None:
+    house = House()
+    house.secrets.clear()
+    device = house.plug()
+    for _ in range(10):
+        house.clock.now_ms += 1_000
+        house.desk.status()
+        house.settle()
+    assert (device.passwords_tried, house.identified) == ([], [DEVICE_NO])
