@@ -21,6 +21,7 @@ from taxagent.model.device import (
 from taxagent.model.events import AnyEvent, AnyJobEvent, TokenIssued
 from taxagent.model.invoice import Invoice
 from taxagent.model.job import Job, Problem
+from taxagent.model.lines import CheckLine
 from taxagent.model.period import Period
 from taxagent.model.usb import SeenDevice
 
@@ -223,6 +224,16 @@ class Mailbox(Protocol):
 
     def post(self, item: Callable[[], None]) -> None:
         """Have the loop call `item` soon. Any thread; never blocks."""
+
+
+class Surroundings(Protocol):
+    """What a check asks of this computer. Methods take bounded time, write nothing and never raise."""
+
+    def way(self) -> tuple[CheckLine, ...]:
+        """Return the steps to the bureau (name, connection, TLS, HTTP), and loss and latency."""
+
+    def place(self, device_no: str) -> tuple[CheckLine, ...]:
+        """Return the agent's certificates, its disk, and the device's last back-up."""
 
 
 class Secrets(Protocol):

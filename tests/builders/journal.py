@@ -13,6 +13,7 @@ import msgspec
 
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.bureau import Ticket
+from taxagent.model.checks import made
 from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello, PasswordVerdict, TriedPassword
 from taxagent.model.events import (
     AgentStarted,
@@ -21,6 +22,7 @@ from taxagent.model.events import (
     BackupWritten,
     CancelRequested,
     ChallengeAnswered,
+    CheckMade,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -197,6 +199,7 @@ def troubled_job(number: int) -> tuple[AnyEvent, ...]:
     return (
         accept(number),
         StateRead(**at, when="before", reading=seen_state()),
+        CheckMade(**at, lines=(made("clock", "CLOCK_CLOSE", "host", seconds="3"),)),
         BackupWritten(**at, backup=backup),
         TicketStored(**at, group="007", ticket=ticket()),
         JobUnknown(**at, problem=problem()),

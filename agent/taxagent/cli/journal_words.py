@@ -9,6 +9,7 @@ from taxagent.model.events import (
     BackupWritten,
     CancelRequested,
     ChallengeAnswered,
+    CheckMade,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -30,6 +31,7 @@ from taxagent.model.events import (
 )
 from taxagent.model.faults import Lang, fault
 from taxagent.model.job import Outcome, Scope, StepId
+from taxagent.model.lines import CheckState
 from taxagent.model.words import word
 
 _SAY = {
@@ -61,6 +63,7 @@ _SAY = {
         "ticket": "收到清卡密文 {ticket_no}，新截止日 {deadline}",
         "ended": "作业结束：{state}，{outcome}",
         "state_read": "读取设备状态",
+        "checked": "检查完：{count} 项，{failed} 项不可办理",
     },
     "en": {
         "started": "agent started, version {version}, process {pid}",
@@ -90,6 +93,7 @@ _SAY = {
         "ticket": "clear ticket {ticket_no}, new deadline {deadline}",
         "ended": "job ends: {state}, {outcome}",
         "state_read": "device state read",
+        "checked": "checked: {count} lines, {failed} stand in the way",
     },
 }
 
@@ -144,6 +148,9 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return f"{ended} ({word('note', note, lang)})" if note else ended
         case StateRead():
             return say["state_read"]
+        case CheckMade(lines=lines):
+            failed = sum(line.state is CheckState.FAIL for line in lines)
+            return say["checked"].format(count=len(lines), failed=failed)
         case BackupWritten(backup=backup):
             return say["backup"].format(period=backup.period, path=backup.path)
         case TicketStored(ticket=ticket):

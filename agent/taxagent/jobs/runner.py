@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -24,9 +24,10 @@ from taxagent.model.errors import (
     Unavailable,
 )
 from taxagent.model.job import Job, JobState, Outcome, Problem, Wait, WaitReason
+from taxagent.model.known import KnownDevice
 from taxagent.model.simtime import local_time
 from taxagent.model.windows import Rules
-from taxagent.ports import Bureau, Clock, Device, Journal, Secrets
+from taxagent.ports import Bureau, Clock, Device, Journal, Secrets, Surroundings
 from taxagent.procedures.ledger import Ledger
 from taxagent.procedures.session import Latch
 from taxagent.procedures.settle import run_procedure
@@ -75,6 +76,8 @@ class Tools:
     check_stop: Callable[[], None]  # raises Interrupted("DRAINING") while the agent drains
     challenges: Challenges
     window_end_ms: Callable[[Job], int | None]  # when the filing window of a job ends (job's time)
+    surroundings: Surroundings | None = None  # None: a check says nothing of this computer
+    known: Mapping[str, KnownDevice] = field(default_factory=dict)  # what is configured, by device number
 
 
 _READ_AGAIN_MS = 24 * 3_600_000  # so long a job that only reads is tried again
@@ -195,6 +198,8 @@ class Runner:
             rules=tools.rules,
             simulation=tools.simulation,
             check_stop=check_stop,
+            surroundings=tools.surroundings,
+            known=tools.known,
         )
 
     def _failed(self, ledger: Ledger, error: AgentError, waited: Wait | None) -> None:

@@ -29,6 +29,7 @@ from taxagent.model.job import (
     StoredTicket,
     Wait,
 )
+from taxagent.model.lines import CheckLine
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -211,6 +212,12 @@ class StateRead(JobEvent, frozen=True, kw_only=True, tag="state.read"):
     reading: Reading
 
 
+class CheckMade(JobEvent, frozen=True, kw_only=True, tag="check.made"):
+    """What a check found, line by line; a later one of the same job stands instead."""
+
+    lines: tuple[CheckLine, ...]
+
+
 class BackupWritten(JobEvent, frozen=True, kw_only=True, tag="backup.written"):
     """A back-up was written, renamed into place and read back."""
 
@@ -246,6 +253,7 @@ AnyJobEvent = (
     | StepBegun
     | StepEnded
     | StateRead
+    | CheckMade
     | BackupWritten
     | TicketStored
     | JobEnded
@@ -314,6 +322,8 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
             return change(job, before=job.before or reading)
         case StateRead(reading=reading):
             return change(job, after=reading)
+        case CheckMade(lines=lines):
+            return change(job, lines=lines)
         case BackupWritten(backup=backup):
             return change(job, backups=(*job.backups, backup))
         case TicketStored(group=group, ticket=ticket):

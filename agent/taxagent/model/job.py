@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from taxagent.model.bureau import Ticket
 from taxagent.model.device import DeviceState, Statistics
+from taxagent.model.lines import CheckLine
 from taxagent.model.period import Period
 from taxagent.model.value import Value
 
@@ -239,6 +240,7 @@ class Job(Value, frozen=True, kw_only=True):
     cancel_requested: bool = False
     ended_ms: int | None = None
     record_sha256: str = ""
+    lines: tuple[CheckLine, ...] = ()  # of a check: what it found
 
     def run_of(self, step: StepId) -> StepRun | None:
         """Return what is known of `step`, or None where it was never begun."""

@@ -14,6 +14,7 @@ from taxagent.model.errors import AgentError, DeviceInUse, Interrupted, JournalE
 from taxagent.model.events import (
     AnyJobEvent,
     BackupWritten,
+    CheckMade,
     JobEnded,
     JobNeedsHuman,
     JobRunning,
@@ -37,6 +38,7 @@ from taxagent.model.job import (
     StepId,
     Wait,
 )
+from taxagent.model.lines import CheckLine
 from taxagent.ports import Clock, Journal, JournalTx
 
 
@@ -128,6 +130,10 @@ class Ledger:
                 sim_ms=self._sim(),
             )
         )
+
+    def checked(self, lines: tuple[CheckLine, ...]) -> None:
+        """Keep what a check found."""
+        self._write(CheckMade(job_id=self.job.job_id, lines=lines, at_ms=self._at(), sim_ms=self._sim()))
 
     def backed_up(self, step: StepId, backup: Backup) -> None:
         """A back-up stands and was read back: it and its step's end are one commit."""

@@ -9,9 +9,11 @@ from taxagent.model.job import JobKind, Outcome, Problem, Reading, Step, StepId,
 from taxagent.model.period import Period
 from taxagent.model.period_state import PeriodState, period_state
 from taxagent.procedures.backup import back_up
+from taxagent.procedures.checks import check
+from taxagent.procedures.checks_device import wrong_taxpayer
 from taxagent.procedures.clear import clear, reported
 from taxagent.procedures.ledger import whole
-from taxagent.procedures.preflight import checked, moment_of, needed, preflight, warned
+from taxagent.procedures.preflight import moment_of, needed, preflight, warned
 from taxagent.procedures.reconcile import reconcile
 from taxagent.procedures.report import report
 from taxagent.procedures.session import greet, open_session, read_state, unregistered
@@ -33,13 +35,14 @@ def run_procedure(work: Work) -> None:
 
 
 def _run(work: Work) -> None:
+    if work.job.kind is JobKind.CHECK:
+        _check(work)
+        return
     state = _identified(work)
     reconcile(work, state)
     _unless_cancelled(work, state)
     preflight(work, state)
     match work.job.kind:
-        case JobKind.CHECK:
-            pass
         case JobKind.BACKUP:
             for month in work.job.scope.periods:
                 back_up(work, state, month, Step.BACKUP)
@@ -56,19 +59,27 @@ def _run(work: Work) -> None:
     _left(work, state)
 
 
+def _check(work: Work) -> None:
+    if work.job.cancel_requested:
+        raise Interrupted("CANCELLED")
+    hello = check(work)
+    step = whole(Step.IDENTIFY)
+    if not work.job.done(step):
+        work.ledger.end(step, device_no=hello.device_no, firmware=hello.firmware)
+
+
 def _identified(work: Work) -> DeviceState:
     """Open the device, make sure that it is the job's, and keep its first state."""
     step, scope = whole(Step.IDENTIFY), work.job.scope
     hello = greet(work.device, scope.device_no, simulation=work.simulation)
     open_session(work.device, hello, work.secrets, work.latch)
     state = read_state(work.device, hello)
-    if state.info.taxpayer_id != scope.taxpayer_id:
-        raise Refusal("TAXPAYER_WRONG", expected=scope.taxpayer_id, found=state.info.taxpayer_id)
+    if wrong := wrong_taxpayer(work, state.info):
+        raise wrong
     if what := unregistered(state.info):
         raise Refusal("DEVICE_UNREGISTERED", device_no=scope.device_no, what=what)
     if work.job.before is None:
-        found = checked(work, state) if work.job.kind is JobKind.CHECK else _warned(work, state)
-        work.ledger.state("before", _reading(work, state, found))
+        work.ledger.state("before", _reading(work, state, _warned(work, state)))
     if not work.job.done(step):
         work.ledger.end(step, device_no=hello.device_no, firmware=hello.firmware)
     return state

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from taxagent.model.bureau import BureauStatus
 from taxagent.model.device import QUIRKS, DeviceState, Quirks, Statistics
 from taxagent.model.errors import NeedsHuman, Refusal
 from taxagent.model.job import Job, Problem, WaitReason
+from taxagent.model.known import KnownDevice
 from taxagent.model.period import Period, first_day, last_day, plus
 from taxagent.model.windows import Rules
-from taxagent.ports import Bureau, Clock, Device, Secrets
+from taxagent.ports import Bureau, Clock, Device, Secrets, Surroundings
 from taxagent.procedures.ledger import Ledger
 from taxagent.procedures.session import Latch
 
@@ -44,6 +45,8 @@ class Work:
     rules: Rules
     simulation: bool
     check_stop: Callable[[], None]
+    surroundings: Surroundings | None = None  # None: nobody looks at this computer
+    known: Mapping[str, KnownDevice] = field(default_factory=dict)  # what the configuration says, by number
     bureau_status: BureauStatus | None = None  # as this run asked for it, where it had to
 
     @property

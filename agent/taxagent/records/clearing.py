@@ -19,6 +19,7 @@ from taxagent.model.job import (
     Step,
     StepRun,
 )
+from taxagent.model.lines import CheckLine
 from taxagent.model.value import Value, to_json
 
 RECORD_VERSION = 1
@@ -86,6 +87,7 @@ class ClearingRecord(Value, frozen=True, kw_only=True):
     agent_version: str
     device_clock: dt.datetime | None = None  # the device's own, naive, Asia/Shanghai, as the job found it
     filing: FilingRecord | None = None  # None where the job came to no window
+    lines: tuple[CheckLine, ...] = ()  # of a check: what it found
 
 
 def clearing_record(
@@ -129,6 +131,7 @@ def clearing_record(
         agent_version=version,
         device_clock=before.state.clock if before else None,
         filing=_filing(job),
+        lines=job.lines,
     )
 
 

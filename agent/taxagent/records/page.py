@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import msgspec
 
+from taxagent.model import checks
 from taxagent.model.device import Statistics
 from taxagent.model.faults import Lang, text
 from taxagent.model.job import Step, StepRun
@@ -41,6 +42,7 @@ def page(record: bytes, lang: Lang) -> str:
         _head(value, words),
         _end(value, words, lang),
         _windows(value, words, lang),
+        _lines(value, words, lang),
         _types(value, words),
         _steps(value, words),
         _evidence(value, words),
@@ -95,8 +97,14 @@ def _windows(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]
     if record.filing is not None:
         source = words.of("source", record.filing.source)
         yield f"{label['filing']}: {record.filing.deadline}" + (f" ({source})" if source else "")
-    for finding in record.findings:
+    for finding in record.findings if not record.lines else ():
         yield f"{label['finding']}: {text(finding, lang).title} [{finding.fault}]"
+
+
+def _lines(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
+    for line in record.lines:
+        about = f"{words.of('check_state', line.state)}  {checks.name(line, lang)}"
+        yield f"{about}: {checks.text(line, lang).fact}"
 
 
 def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:

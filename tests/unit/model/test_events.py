@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taxagent.model.checks import made
 from taxagent.model.events import (
     AnyEvent,
     AnyJobEvent,
     BackupWritten,
     CancelRequested,
+    CheckMade,
     JobAccepted,
     JobEnded,
     JobNeedsHuman,
@@ -177,6 +179,12 @@ def test_the_first_reading_before_and_the_last_one_after_count() -> None:
         *(StateRead(**AT, when=when, reading=r) for when in ("before", "after") for r in (early, late))
     )
     assert (job.before, job.after) == (early, late)
+
+
+def test_the_lines_of_the_last_look_stand() -> None:
+    first, again = made("clock", "CLOCK_CLOSE", seconds="3"), made("clock", "CLOCK_OFF", seconds="300")
+    job = after(CheckMade(**AT, lines=(first,)), CheckMade(**AT, lines=(again,)))
+    assert job.lines == (again,)
 
 
 def test_back_ups_add_up() -> None:
