@@ -18,6 +18,7 @@ from taxagent.model.simtime import SimulatedTime, simulated_time
 if TYPE_CHECKING:
     from taxagent.simulator.running import Address, Running
 
+_USAGE = 2
 _ABSENT = 69
 
 
@@ -26,7 +27,7 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("simulate", help=COMMANDS["simulate"].help(default_lang()))
     what = parser.add_subparsers(dest="simulate", required=True, metavar="WHAT")
     _add_device(what.add_parser("device", help="run simulated devices on a USB/IP server"))
-    _add_control(what.add_parser("control", help="send an order to running simulated devices"))
+    _add_control(what.add_parser("control", help="send an order to running simulated devices or bureau"))
     try:
         from taxagent.simulator.bureau_cli import add_bureau
     except ImportError:  # its libraries are an extra of the package
@@ -62,7 +63,14 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 def _add_control(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control", type=_address, required=True, metavar="HOST:PORT")
     parser.add_argument(
-        "order", help="""JSON, for example '{"do":"show"}' or '{"do":"unplug","device":"1-1"}'"""
+        "order",
+        nargs="+",
+        metavar="ORDER",
+        help="its name and KEY=VALUE words, or one JSON object in quotes",
+    )
+    parser.epilog = (
+        "for example: show; unplug device=1-1; clock device=661700000011 advance_s=3600; and to a bureau: "
+        "set refuses_login=true. All orders are in docs/simulator.md; an unknown one is answered with them."
     )
     parser.set_defaults(run=run_control)
 
@@ -98,18 +106,23 @@ def run_device(args: argparse.Namespace) -> int:
 
 
 def run_control(args: argparse.Namespace) -> int:
-    """Send one order and print the reply; 0 where it was carried out."""
+    """Send one order to simulated devices or a simulated bureau, print the reply; 0 where it was obeyed."""
     from taxagent.simulator.control_client import ControlClient
+    from taxagent.simulator.control_lines import BadLine, typed_order
 
     host, port = args.control
     try:
+        line = typed_order(args.order)
         with ControlClient(host, port) as client:
-            reply = client.send(args.order.replace("\n", " ").encode())
+            reply = client.raw(line)
+    except BadLine as error:
+        print(f"taxagent: {error}", file=sys.stderr)
+        return _USAGE
     except OSError as error:
         print(f"taxagent: no simulator at {host}:{port}: {error}", file=sys.stderr)
         return _ABSENT
     print_json(reply)
-    return 0 if reply.ok else 2
+    return 0 if reply["ok"] else _USAGE
 
 
 def _ready(running: Running, usbip: Address, control: Address) -> dict[str, object]:

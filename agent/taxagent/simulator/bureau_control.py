@@ -35,6 +35,7 @@ from taxagent.model.value import Value, to_json
 from taxagent.simulator.bureau import VirtualBureau
 from taxagent.simulator.bureau_conditions import Certificate, MaintenanceTime, Seconds, Version
 from taxagent.simulator.bureau_faults import Fault
+from taxagent.simulator.control_lines import BadLine, read_order
 
 LINE_LIMIT = 1 << 16
 
@@ -181,8 +182,8 @@ class _Orders(socketserver.StreamRequestHandler):
 
     def _obeyed(self, line: bytes) -> dict[str, Any]:
         try:
-            order: AnyOrder = msgspec.json.decode(line, type=AnyOrder)
-        except msgspec.MsgspecError as error:
+            order: AnyOrder = read_order(line, AnyOrder)
+        except BadLine as error:
             return {"reply": 0, "ok": False, "error": str(error)}
         try:
             return {"reply": order.id, "ok": True, **self._obey(order)}

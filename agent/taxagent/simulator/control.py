@@ -28,12 +28,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-import msgspec
-
 from taxagent.device.refusals import REFUSALS
 from taxagent.model.value import Value, to_json
 from taxagent.simulator import control_messages as m
 from taxagent.simulator import control_orders as orders
+from taxagent.simulator.control_lines import BadLine, read_order
 from taxagent.simulator.control_orders import BadOrder
 from taxagent.simulator.faults import Act, Fault, FaultScript, Point
 from taxagent.simulator.scenario import COMMANDS
@@ -160,10 +159,9 @@ class Control:
 
     def _answer(self, line: bytes) -> m.Reply:
         try:
-            order = msgspec.json.decode(line, type=m.AnyOrder)
-        except msgspec.DecodeError as error:
-            allowed = f"; allowed: {', '.join(m.ORDERS)}" if "$.do" in str(error) else ""
-            return m.Reply(reply=0, ok=False, error=f"{error}{allowed}")
+            order = read_order(line, m.AnyOrder)
+        except BadLine as error:
+            return m.Reply(reply=0, ok=False, error=str(error))
         try:
             return self.carry_out(order)
         except BadOrder as error:

@@ -40,6 +40,15 @@ class ControlClient:
                 return msgspec.json.decode(said, type=m.Reply)
             self._events.append(msgspec.json.decode(said, type=dict[str, object]))
 
+    def raw(self, line: bytes) -> dict[str, object]:
+        """Send an order as it is written, and return the reply as it came: of any simulator."""
+        self._sock.sendall(line + b"\n")
+        while True:
+            said = msgspec.json.decode(self._line(), type=dict[str, object])
+            if "reply" in said:
+                return said
+            self._events.append(said)
+
     def event(self, name: str) -> dict[str, object]:
         """Return the next event of that name; those before it are dropped. Raises TimeoutError after 30 s."""
         while True:
