@@ -75,7 +75,11 @@ class Conversation:
                 raise FrameError(f"a request of {len(body)} bytes", code="TOO_LARGE")
             msgspec.convert(plain, known.args)
             msgspec.msgpack.decode(body, type=m.Request)
-        except (msgspec.ValidationError, UnicodeEncodeError) as error:  # or text that is no text (surrogates)
+        except msgspec.ValidationError as error:
+            from taxclient.protocol.forms import misfit  # noqa: PLC0415 - for who made a mistake alone
+
+            raise FrameError(f"{op}: {misfit(error)}") from error
+        except UnicodeEncodeError as error:  # text that is no text (surrogates)
             raise FrameError(f"{op}: {error}") from error
         return Call(
             id=request.id,

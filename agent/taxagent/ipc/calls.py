@@ -17,6 +17,7 @@ from taxagent.model.job import Outcome
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 from taxclient.protocol.errors import FrameError
+from taxclient.protocol.forms import misfit
 
 T = TypeVar("T")
 Send = Callable[[bytes], None]
@@ -29,11 +30,12 @@ _log = structlog.get_logger("ipc.calls")
 
 
 class Malformed(Refusal):
-    """The request cannot be read; `request_id` is its id where that much could be read."""
+    """The request cannot be read; `request_id` and `lang` are its own where that much could be read."""
 
-    def __init__(self, fault: str, request_id: str, **detail: str) -> None:
+    def __init__(self, fault: str, request_id: str, lang: str = "", **detail: str) -> None:
         super().__init__(fault, **detail)
         self.request_id = request_id
+        self.lang = lang
 
 
 class Fault(AgentError):
@@ -120,16 +122,17 @@ def read_call(frames: list[bytes], default: Lang, boot: str, send: Send) -> Call
         data = wire.split(frames)
         request = _bare(data) or _request(wire.decoded(data))
     except FrameError as error:
-        raise Malformed(error.code, "", what=str(error), limit=str(wire.REQUEST_BYTES)) from error
+        limit = {"limit": str(wire.REQUEST_BYTES)} if error.code == "TOO_LARGE" else {}
+        raise Malformed(error.code, "", what=str(error), **limit) from error
     op = m.OPS.get(request.op)
     if op is None:
-        raise Malformed("UNKNOWN_OP", request.id, op=request.op)
+        raise Malformed("UNKNOWN_OP", request.id, request.lang, op=request.op)
     try:
         args = msgspec.convert(request.args, op.args)
     except msgspec.ValidationError as error:
-        raise Malformed("BAD_REQUEST", request.id, what=str(error)) from error
+        raise _unfit(error, request.id, request.lang) from error
     if op.keyed and not request.key:
-        raise Malformed("BAD_REQUEST", request.id, what=f"{request.op} needs a key", key="key")
+        raise Malformed("BAD_REQUEST", request.id, request.lang, what="form_missing", field="key")
     return Call(request, args, lang_of(request.lang, default), boot, send)
 
 
@@ -154,7 +157,14 @@ def _request(raw: dict[str, Any]) -> m.Request:
         return msgspec.convert(raw, m.Request)
     except msgspec.ValidationError as error:
         request_id = found if isinstance(found, str) and len(found) <= 64 else ""
-        raise Malformed("BAD_REQUEST", request_id, what=str(error)) from error
+        lang = raw.get("lang")
+        raise _unfit(error, request_id, lang if isinstance(lang, str) else "") from error
+
+
+def _unfit(error: msgspec.ValidationError, request_id: str, lang: str) -> Malformed:
+    found = misfit(error)
+    facts = {"what": found.form, "field": found.field, "limit": found.limit}
+    return Malformed("BAD_REQUEST", request_id, lang, **{name: fact for name, fact in facts.items() if fact})
 
 
 def request_sha256(op: str, args: m.Args) -> str:

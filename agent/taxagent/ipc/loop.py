@@ -25,7 +25,7 @@ from taxagent.ipc.operations import Answers, Operations
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
-from taxagent.ipc.views import error_body
+from taxagent.ipc.views import error_body, lang_of
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import Desk
 from taxagent.model.events import AnyEvent, JobEvent
@@ -243,9 +243,8 @@ class Loop:
             call = read_call(body, self._settings.language, self._settings.boot, send)
         except Malformed as error:
             self._buckets.wait_ms(routing_id)
-            send(
-                error_reply(error.request_id, self._settings.boot, error_body(error, self._settings.language))
-            )
+            why = error_body(error, lang_of(error.lang, self._settings.language))
+            send(error_reply(error.request_id, self._settings.boot, why))
             return
         call.guarded(self._admission.admit)(Arrival(call, first, self._buckets.wait_ms(routing_id)))
 

@@ -33,7 +33,7 @@ def wanted(ask: InvoiceAsk) -> Wanted:
         raise Refusal("QR_DIGITAL", number=ask.number)
     by_number = bool(ask.code) and bool(ask.number)
     if by_number == bool(ask.qr) or bool(ask.code) != bool(ask.number):
-        raise Refusal("BAD_REQUEST", error="device.invoices wants either code and number, or qr")
+        raise Refusal("BAD_REQUEST", what="form_invoice", field="code, number, qr")
     if by_number:
         return Wanted(code=ask.code, number=ask.number)
     scan = scanned(ask.qr)

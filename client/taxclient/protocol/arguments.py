@@ -22,17 +22,24 @@ from taxclient.protocol.base import (
     TaxpayerId,
 )
 
+# What must be matched; forms.py has the words for each.
+INVOICE_CODE = r"^([0-9]{10}|[0-9]{12})?\Z"
+INVOICE_NUMBER = r"^([0-9]{8}|[0-9]{20})?\Z"
+KIND_IRREVERSIBLE = r"^(report|clear|settle)\Z"
+KIND = r"^(check|backup|report|clear|settle)\Z"
+UNTIL = r"^(change|end)\Z"
+
 
 class NoArgs(Args, frozen=True, kw_only=True):
-    """hello, status, device.list."""
+    """hello, status, device.list, doctor."""
 
 
 class InvoiceArgs(Args, frozen=True, kw_only=True):
     """device.invoices: `code` and `number` (20 digits without a code are a fully digital one's), or `qr`."""
 
     device_no: DeviceNo
-    code: Annotated[str, Meta(pattern=r"^([0-9]{10}|[0-9]{12})?\Z")] = ""
-    number: Annotated[str, Meta(pattern=r"^([0-9]{8}|[0-9]{20})?\Z")] = ""
+    code: Annotated[str, Meta(pattern=INVOICE_CODE)] = ""
+    number: Annotated[str, Meta(pattern=INVOICE_NUMBER)] = ""
     qr: Annotated[str, Meta(max_length=1024)] = ""
 
 
@@ -60,14 +67,14 @@ class CheckArgs(Args, frozen=True, kw_only=True):
 class PrepareArgs(CheckArgs, frozen=True, kw_only=True):
     """prepare: what would be submitted."""
 
-    kind: Annotated[str, Meta(pattern=r"^(report|clear|settle)\Z")]
+    kind: Annotated[str, Meta(pattern=KIND_IRREVERSIBLE)]
     late: bool = False  # outside the filing window, on a technician's responsibility
 
 
 class SubmitArgs(CheckArgs, frozen=True, kw_only=True):
     """submit: `token` confirms what prepare showed; none is needed for check and backup."""
 
-    kind: Annotated[str, Meta(pattern=r"^(check|backup|report|clear|settle)\Z")]
+    kind: Annotated[str, Meta(pattern=KIND)]
     late: bool = False
     token: Annotated[str, Meta(max_length=128)] = ""
 
@@ -84,7 +91,7 @@ class JobWaitArgs(Args, frozen=True, kw_only=True):
 
     job_id: JobId
     rev: Annotated[str, Meta(max_length=64)] = ""  # of the job as last seen; "" = as it is now
-    until: Annotated[str, Meta(pattern=r"^(change|end)\Z")] = "change"
+    until: Annotated[str, Meta(pattern=UNTIL)] = "change"
     timeout_ms: Annotated[int, Meta(ge=0, le=WAIT_MAX_MS)] = 20_000
 
 

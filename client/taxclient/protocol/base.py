@@ -14,18 +14,24 @@ SKEW_MS = 30_000
 RELEASE_MAX_MINUTES = 7 * 24 * 60
 WAIT_MAX_MS = 60_000
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
-Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{16,64}\Z")]
-OptionalKey = Annotated[str, Meta(pattern=r"^([A-Za-z0-9._-]{16,64})?\Z")]
+KEY, OPTIONAL_KEY = r"^[A-Za-z0-9._-]{16,64}\Z", r"^([A-Za-z0-9._-]{16,64})?\Z"
+DEVICE_NO, OPTIONAL_DEVICE_NO = r"^[0-9]{12}\Z", r"^([0-9]{12})?\Z"
+TAXPAYER_ID = r"^([0-9A-Z]{15}|[0-9A-Z]{17,18}|[0-9A-Z]{20})?\Z"
+INVOICE_TYPE = r"^[0-9]{3}\Z"
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])\Z"
+JOB_ID, OPTIONAL_JOB_ID = r"^[0-9A-HJKMNP-TV-Z]{26}\Z", r"^([0-9A-HJKMNP-TV-Z]{26})?\Z"
+Key = Annotated[str, Meta(pattern=KEY)]
+OptionalKey = Annotated[str, Meta(pattern=OPTIONAL_KEY)]
 Ref = Annotated[str, Meta(max_length=128)]
 Milliseconds = Annotated[int, Meta(ge=0, le=1 << 53)]
 Ttl = Annotated[int, Meta(ge=1, le=TTL_MAX_MS)]
-DeviceNo = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z")]
-OptionalDeviceNo = Annotated[str, Meta(pattern=r"^([0-9]{12})?\Z")]
-TaxpayerId = Annotated[str, Meta(pattern=r"^([0-9A-Z]{15}|[0-9A-Z]{17,18}|[0-9A-Z]{20})?\Z")]
-InvoiceType = Annotated[str, Meta(pattern=r"^[0-9]{3}\Z")]
-Month = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])\Z")]
-JobId = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}\Z")]
-OptionalJobId = Annotated[str, Meta(pattern=r"^([0-9A-HJKMNP-TV-Z]{26})?\Z")]
+DeviceNo = Annotated[str, Meta(pattern=DEVICE_NO)]
+OptionalDeviceNo = Annotated[str, Meta(pattern=OPTIONAL_DEVICE_NO)]
+TaxpayerId = Annotated[str, Meta(pattern=TAXPAYER_ID)]
+InvoiceType = Annotated[str, Meta(pattern=INVOICE_TYPE)]
+Month = Annotated[str, Meta(pattern=MONTH)]
+JobId = Annotated[str, Meta(pattern=JOB_ID)]
+OptionalJobId = Annotated[str, Meta(pattern=OPTIONAL_JOB_ID)]
 Limit = Annotated[int, Meta(ge=1, le=500)]
 
 
