@@ -25,6 +25,7 @@ _COMMANDS = {
     "explain": "explain:run",
     "help": "terms:run",
     "invoice": "invoice:run",
+    "device": "device:run",
     "job": "look:job",
     "record": "look:record",
     "drain": "drain:run",

@@ -101,6 +101,17 @@ def _reading(commands: Group) -> None:
     )
     for name, zh, en in _WORK:
         _work_options(commands.add(name, zh, en), say)
+    _device_options(
+        commands.below(
+            commands.add(
+                "device",
+                "设备：详情、交出、收回、再试",
+                "devices: all of one, leave it to others, use it again",
+            ),
+            "action",
+            "taxctl device",
+        )
+    )
     _job_options(
         commands.below(commands.add("job", "任务", "list, show, follow or stop jobs"), "action", "taxctl job")
     )
@@ -278,6 +289,42 @@ def _work_options(command: argparse.ArgumentParser, say: Pick) -> None:
         metavar=seconds,
         help=say("最多跟踪多久", "follow the job for at most so long"),
     )
+
+
+def _device_options(devices: Group) -> None:
+    say = devices.say
+    devices.add("list", "所有设备", "all devices")
+    for action, zh, en in (
+        ("get", "一台设备的全部情况", "all that is known of a device"),
+        (
+            "release",
+            "代理不再使用设备，留给开票软件等其他程序",
+            "leave a device to the invoicing program and others",
+        ),
+        ("hold", "代理重新使用设备", "use a released device again"),
+        (
+            "retry",
+            "再试没有反应或已隔离的设备（技术人员）",
+            "try a device that hung or is quarantined (for technicians)",
+        ),
+    ):
+        command = devices.add(action, zh, en)
+        command.add_argument("device", metavar=say("设备编号", "DEVICE_NO"))
+        if action == "release":
+            command.add_argument(
+                "--minutes",
+                type=int,
+                default=0,
+                metavar=say("分钟", "MIN"),
+                help=say("过后自动收回；默认直到 hold", "used again afterwards; default: until hold"),
+            )
+        if action != "get":
+            command.add_argument(
+                "--key",
+                default="",
+                metavar=say("请求编号", "KEY"),
+                help=say("重复同一个指令时用", "to repeat the very same order"),
+            )
 
 
 def _job_options(jobs: Group) -> None:
