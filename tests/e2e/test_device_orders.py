@@ -25,7 +25,7 @@ from tests.builders.site import (
 
 def test_a_released_device_keeps_its_jobs_waiting_until_it_is_taken_again() -> None:
     with site() as shop:
-        shop.start_agent()
+        agent = shop.start_agent()
         with client(shop) as one:
             token = prepared(one)
             released = one.release(DEVICE, key="release-for-the-shop")
@@ -39,7 +39,7 @@ def test_a_released_device_keeps_its_jobs_waiting_until_it_is_taken_again() -> N
             assert waiting.wait.detail["holder"] == released.released_by
             assert one.release(DEVICE, key="release-for-the-shop").known
             assert writes(shop) == []
-            shop.kill_agent()
+            agent.kill()
             shop.start_agent()
         with client(shop) as one:
             assert one.job(job.job_id).state == "waiting"
