@@ -191,6 +191,7 @@ def _refused(row: Refused | None, sense: Sense) -> AgentError:
     if row is None:
         what = f"sense {sense.key:x}/{sense.asc:02x}/{sense.ascq:02x}"
         return DeviceRefused("DEVICE_REFUSED", device_code=code, what=what)
+    code = row.vendor or code
     if row.fault == "PASSWORD_WRONG":
         return PasswordRefused(refusals.tries_left(sense), device_code=code)
     if row.fault == "SESSION_UNKNOWN":

@@ -1,10 +1,12 @@
 """Why a device says no: each code with its sense data, its meaning and the fault raised for it, as data.
 
 Codes 09f0xx and 09f1xx are the profile's own; the others are those of the control disk and the ukey as the
-field knows them. Knows no command's bytes and no transport.
+field knows them, and GOLDEN_DISK has those of the third. Knows no command's bytes and no transport.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from taxagent.device.wire import Sense, SenseKey, decode_sense, encode_sense
 from taxagent.model.value import Value
@@ -21,6 +23,7 @@ class Refused(Value, frozen=True, kw_only=True):
     ascq: int
     fault: str  # code of the fault catalogue
     meaning: str
+    vendor: str = ""  # the code as its vendor writes it, where that is not the hex of `code`
 
     def sense(self, tries_left: int = 0) -> bytes:
         """Return the 18 bytes of sense data with which a device says it."""
@@ -43,7 +46,7 @@ BAD_FRAME = _row(
 BAD_BODY = _row(
     "09f002", _WRONG, 0x01, "DEVICE_REFUSED", "a parameter is broken, missing, double or unknown", 0x26
 )
-UNKNOWN_COMMAND = _row("09f003", _WRONG, 0x02, "DEVICE_REFUSED", "the device has no such command", 0x26)
+UNKNOWN_COMMAND = _row("09f003", _WRONG, 0x02, "FIRMWARE_UNSUPPORTED", "the device has no such command", 0x26)
 SESSION_UNKNOWN = _row(
     "09f004", _ORDER, 0x04, "SESSION_UNKNOWN", "not the session of the last HELLO (or power was lost since)"
 )
@@ -124,7 +127,23 @@ PASSWORD_WRONG = _row("09d1cx", _RULE, 0x31, "PASSWORD_WRONG", "password wrong, 
 CLOCK_FAULT = _row("09e105", _BROKEN, 0x32, "CLOCK_WRONG", "clock")
 
 REFUSALS: tuple[Refused, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Refused))
-_BY_CODE = {row.code: row for row in REFUSALS}
+
+
+def _golden(number: int, row: Refused) -> Refused:
+    return msgspec.structs.replace(row, code=f"{number:02x}", vendor=str(number))
+
+
+GOLDEN_DISK: dict[str, Refused] = {
+    MEMORY_FULL.code: _golden(161, MEMORY_FULL),
+    NOTHING_DUE.code: _golden(195, NOTHING_DUE),
+    ALREADY_SEALED.code: _golden(202, ALREADY_SEALED),
+    NO_SUCH_DATA.code: _golden(220, NO_SUCH_DATA),
+    UPLOAD_DEADLINE.code: _golden(246, UPLOAD_DEADLINE),
+    NOT_REPORTED.code: _golden(248, NOT_REPORTED),
+}
+"""What a golden_disk says instead, by the code that the others have for it: small decimal numbers."""
+
+_BY_CODE = {row.code: row for row in (*REFUSALS, *GOLDEN_DISK.values())}
 
 
 def refusal(sense: bytes) -> tuple[Refused | None, Sense]:

@@ -23,7 +23,7 @@ from taxagent.device.wire import (
     decode_request,
     encode_answer,
 )
-from taxagent.model.device import SealOrder, WriteKind, WriteRecord
+from taxagent.model.device import DeviceKind, SealOrder, WriteKind, WriteRecord
 from taxagent.model.value import Value
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.device import VirtualDevice
@@ -87,12 +87,13 @@ class Exchange:
             self._judged = request.sequence
         try:
             body = self._carried_out(request, forced)
-        except Denied as denied:
+        except Denied as error:
+            denied = self._in_its_own_codes(error)
             self._outcome = denied
             self._last_error = c.LastError(
                 device_code=denied.code, command=request.command, at=self._device.now().replace(microsecond=0)
             )
-            raise
+            raise denied from error
         self._outcome = encode_answer(
             Answer(command=request.command, session=request.session, sequence=request.sequence, body=body)
         )
@@ -107,6 +108,12 @@ class Exchange:
         if start >= len(self._outcome):
             raise Denied(refusals.NO_SUCH_BLOCK)
         return self._outcome[start : start + cdb.length]
+
+    def _in_its_own_codes(self, denied: Denied) -> Denied:
+        if self._device.scenario.kind is not DeviceKind.GOLDEN_DISK:
+            return denied
+        why = refusals.GOLDEN_DISK.get(denied.why.code, denied.why)
+        return Denied(why, tries_left=denied.tries_left)
 
     def _why_not(self, cdb: Fetch) -> Refused:
         if cdb.session == NO_SESSION:

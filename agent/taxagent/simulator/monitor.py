@@ -69,13 +69,13 @@ def offline_state(kind: TypeScenario, pending: Sequence[Invoice], now: dt.dateti
 def exceeded(kind: TypeScenario, pending: Sequence[Invoice], now: dt.datetime, of: DeviceKind) -> Refused:
     """Return the refusal for invoices that are not uploaded, by the offline limit that is exceeded.
 
-    A golden_disk has no codes for the limits; its own for the deadline is the vendor's and not the profile's.
+    A golden_disk has a code for the deadline alone.
     """
     state = offline_state(kind, pending, now)
-    if of is DeviceKind.GOLDEN_DISK:
-        return refusals.UPLOAD_PENDING
     if kind.upload_deadline is not None and now.date() > kind.upload_deadline:
         return refusals.UPLOAD_DEADLINE
+    if of is DeviceKind.GOLDEN_DISK:
+        return refusals.UPLOAD_PENDING
     if kind.offline_hours and not state.offline_hours_left:
         return refusals.OFFLINE_HOURS
     if kind.offline_count and len(pending) > kind.offline_count:

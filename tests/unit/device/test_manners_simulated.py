@@ -17,6 +17,7 @@ from taxagent.device.profile import ProfileDevice
 from taxagent.device.transport import TransportError
 from taxagent.model.device import DeviceKind, WriteKind
 from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceRefused
+from taxagent.model.vendor_codes import met
 from taxagent.ports import DeviceSource
 from taxagent.simulator import control_messages as m
 from taxagent.simulator import control_orders as orders
@@ -381,6 +382,39 @@ def test_a_device_that_cannot_seal_says_why(
         with pytest.raises(DeviceRefused) as caught:
             device.seal(seal_of())
         assert (caught.value.fault, caught.value.device_code) == (fault, code)
+
+
+def test_a_golden_disk_says_no_in_its_vendors_numbers(tmp_path: Path) -> None:
+    october = seal_of(expected=dt.date(2026, 10, 1))
+    late = type_007(
+        last_report=dt.date(2026, 10, 1),
+        generate=None,
+        invoices=(PENDING,),
+        upload_deadline=dt.date(2026, 11, 2),
+    )
+    told = []
+    golden = {"kind": DeviceKind.GOLDEN_DISK, "types": (late,), "capacity": 1}
+    with simulated(tmp_path, **golden) as simulator, opened(simulator) as device:
+        for ask in (
+            lambda: device.seal(october),
+            lambda: device.read_summary("007", OCTOBER),
+            device.self_test,
+        ):
+            with pytest.raises(DeviceRefused) as caught:
+                ask()
+            told.append((caught.value.fault, caught.value.device_code))
+        obeys(simulator, m.Upload(device="1-1"))
+        device.seal(october)
+        with pytest.raises(DeviceRefused) as caught:
+            device.seal(october)
+        told.append((caught.value.fault, caught.value.device_code))
+    assert told == [
+        ("UPLOAD_PENDING", "246"),
+        ("NO_SUCH_DATA", "220"),
+        ("DEVICE_FULL", "161"),
+        ("ALREADY_SEALED", "202"),
+    ]
+    assert all(met(code, DeviceKind.GOLDEN_DISK)[0].fault == fault for fault, code in told)
 
 
 def test_a_device_for_training_says_so(tmp_path: Path) -> None:

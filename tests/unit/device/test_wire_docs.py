@@ -73,6 +73,13 @@ def test_the_refusals_are_the_codes() -> None:
     ]
 
 
+def test_the_golden_disks_own_codes_are_the_codes() -> None:
+    rows = table("golden_disk", "code", "in place of", "the driver raises")
+    assert [(vendor, code, profile, raised.split()[-1]) for vendor, code, profile, raised in rows] == [
+        (row.vendor, row.code, profile, row.fault) for profile, row in refusals.GOLDEN_DISK.items()
+    ]
+
+
 def test_each_format_is_explained() -> None:
     explained = {name.strip() for row in table("format", "bytes") for name in row[0].split(",")}
     assert {form.name for _, form in FIELDS.values()} <= explained
