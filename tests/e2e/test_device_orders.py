@@ -44,6 +44,7 @@ def test_a_released_device_keeps_its_jobs_waiting_until_it_is_taken_again() -> N
         with client(shop) as one:
             assert one.job(job.job_id).state == "waiting"
             assert one.device(DEVICE).released_by == released.released_by
+            shop.file_return(TAXPAYER, PERIOD)
             one.hold(DEVICE)
             assert ended(one, job.job_id).state == "done"
 
