@@ -20,6 +20,24 @@ CASES: tuple[Case, ...] = (
         LOOKED,
         device="registered = false",
     ),
+    Case(
+        "DEVICE_UNREGISTERED",
+        "it is a device for training",
+        "tax_hall",
+        AFTER_FIX,
+        LOOKED,
+        device="training = true\nregistered = false",
+        variant="training",
+    ),
+    Case(
+        "DEVICE_UNREGISTERED",
+        "the vendor's component has no registration code (09c005)",
+        "tax_hall",
+        AFTER_FIX,
+        LOOKED,
+        device="registration_code = false",
+        variant="registration-code",
+    ),
     # 清卡失败
     Case(
         "TICKET_REJECTED",
@@ -70,6 +88,15 @@ CASES: tuple[Case, ...] = (
         device="clock = { error_s = 50000 }",
     ),
     Case(
+        "CLOCK_WRONG",
+        "the device's clock cannot be read: its battery is broken (09e105)",
+        "here",
+        AFTER_FIX,
+        LOOKED,
+        device='clock = { battery = "broken" }',
+        variant="battery",
+    ),
+    Case(
         "TOO_EARLY_IN_DAY",
         "before 00:05 of the device's day",
         "here",
@@ -92,6 +119,30 @@ CASES: tuple[Case, ...] = (
     Case("WINDOW_CLOSED", "the filing window has closed", "bureau", ASK, ASKED, late=True),
     # 数据传输失败
     Case("UPLOAD_PENDING", "invoices are not uploaded", "here", AFTER_FIX, ASKED, uploaded=False),
+    Case(
+        "UPLOAD_PENDING",
+        "the offline hours are used up (09d11f)",
+        "here",
+        AFTER_FIX,
+        faults=(refuse("seal", "09d11f"),),
+        variant="offline-hours",
+    ),
+    Case(
+        "UPLOAD_PENDING",
+        "the offline amount is used up (09d121)",
+        "here",
+        AFTER_FIX,
+        faults=(refuse("seal", "09d121"),),
+        variant="offline-amount",
+    ),
+    Case(
+        "BUREAU_DOWN",
+        "the connection is cut: not sent, or sent and no answer",
+        "bureau",
+        LATER,
+        WAITS,
+        bureau=tuple({"do": "fault", "op": "status", "act": "drop", "nth": n} for n in range(1, 10)),
+    ),
     Case("BUREAU_BUSY", "the bureau is busy", "bureau", LATER, WAITS, bureau=(away("status", "busy"),)),
     Case(
         "BUREAU_MAINTENANCE",
@@ -181,6 +232,13 @@ CASES: tuple[Case, ...] = (
         AFTER_FIX,
         bureau=(no("status", "AUTH", 401),),
     ),
+    Case(
+        "CERTIFICATE_EXPIRED",
+        "the device's certificate is over",
+        "tax_hall",
+        AFTER_FIX,
+        faults=(refuse("seal", "09f113"),),
+    ),
     # 发票信息不一致
     Case("STOCK_MISMATCH", "stock or sums differ", "here", ASK, of_type="closing_error = 2"),
     Case(
@@ -216,6 +274,13 @@ CASES: tuple[Case, ...] = (
     ),
     # what the guide lacks
     Case("DEVICE_FAULTY", "the hardware is broken", "vendor", ASK, faults=(refuse("seal", "04"),)),
+    Case(
+        "FIRMWARE_UNSUPPORTED",
+        "the firmware is too old or too new: the device does not know a command",
+        "vendor",
+        AFTER_FIX,
+        faults=(refuse("seal", "09f003"),),
+    ),
     Case("DEVICE_FULL", "the memory is full", "vendor", ASK, faults=(refuse("seal", "09f110"),)),
     Case("DEVICE_REFUSED", "any other no of the device", "vendor", ASK, faults=(refuse("seal", "092403"),)),
     Case(
@@ -250,3 +315,21 @@ CASES: tuple[Case, ...] = (
         bureau=(away("status", "busy", code="CHALLENGE"),),
     ),
 )
+
+# The frequent troubles that the guide's nine prompts lack, and the cases that are about each. What was done
+# before is no fault: `test_what_was_done_before_is_a_success_with_a_note` is about it.
+LACKING: dict[str, tuple[str, ...]] = {
+    "clock wrong, or its battery dead": ("CLOCK_WRONG", "CLOCK_WRONG-battery"),
+    "offline limits exceeded": ("UPLOAD_PENDING-offline-hours", "UPLOAD_PENDING-offline-amount"),
+    "invoices not uploaded": ("UPLOAD_PENDING",),
+    "past the deadline (locked)": ("DEVICE_LOCKED",),
+    "overdue for more than 90 days": ("OVERDUE",),
+    "already reported, already cleared": ("test_what_was_done_before_is_a_success_with_a_note",),
+    "nothing to report": ("NOTHING_DUE",),
+    "memory full": ("DEVICE_FULL",),
+    "firmware too old or too new": ("FIRMWARE_UNSUPPORTED",),
+    "device busy": ("DEVICE_BUSY",),
+    "bureau maintenance": ("BUREAU_MAINTENANCE",),
+    "wrong taxpayer": ("TAXPAYER_WRONG",),
+    "sub machine missing": ("MACHINE_NOT_REPORTED",),
+}

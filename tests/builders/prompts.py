@@ -70,6 +70,12 @@ class Case:
     unplugged: bool = False
     taken: bool = False  # by another program, after it was confirmed
     late: bool = False  # at the site whose filing window has closed
+    variant: str = ""  # where one fault has several causes
+
+    @property
+    def name(self) -> str:
+        """Return what the test calls the case."""
+        return f"{self.code}-{self.variant}" if self.variant else self.code
 
     @property
     def prompt(self) -> str:
@@ -112,9 +118,9 @@ def away(op: str, act: str, **more: object) -> dict[str, object]:
 
 
 def of_cases(cases: tuple[Case, ...], *, late: bool) -> dict[str, tuple[str, Case]]:
-    """Return the cases of one site by code, each with the number of its device."""
+    """Return the cases of one site by name, each with the number of its device."""
     return {
-        case.code: (f"66170000{number:04d}", case) for number, case in enumerate(cases) if case.late == late
+        case.name: (f"66170000{number:04d}", case) for number, case in enumerate(cases) if case.late == late
     }
 
 
@@ -243,7 +249,7 @@ def rows(cases: tuple[Case, ...]) -> list[str]:
     return [
         f"| {case.prompt or '(not in the guide)'} | {case.cause} | `{case.code}`: {_title(case.code)} |"
         f" {case.shows} | {case.outcome} | {word('who', case.who, 'en')} |"
-        f" {word('retry', case.retry, 'en')} | `[{case.code}]` |"
+        f" {word('retry', case.retry, 'en')} | `[{case.name}]` |"
         for case in cases
     ]
 

@@ -1,50 +1,31 @@
-"""docs/prompts.md has the table that the prompts' test is made of, and says what is left out."""
+"""docs/prompts.md has the tables that the prompts' test is made of, and says what is left out."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from taxagent.model.faults import Prompt, codes, fault
-from taxagent.model.vendor_codes import vendor_codes
-from taxagent.model.words import word
-from tests.builders.prompt_cases import CASES
-from tests.builders.prompts import rows
+import pytest
+
+from taxagent.model.faults import Prompt
+from tests.builders.prompt_cases import CASES, LACKING
+from tools import prompts
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "prompts.md").read_text(encoding="utf-8")
 
 
-def table(heading: str) -> list[str]:
-    part = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(r"^\|.*\|$", part, re.MULTILINE)[2:]
+@pytest.mark.parametrize("heading", prompts.tables())
+def test_each_table_is_that_of_the_test(heading: str) -> None:
+    assert prompts.rows(PAGE, heading) == prompts.tables()[heading], "python -m tools.prompts renews it"
 
 
-def test_each_case_of_the_test_has_its_row() -> None:
-    assert table("What each prompt is") == rows(CASES)
+def test_each_prompt_of_the_guide_has_a_case() -> None:
+    assert {case.prompt for case in CASES} == set(Prompt)
 
 
-def test_what_else_stands_behind_a_prompt_is_listed() -> None:
-    provoked = {case.code for case in CASES}
-    rest = {
-        prompt: [code for code in codes() if fault(code).prompt is prompt and code not in provoked]
-        for prompt in Prompt
-        if prompt
-    }
-    expected = [
-        f"| {prompt} | {', '.join(f'`{code}`' for code in found)} |"
-        for prompt, found in rest.items()
-        if found
-    ]
-    assert table("What else is told under a prompt") == expected
-
-
-def test_each_vendors_code_has_its_row() -> None:
-    assert table("The vendors' codes") == [
-        f"| {', '.join(word('device_kind', kind, 'en') for kind in row.kinds)} | `{row.code}` |"
-        f" {row.words('en')} | {row.words('zh')} | `{row.fault}` |"
-        for row in vendor_codes()
-    ]
+def test_each_trouble_that_the_guide_lacks_has_a_test() -> None:
+    known = {case.name for case in CASES} | {"test_what_was_done_before_is_a_success_with_a_note"}
+    assert {name for names in LACKING.values() for name in names} <= known
 
 
 def test_the_page_is_linked() -> None:
