@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ import msgspec
 from taxagent.ipc.pace import Pace, usual
 from taxagent.ipc.views import job_view
 from taxagent.model.job import Job, JobState, Outcome, Step, StepId, StepRun
-from tests.builders.ipc import DEVICE, FakeReader, job
+from taxclient import Client
+from tests.builders.ipc import DEVICE, FakeReader, house, job
 
 
 def run(step: Step, took_ms: int | None, note: str = "", outcome: Outcome = Outcome.EXECUTED) -> StepRun:
@@ -93,3 +95,14 @@ def test_an_ended_job_asks_nothing() -> None:
     assert ended.scope.device_no == DEVICE
     Pace(FakeReader(), errands).shown(ended, job_view(ended, "en"))  # type: ignore[arg-type]
     assert errands.waiting == []
+
+
+def test_who_asks_for_a_running_job_gets_the_usual_time(tmp_path: Path) -> None:
+    with house(tmp_path) as h, Client(h.endpoint) as client:
+        h.reader.kept = {f"{1:026d}": past(1, run(Step.SEAL, 2_000))}
+        live = job(2, state=JobState.RUNNING, steps=(run(Step.SEAL, None),))
+        h.desk.jobs[live.job_id] = live
+        client.job(live.job_id)
+        client.jobs()  # goes the same way as the look into the journal, behind it
+        assert client.job(live.job_id).steps[0].expected_ms == 2_000
+        assert client.wait(live.job_id, timeout_ms=0).job.steps[0].expected_ms == 2_000
