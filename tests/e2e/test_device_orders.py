@@ -11,6 +11,8 @@ from taxclient.protocol import messages as m
 from taxclient.protocol.errors import RemoteError
 from tests.builders.site import (
     DEVICE,
+    PERIOD,
+    TAXPAYER,
     client,
     ended,
     identified,
