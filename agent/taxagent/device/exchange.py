@@ -58,6 +58,14 @@ class Call(Value, frozen=True, kw_only=True):
 class _NotExecuted(Exception):
     """Proved: the device did not judge this request."""
 
+    fault = "DEVICE_MUTE"
+
+
+class _NotWhole(_NotExecuted):
+    """The request was damaged on its way: the device saw by the CRC that it is none."""
+
+    fault = "DEVICE_GARBLED"
+
 
 class Exchange:
     """The conversation with one device; one thread uses it."""
@@ -84,15 +92,16 @@ class Exchange:
         Raises DeviceRefused (or PasswordRefused), DeviceAbsent or DeviceInUse (not executed), AnswerLost.
         """
         deadline = self._monotonic() + call.budget_ms / 1000
+        fault = _NotExecuted.fault
         for _ in range(2 if call.resend else 1):
             left_ms = int((deadline - self._monotonic()) * 1000) - _RESERVE_MS
             if left_ms <= 0:
                 break
             try:
                 return self._execute(call, left_ms)
-            except _NotExecuted:
-                continue
-        raise DeviceAbsent("DEVICE_MUTE")
+            except _NotExecuted as undone:
+                fault = undone.fault
+        raise DeviceAbsent(fault)
 
     def _execute(self, call: Call, timeout_ms: int) -> bytes:
         request = self._request(call)
@@ -111,6 +120,8 @@ class Exchange:
             row, sense = refusals.refusal(failed.sense)
             if sense.key == _UNIT_ATTENTION:
                 raise _NotExecuted from failed
+            if row is refusals.BAD_FRAME:
+                raise _NotWhole from failed
             if sense.key == 0 or row is refusals.DUPLICATE:
                 # It would not say why, or someone below repeated the command block: FETCH tells.
                 return self._answer(call, request, seen_executed=False)

@@ -200,7 +200,16 @@ def test_a_password_is_changed_by_a_write() -> None:
         opened(refusing).change_password("x", "y")
 
 
-JUDGED = [row for row in refusals.REFUSALS if row not in {refusals.NOT_EXECUTED, refusals.DUPLICATE}]
+NOT_JUDGED = {refusals.NOT_EXECUTED, refusals.DUPLICATE, refusals.BAD_FRAME}
+JUDGED = [row for row in refusals.REFUSALS if row not in NOT_JUDGED]
+
+
+def test_a_request_that_arrives_damaged_is_sent_once_more_and_then_waited_with() -> None:
+    fake = FakeDevice({Command.SEAL: refusals.BAD_FRAME})
+    with pytest.raises(DeviceAbsent) as raised:
+        opened(fake).seal(OCTOBER)
+    assert (raised.value.fault, raised.value.outcome) == ("DEVICE_GARBLED", Outcome.NOT_EXECUTED)
+    assert [command for command, _ in fake.executed].count(Command.SEAL) == 2
 
 
 @pytest.mark.parametrize("row", JUDGED, ids=lambda row: row.code)
