@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from taxagent.device.commands import Command
 from taxagent.device.profile import ProfileDevice
-from taxagent.device.transport import CommandFailed
+from taxagent.device.transport import CommandFailed, Transport
 from taxagent.device.wire import Execute, Fetch, parse_cdb
 from taxagent.model.device import QUIRKS, DeviceKind
 from taxagent.model.period import Period
@@ -47,9 +47,15 @@ class DrivenBench(Bench):
     """A device of `kind` of which `periods` are to be reported. Its clock moves where the driver pauses."""
 
     def __init__(
-        self, folder: Path, kind: DeviceKind, periods: tuple[Period, ...] = (OCTOBER,), **device: Any
+        self,
+        folder: Path,
+        kind: DeviceKind,
+        periods: tuple[Period, ...] = (OCTOBER,),
+        *,
+        names: tuple[str, ...] = (),
+        **device: Any,
     ) -> None:
-        fields: dict[str, Any] = {"kind": kind, "types": kind_types(kind, periods)}
+        fields: dict[str, Any] = {"kind": kind, "types": kind_types(kind, periods, names)}
         if QUIRKS[kind].seal_by_reading:
             fields["settles_ms"] = SETTLES_MS
         super().__init__(folder, **(fields | device))
@@ -57,8 +63,12 @@ class DrivenBench(Bench):
 
     def driver(self) -> Device:
         """Return the driver on the device as it would be held anew, every call and frame passing the tap."""
-        carried = ProfileDevice(Carried(self.device, self.tap), self.clock.monotonic, self._passes)
+        carried = ProfileDevice(self.transport(), self.clock.monotonic, self._passes)
         return cast("Device", _Tapped(carried, self.tap))
+
+    def transport(self) -> Transport:
+        """Return what carries the driver's command blocks to the device."""
+        return Carried(self.device, self.tap)
 
     def _passes(self, seconds: float) -> None:
         self.tap.pass_by("settling")
@@ -104,8 +114,10 @@ class _Tapped:
         return lambda *args: self._tap.call(_NAMES.get(name, name), lambda: method(*args))
 
 
-def kind_types(kind: DeviceKind, periods: tuple[Period, ...] = (OCTOBER,)) -> tuple[Any, ...]:
-    """Return the invoice types of a kind's device, standing as the kind stores it."""
+def kind_types(
+    kind: DeviceKind, periods: tuple[Period, ...] = (OCTOBER,), names: tuple[str, ...] = ()
+) -> tuple[Any, ...]:
+    """Return the invoice types (all, or `names`) of a kind's device, standing as the kind stores it."""
     before = Period((dt.date.fromisoformat(f"{periods[0]}-01") - dt.timedelta(days=1)).isoformat()[:7])
     return tuple(
         due(
@@ -114,5 +126,5 @@ def kind_types(kind: DeviceKind, periods: tuple[Period, ...] = (OCTOBER,)) -> tu
             last_report=last_report_of(before, QUIRKS[kind]),
             stock=(Blanks(code=f"{CODE[:7]}{name}", number_from="00000001", count=50),),
         )
-        for name in TYPES[kind]
+        for name in names or TYPES[kind]
     )

@@ -16,10 +16,13 @@ from taxagent.model.events import AnyEvent, StepEnded
 from taxagent.model.job import Job, JobState, Outcome, Step, StepId
 from taxagent.model.period import Period
 from taxagent.simulator.bureau_state import IssuedTicket, Result
+from taxagent.simulator.durable import whole_lines
 from taxagent.simulator.kinds import last_report_of
 from tests.builders.scenario import DEVICE_NO, sent
 from tests.builders.work import Bench
 from tests.judge import Evidence, read, violations
+
+STRANGERS = "strangers.txt"  # in a world's folder: hashes of writes and numbers of receipts of other programs
 
 
 class Untrue(AgentError):
@@ -58,7 +61,8 @@ def evidence(bench: Bench) -> Evidence:
     """Return what the independent judge is shown of the world."""
     folder = bench.folder
     found = read(folder / JOURNAL_NAME, device=folder / "device", bureau=folder / "bureau")
-    found.strangers = frozenset({sent().payload_sha256})  # by world.seal_by_another_program
+    noted = [line.decode() for line in whole_lines(folder / STRANGERS)]
+    found.strangers = frozenset({sent().payload_sha256, *noted})  # the first by world.seal_by_another_program
     return found
 
 

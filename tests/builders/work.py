@@ -35,7 +35,7 @@ from taxagent.procedures.work import totals
 from taxagent.records.clearing import ClearingRecord, clearing_record, encoded
 from taxagent.simulator.bureau import VirtualBureau
 from taxagent.simulator.bureau_register import BureauScenario
-from taxagent.simulator.bureau_requests import request_of
+from taxagent.simulator.bureau_requests import ConnectionDropped, request_of
 from taxagent.simulator.bureau_state import BureauStore
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.scenario import ListedInvoice
@@ -87,6 +87,7 @@ class Bench:
         self.stopping = False
         self._writer: JournalWriter | None = None
         self.number = 1  # of the job that is worked on
+        self.network: list[Exception] = []  # what becomes of the next exchanges with the bureau
         self.simulation = False
         self.rules = Rules()
         self.ticket_changes: dict[str, Any] = {}  # what is wrong with the tickets that the bureau gives
@@ -266,7 +267,7 @@ class Bench:
         journal: Journal = TappedJournal(writer, self.tap)
         return Tools(
             journal=journal,
-            bureau=TappedBureau(self._gateway(), self.tap, self.ticket_changes),
+            bureau=TappedBureau(self.gateway(), self.tap, self.ticket_changes),
             clock=self.clock,
             secrets=self.secrets,
             latch=JournalLatch(journal, reader, self.clock),
@@ -281,7 +282,7 @@ class Bench:
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self.rules),
         )
 
-    def _gateway(self) -> GatewayClient:
+    def gateway(self) -> GatewayClient:
         """Return the real client; its network is the virtual bureau, and it never waits."""
         return GatewayClient(
             GatewaySettings(url="https://bureau.test", ca="-", certificate="-", key="-"),
@@ -294,7 +295,12 @@ class Bench:
     def _answered(self, request: httpx.Request) -> httpx.Response:
         key = request.headers.get("Idempotency-Key", "")
         call = request_of(request.method, request.url.raw_path.decode(), key, request.content)
-        reply = self.bureau.reply(call)
+        if self.network:
+            raise self.network.pop(0)
+        try:
+            reply = self.bureau.reply(call)
+        except ConnectionDropped as dropped:
+            raise httpx.ReadError("connection reset") from dropped
         return httpx.Response(reply.status, content=reply.body)
 
     def _check_stop(self) -> None:

@@ -142,7 +142,11 @@ def is_done(seen: Evidence, accept: Row, step: StepId) -> bool:
         case "seal":
             return group is not None and group.last_report >= month_end(step.period)
         case "submit":
-            return about in seen.bureau.reports
+            return about in seen.bureau.reports or any(
+                (call.op, call.result, f"{call.device_no}/{call.group}/{call.period}")
+                == ("report.put", "accepted", about)
+                for call in seen.calls
+            )  # a bureau may lose what it has taken
         case "ticket":
             return bool(tickets)
         case "clock_ticket":
@@ -204,7 +208,8 @@ def _false_lines(seen: Evidence, accept: Row, record: JobRecord) -> Iterator[str
     for step in record.steps:
         about = f"{device_no}/{step.id.group}/{step.id.period}"
         said, held = step.facts.get("receipt_no", ""), seen.bureau.reports.get(about)
-        if said and (held is None or held.receipt.receipt_no != said):
+        given = {call.reference for call in seen.calls if call.op == "report.put"}
+        if said and said not in given and (held is None or held.receipt.receipt_no != said):
             yield f"receipt {said} is none of the bureau's"
         if step.id.step in IRREVERSIBLE and step.outcome == "executed" and not is_done(seen, accept, step.id):
             yield f"{step.id} executed"

@@ -1,0 +1,114 @@
+"""How an enumerated world came about, as a value; and one agent's life in it, judged at its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from taxagent.model.job import Job, JobState, Outcome, WaitReason
+from taxagent.model.value import Value
+from tests.builders import judge
+from tests.builders.bulk import BulkBench
+from tests.builders.driven import DrivenBench
+from tests.builders.tap import Tap
+from tests.builders.transcript import Transcript
+from tests.crash import durable
+from tests.crash.cases import Case
+from tests.crash.faults import FAULTS, Fault
+from tests.judge import Evidence, lines, violations
+from tests.judge.shapes import Told
+
+RESTART = dt.timedelta(seconds=1)
+_TICK = dt.timedelta(milliseconds=1)
+_WRITES = frozenset({"before seal", "before clock_ticket", "before apply_ticket", "before reading"})
+
+
+class Life(Value, frozen=True, kw_only=True):
+    """One agent's life in a plan: a fault at one of its points, death at another, or neither."""
+
+    fault: str = ""
+    at: int = -1
+    transfer: int = -1  # of USB, instead of a point
+    dies: int = -1
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    """A run that can be repeated: `python -m tests.crash.world --plan FILE`."""
+
+    case: Case
+    lives: tuple[Life, ...]
+
+
+class Stepping(Tap):
+    """A tap whose every pass takes a millisecond, so that all that happens has an order; and is watched."""
+
+    def __init__(self, bench: DrivenBench, watch: Callable[[int, str], None]) -> None:
+        super().__init__()
+        self._bench = bench
+        self._watch = watch
+
+    def pass_by(self, place: str) -> None:
+        self._bench.clock.now += _TICK
+        self._watch(len(self.passed), place)
+        super().pass_by(place)
+
+
+def outlived(bench: DrivenBench, life: Life, *, troubled: bool) -> str:
+    """Run the bench's job to its end, a client looking on; return what the judge says against it, or ""."""
+    transcript = Transcript(bench.folder / durable.TOLD)
+    transcript.shown(bench.clock.utc_ms(), "shop", bench.job())
+    fault = FAULTS.get(life.fault)
+    if fault is not None:
+        fault.strike(bench, life.at)
+    elif life.fault and isinstance(bench, BulkBench):
+        bench.trouble.order(life.fault.removeprefix("usb_"), life.transfer)
+    try:
+        job = _to_the_end(bench)
+    except AssertionError as error:
+        return str(error)
+    bench.clock.now += _TICK
+    transcript.shown(bench.clock.utc_ms(), "shop", job)
+    said = [str(v) for v in violations(seen_of(bench)) if not (v.rule == "in_time" and _unseen(bench, life))]
+    return "; ".join(said) or ("" if troubled else not_done(job)) or unexpected(job, fault)
+
+
+def _to_the_end(bench: DrivenBench) -> Job:
+    """Run the job to its end; where it waits for a return, that is filed (again) then."""
+    try:
+        return bench.run_to_the_end()
+    except AssertionError:
+        wait = bench.job().wait
+        if wait is None or wait.reason is not WaitReason.DECLARATION:
+            raise
+        bench.file_return(*bench.job().scope.periods)
+        return bench.run_to_the_end()
+
+
+def _unseen(bench: DrivenBench, life: Life) -> bool:
+    """Whether a clock was changed behind the last look: after its reading of the clock, before the write."""
+    after = [place for place in bench.tap.passed[life.at :] if place in _WRITES or place == "before clock"]
+    return life.at >= 0 and bool(after) and after[0] in _WRITES
+
+
+def seen_of(bench: DrivenBench) -> Evidence:
+    """Return what the judge is shown of the world, what the client was told included."""
+    found = judge.evidence(bench)
+    now = bench.clock.utc_ms()
+    told = lines(bench.folder / durable.TOLD, Told)
+    found.told = tuple(
+        line for line in told if line.sent_ms <= now
+    )  # a clock that was put back orders nothing
+    return found
+
+
+def not_done(job: Job) -> str:
+    """Return what is wrong with a job that nothing but death disturbed."""
+    ended = (job.state, job.outcome)
+    return "" if ended == (JobState.DONE, Outcome.EXECUTED) else f"{job.state} {job.outcome}: {job.problem}"
+
+
+def unexpected(job: Job, fault: Fault | None) -> str:
+    """Return how the job ended where this fault should not have ended it so."""
+    if fault is None or job.state.value in fault.ends:
+        return ""
+    return f"{fault.name} ended it as {job.state} {job.outcome}: {job.problem}"
