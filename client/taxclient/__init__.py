@@ -7,6 +7,7 @@ All names that are meant for use are here, and AsyncClient in taxclient.aio (asy
 it alone); other modules may change without notice.
 """
 
+from taxclient.caller import DEFAULT_ENDPOINT
 from taxclient.conversation import new_key
 from taxclient.events import EventStream
 from taxclient.protocol.errors import (
@@ -53,7 +54,7 @@ from taxclient.protocol.messages import (
     SubmitArgs,
     WindowResult,
 )
-from taxclient.sync import DEFAULT_ENDPOINT, Client
+from taxclient.sync import Client
 
 __version__ = "0.1.0"
 

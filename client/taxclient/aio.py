@@ -13,46 +13,30 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import zmq
-
 from taxclient import questions as q
-from taxclient.conversation import Conversation
+from taxclient.caller import Caller, now_ms
 from taxclient.events import Channel, subscriber
 from taxclient.flows import Exchange, Flow, Follow, Pause, Seen, Step, asking, following
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import ClientError, Closed, RemoteError
 from taxclient.protocol.messages import EventView
 from taxclient.questions import Keep, Question
-from taxclient.sync import DEFAULT_ENDPOINT, now_ms
 from taxclient.watching import AsyncLink, Heard
 
 R = TypeVar("R")
 S = TypeVar("S")
 
 
-class AsyncClient:
+class AsyncClient(Caller):
     """A connection to an agent, for one event loop. Arguments, results and errors are those of Client.
 
     A call that is cancelled may have reached the agent: with a key it is then unknown, as after a Timeout.
     `close` ends the calls that are under way with Closed.
     """
 
-    def __init__(
-        self,
-        endpoint: str = DEFAULT_ENDPOINT,
-        *,
-        timeout_ms: int = 10_000,
-        connect_ms: int = 2_000,
-        lang: str = "",
-    ) -> None:
-        self.endpoint = endpoint
-        self._timeout_ms = timeout_ms
-        self._connect_ms = connect_ms
-        self._conversation = Conversation(lang=lang)
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    def _begin(self) -> None:
         self._idle: list[AsyncLink] = []
         self._busy: set[AsyncLink | Heard] = set()
-        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,28 +46,9 @@ class AsyncClient:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        # A context that is collected with an open socket hangs for ever.
-        if not getattr(self, "_closed", True):
-            self.close()
-
-    def close(self) -> None:
-        """Close all sockets; unsent messages are dropped. May be called again."""
-        if not self._closed:
-            self._closed = True
-            for each in (*self._busy, *self._idle):
-                each.close()
-            self.context.destroy(linger=0)
-
-    @property
-    def boot(self) -> str:
-        """The agent's boot id as last heard, "" before the first answer."""
-        return self._conversation.boot
-
-    @property
-    def restarts(self) -> int:
-        """How often the agent was found restarted: what was read before is to be read again."""
-        return self._conversation.restarts
+    def _let_go(self) -> None:
+        for each in (*self._busy, *self._idle):
+            each.close()
 
     # ---- what the agent is and has
 
@@ -136,6 +101,10 @@ class AsyncClient:
     async def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
         return await self._ask(q.diagnose(device_no))
+
+    async def doctor(self) -> m.DoctorResult:
+        """Return what the agent finds of itself and of its computer; it may take some seconds."""
+        return await self._ask(q.doctor())
 
     async def drain(self, boot: str, *, key: str = "") -> m.DrainResult:
         """Have the agent stop: it takes no new work, and what runs comes to its next safe point.

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import zmq
 
 from taxclient import questions as q
-from taxclient.conversation import Conversation
+from taxclient.caller import Caller, now_ms
 from taxclient.events import Channel, EventStream, subscriber
 from taxclient.flows import Exchange, Flow, Follow, Listen, Pause, Seen, Step, asking, following
 from taxclient.link import Link
@@ -23,32 +23,18 @@ from taxclient.questions import Keep, Question
 
 R = TypeVar("R")
 S = TypeVar("S")
-DEFAULT_ENDPOINT = "ipc:///run/taxagent/agent.sock"
 
 
-class Client:
-    """A connection to an agent.
+class Client(Caller):
+    """A connection to an agent, for one thread.
 
     `timeout_ms` limits each answer, `connect_ms` the wait for a connection. A request that makes a job is
     sent under a key; `keep` is called with (key, sent_at, ttl_ms) before the send, so that the caller can
     store it and later ask `job_by_key`. All methods raise ClientError's children and nothing else of ours.
     """
 
-    def __init__(
-        self,
-        endpoint: str = DEFAULT_ENDPOINT,
-        *,
-        timeout_ms: int = 10_000,
-        connect_ms: int = 2_000,
-        lang: str = "",
-    ) -> None:
-        self.endpoint = endpoint
-        self._timeout_ms = timeout_ms
-        self._connect_ms = connect_ms
-        self._conversation = Conversation(lang=lang)
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    def _begin(self) -> None:
         self._link: Link | None = None
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -58,27 +44,8 @@ class Client:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        # A context that is collected with an open socket hangs for ever.
-        if not getattr(self, "_closed", True):
-            self.close()
-
-    def close(self) -> None:
-        """Close all sockets; unsent messages are dropped. May be called again."""
-        if not self._closed:
-            self._closed = True
-            self._disconnect()
-            self.context.destroy(linger=0)
-
-    @property
-    def boot(self) -> str:
-        """The agent's boot id as last heard, "" before the first answer."""
-        return self._conversation.boot
-
-    @property
-    def restarts(self) -> int:
-        """How often the agent was found restarted: what was read before is to be read again."""
-        return self._conversation.restarts
+    def _let_go(self) -> None:
+        self._disconnect()
 
     # ---- what the agent is and has
 
@@ -131,6 +98,10 @@ class Client:
     def diagnose(self, device_no: str = "") -> m.DiagnoseResult:
         """Return whether invoices can be issued, by device and type, and why not ("" = all devices)."""
         return self._ask(q.diagnose(device_no))
+
+    def doctor(self) -> m.DoctorResult:
+        """Return what the agent finds of itself and of its computer; it may take some seconds."""
+        return self._ask(q.doctor())
 
     def drain(self, boot: str, *, key: str = "") -> m.DrainResult:
         """Have the agent stop: it takes no new work, and what runs comes to its next safe point.
@@ -314,8 +285,3 @@ def _heard(events: zmq.Socket[bytes] | None, step: Listen) -> list[bytes] | None
     return (
         events.recv_multipart() if events is not None and events.poll(step.timeout_ms, zmq.POLLIN) else None
     )
-
-
-def now_ms() -> int:
-    """Return our UTC in ms."""
-    return time.time_ns() // 1_000_000

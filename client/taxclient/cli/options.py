@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from taxclient.caller import DEFAULT_ENDPOINT
 from taxclient.cli.usage import lines_of_100
-from taxclient.sync import DEFAULT_ENDPOINT
 
 Pick = Callable[[str, str], str]  # of Chinese and English
 
@@ -99,6 +99,11 @@ def _reading(commands: Group) -> None:
         ),
         say,
     )
+    commands.add(
+        "doctor",
+        "代理自身和它的电脑是否正常（退出码 1：有问题）",
+        "is the agent well, and the computer that it runs on (exit 1: something is bad)",
+    )
     for name, zh, en in _WORK:
         _work_options(commands.add(name, zh, en), say)
     _device_options(
@@ -128,8 +133,8 @@ def _reading(commands: Group) -> None:
 _WORK = (
     (
         "check",
-        "检查设备和税务机关是否就绪（退出码 0：检查做完了）",
-        "see whether the device and the bureau are ready, name what is not (exit 0: it looked)",
+        "检查设备和税务机关是否就绪，一项一行（退出码 11：有问题）",
+        "see whether device, computer and bureau are ready, line by line (exit 11: something is not)",
     ),
     ("backup", "备份设备中的数据", "back up what is on the device"),
     ("report", "抄报：抄税并上报汇总", "seal the past months and submit them"),
