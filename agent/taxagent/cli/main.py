@@ -18,6 +18,7 @@ from typing import Protocol, cast
 
 from taxagent import __version__
 from taxagent.cli.screen import default_lang, exit_code, print_fault, speaking
+from taxagent.cli.usage import speak
 from taxagent.model.errors import AgentError, AnswerLost, Refusal
 from taxagent.model.faults import Lang
 
@@ -49,7 +50,11 @@ COMMANDS = {
         "用模拟设备和模拟税务机关演示一个月的办理",
         "show a month's work with a simulated device and bureau",
     ),
-    "window": Command("taxagent.cli.window", "显示一年的征期截止日", "show a year's filing deadlines"),
+    "window": Command(
+        "taxagent.cli.window",
+        "征期和高峰时段，全年征期截止日",
+        "filing window, peak hours, a year's deadlines",
+    ),
     "why": Command(
         "taxagent.cli.why",
         "不经代理，直接读设备：为什么不能开票",
@@ -65,7 +70,9 @@ COMMANDS = {
         "检查代理需要的一切：USB、权限、目录、日志、证书、税务网关",
         "look at all that the agent needs: USB, permissions, folders, journal, certificates, gateway",
     ),
-    "explain": Command("taxagent.cli.explain", "说明一个故障代码", "explain a fault code"),
+    "explain": Command(
+        "taxagent.cli.explain", "说明故障代码、厂商代码或提示语", "explain a code or a prompt"
+    ),
     "simulate": Command(
         "taxagent.cli.simulate", "运行模拟设备或模拟税务机关", "run a simulated device or bureau"
     ),
@@ -74,11 +81,17 @@ COMMANDS = {
 }
 
 _SAY = {
-    "zh": {"about": "税控设备代理：抄报、申报核对、清卡", "lang": "语言", "version": "显示版本"},
+    "zh": {
+        "about": "税控设备代理：抄报、申报核对、清卡",
+        "lang": "语言",
+        "version": "显示版本",
+        "command": "命令",
+    },
     "en": {
         "about": "The tax-control device agent: reports, waits for the return, clears",
         "lang": "language of the output",
         "version": "show the version",
+        "command": "COMMAND",
     },
 }
 
@@ -88,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lang, words = _without_lang(list(sys.argv[1:] if argv is None else argv))
     json = "--json" in words
     try:
+        speak(lang)
         with speaking(lang):
             return _run(words, lang)
     except AgentError as error:
@@ -112,7 +126,9 @@ def _run(words: list[str], lang: Lang) -> int:
     parser = argparse.ArgumentParser(prog="taxagent", description=_SAY[lang]["about"])
     parser.add_argument("--version", action="version", version=__version__, help=_SAY[lang]["version"])
     parser.add_argument("--lang", choices=("zh", "en"), help=_SAY[lang]["lang"])
-    subparsers = cast("Subparsers", parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    subparsers = cast(
+        "Subparsers", parser.add_subparsers(dest="command", required=True, metavar=_SAY[lang]["command"])
+    )
     chosen = next((word for word in words if not word.startswith("-")), "")
     run: Callable[[argparse.Namespace], int] | None = None
     for name, command in COMMANDS.items():

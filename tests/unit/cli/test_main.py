@@ -14,6 +14,7 @@ import pytest
 
 import taxagent
 from taxagent.cli import main as cli
+from taxagent.cli import usage
 from taxagent.cli.screen import default_lang, exit_code
 from taxagent.model.errors import (
     AgentError,
@@ -24,6 +25,7 @@ from taxagent.model.errors import (
     JournalUnknown,
     Refusal,
 )
+from taxclient.cli import usage as taxctl_usage
 
 HEAVY = ("usb", "zmq", "sqlite3", "httpx", "structlog", "tenacity", "usbip")
 
@@ -221,3 +223,19 @@ def test_the_help_of_a_command_is_in_the_language_asked_for(
     with pytest.raises(SystemExit):
         cli.main(["window", "--help", "--lang", lang])
     assert word in capsys.readouterr().out
+
+
+def test_usage_errors_are_told_in_chinese_as_taxctl_tells_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--lang", "zh", "window", "--bogus"])
+    assert end.value.code == 2
+    assert "错误：不认识的参数：--bogus" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["--lang", "en", "window", "--bogus"])
+    assert "unrecognized arguments: --bogus" in capsys.readouterr().err
+    assert vars(usage)["_ZH"] == vars(taxctl_usage)["_ZH"]
+
+
+@pytest.mark.parametrize("code", ["JOB_UNKNOWN", "RECORD_UNKNOWN", "DEVICE_UNKNOWN"])
+def test_what_is_not_there_exits_as_in_taxctl(code: str) -> None:
+    assert exit_code(Refusal(code)) == 10

@@ -1,0 +1,36 @@
+"""argparse in the reader's language: its headings and its errors are English alone. Knows no command.
+
+The same words as taxctl's, a second time: its package loads ZeroMQ, which most commands here do without.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from taxagent.model.words import Lang
+
+_ZH = {
+    "usage: ": "用法：",
+    "options": "选项",
+    "positional arguments": "参数",
+    "show this help message and exit": "显示帮助",
+    "%(prog)s: error: %(message)s\n": "%(prog)s：错误：%(message)s\n",
+    "argument %(argument_name)s: %(message)s": "参数 %(argument_name)s：%(message)s",
+    "the following arguments are required: %s": "缺少参数：%s",
+    "one of the arguments %s is required": "以下参数需要给出一个：%s",
+    "unrecognized arguments: %s": "不认识的参数：%s",
+    "ambiguous option: %(option)s could match %(matches)s": "选项 %(option)s 不明确，可能是：%(matches)s",
+    "expected one argument": "需要一个值",
+    "expected at least one argument": "至少需要一个值",
+    "expected at most one argument": "最多一个值",
+    "ignored explicit argument %r": "不需要值：%r",
+    "not allowed with argument %s": "不能与参数 %s 一起使用",
+    "invalid choice: %(value)r (choose from %(choices)s)": "没有这个选择：%(value)r（可选：%(choices)s）",
+    "invalid %(type)s value: %(value)r": "值的格式不对：%(value)r",
+}
+
+
+def speak(lang: Lang) -> None:
+    """Have argparse speak Chinese, or its own English again, in this process."""
+    words = _ZH if lang == "zh" else {}
+    setattr(argparse, "_", lambda text: words.get(text, text))  # noqa: B010 - its gettext, private to it
