@@ -86,6 +86,12 @@ def test_show_tells_where_each_device_stands(bench: Bench) -> None:
         False,
     )
     assert [day.isoformat() for day in shown.groups["007"]] == ["2026-09-30", "2026-11-16"]
+    assert (shown.state, shown.battery, shown.terminal_no, shown.pending_uploads) == ("working", "good", 0, 0)
+    bench.control.order(m.PowerCycle(device=DEVICE_NO, port="1-9"))
+    bench.control.order(m.Hang(device=DEVICE_NO))
+    (later,) = bench.control.order(m.Show()).devices or ()
+    assert (later.busid, later.state) == ("1-9", "hung")
+    assert later.address > shown.address
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from taxagent.simulator import bureau_control, bureau_faults, sealing
+from taxagent.simulator import (
+    bureau_conditions,
+    bureau_control,
+    bureau_faults,
+    bureau_register,
+    scenario,
+    sealing,
+)
 from taxagent.simulator import control_messages as m
 from taxagent.simulator.faults import Act, Point
 
@@ -64,3 +71,37 @@ def test_the_events_on_the_page_are_as_they_are_sent() -> None:
     assert json.loads(removal) == {"event": "removal", "busid": "1-1"}
     assert json.loads(arrival)["event"] == "arrival"
     assert msgspec.json.encode(msgspec.json.decode(reached, type=m.ReachedEvent)).decode() == reached
+
+
+def shown() -> list[list[str]]:
+    """Return the rows of the two tables of what can happen: what, key, order, what is made of it, test."""
+    part = PAGE.split("## What can be made to happen, and the test that shows it", 1)[1].split("\n## ", 1)[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if "|" in line
+    ]
+    return [row for row in rows if row[0] not in {"device", "bureau"} and not row[0].startswith("---")]
+
+
+def test_each_test_that_the_page_names_is_there() -> None:
+    tests = Path(__file__).parents[2]
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted(tests.rglob("test_*.py")))
+    named = {name for row in shown() for name in re.findall(r"`(test_\w+)`", row[4])}
+    assert len(named) > 30
+    assert {name for name in named if f"def {name}(" not in source} == set()
+    assert all(row[4] for row in shown())
+
+
+def test_every_order_act_and_key_has_a_row() -> None:
+    orders = " ".join(row[2] for row in shown())
+    wanted = {*m.ORDERS, *Act, *bureau_faults.Act}
+    wanted |= {str(kind.__struct_config__.tag) for kind in bureau_control.AnyOrder.__args__}
+    assert {name for name in wanted if f"`{name}`" not in orders} == set()
+    keys = " ".join(row[1] for row in shown())
+    sections = {
+        "usb.": scenario.UsbScenario,
+        "clock.": scenario.ClockScenario,
+        "conditions.": bureau_conditions.Conditions,
+        "": bureau_register.BureauScenario,
+    }
+    named = {f"{prefix}{name}" for prefix, kind in sections.items() for name in kind.__struct_fields__}
+    assert {name for name in named - {"conditions"} if f"`{name}`" not in keys} == set()
