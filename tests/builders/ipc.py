@@ -39,7 +39,7 @@ from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
 from taxagent.model.evidence import RecordProof
-from taxagent.model.job import Confirmed, Job, JobState, Scope
+from taxagent.model.job import Confirmed, Job, JobState, Problem, Scope
 from taxagent.model.period import period
 from taxagent.model.standing import Standing
 from taxclient.protocol import messages as m
@@ -119,6 +119,7 @@ class FakeDesk:
         self.refusal: AgentError | None = None
         self.explode = False
         self.prepared = 0  # how often
+        self.warnings: tuple[Problem, ...] = ()
         self.consequences: tuple[str, ...] = ("SEAL:007:2026-10",)
         self.hold = False
         self.held: list[Callable[[], None]] = []
@@ -170,7 +171,7 @@ class FakeDesk:
                 totals=(),
                 confirmed=Confirmed(types=(), by=principal.name, how="token", at_ms=1),
                 consequences=self.consequences,
-                warnings=(),
+                warnings=self.warnings,
             )
         )
 
