@@ -20,6 +20,7 @@ from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind
 from taxagent.model.period import Period, period_of
 from taxagent.model.simtime import SimulatedTime, simulated_time
+from taxagent.model.taxpayer import taxpayer_id
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.05, le=86_400)]
 Place = Annotated[str, msgspec.Meta(min_length=1)]
@@ -84,7 +85,23 @@ class WindowsSection(_Section, frozen=True, kw_only=True):
     """[windows]: filing deadlines that differ from the official rows, by month in which is filed."""
 
     overrides: dict[str, dt.date] = {}
+    region: str = ""  # of `regional`, whose deadlines count here
+    regional: dict[str, dict[str, dt.date]] = {}  # region = deadlines that were announced for it
     report_until_hour: Annotated[int, msgspec.Meta(ge=1, le=24)] = 24
+
+
+class DeviceRow(_Section, frozen=True, kw_only=True):
+    """[[devices]]: what is known of a device beforehand: whose it is, how often a return is filed for it."""
+
+    device_no: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
+    taxpayer_id: str = ""  # "" = it is not compared
+    cycle: Literal["month", "quarter"] = "month"
+
+
+class SupportSection(_Section, frozen=True, kw_only=True):
+    """[support]: whom to ask for help, in one line: shown by `why` and `doctor`."""
+
+    contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class ConsentSection(_Section, frozen=True, kw_only=True):
@@ -124,6 +141,8 @@ class File(_Section, frozen=True, kw_only=True):
     access: AccessSection = AccessSection()
     usb: UsbSection = UsbSection()
     device: DeviceSection = DeviceSection()
+    devices: tuple[DeviceRow, ...] = ()
+    support: SupportSection = SupportSection()
     windows: WindowsSection = WindowsSection()
     consent: ConsentSection = ConsentSection()
     secrets: SecretsSection = SecretsSection()
@@ -194,6 +213,9 @@ _ALLOWED = {
     "access.groups": f"name = one of {_ROLES}",
     "device.hold": "while_working, always",
     "device.restart_if_hung": "under_systemd, always, never",
+    "devices.device_no": "12 digits, each device once",
+    "devices.taxpayer_id": "15, 17, 18 or 20 digits and capital letters, with the right check character",
+    "devices.cycle": "month, quarter",
     "consent.kinds": "a list of report, clear, settle",
     "consent.principals": "a list of names",
     "windows.overrides": '"yyyy-mm" = yyyy-mm-dd',
@@ -210,7 +232,9 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
     ours = file.usb.driver == "tcdp"  # another driver reads its text itself
     if ours and file.usb.backend != "libusb" and not _is_usbip(file.usb.backend):
         yield "usb.backend", file.usb.backend, "libusb, usbip://HOST:PORT, usbip://HOST:PORT?control=PORT"
-    yield from _wrong_overrides(file.windows.overrides)
+    yield from _wrong_overrides("windows.overrides", file.windows.overrides)
+    yield from _wrong_regions(file.windows)
+    yield from _wrong_devices(file.devices)
     for kind in file.consent.kinds:
         if kind not in _CONSENTS:
             yield "consent.kinds", kind.value, _ALLOWED["consent.kinds"]
@@ -222,12 +246,28 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
         yield "simulation.clock", file.simulation.clock, expected
 
 
-def _wrong_overrides(overrides: Mapping[str, dt.date]) -> Iterator[tuple[str, str, str]]:
+def _wrong_regions(windows: WindowsSection) -> Iterator[tuple[str, str, str]]:
+    for region, deadlines in windows.regional.items():
+        yield from _wrong_overrides(f"windows.regional.{region}", deadlines)
+    if windows.regional and windows.region not in windows.regional:
+        yield "windows.region", windows.region, ", ".join(windows.regional)
+
+
+def _wrong_overrides(key: str, overrides: Mapping[str, dt.date]) -> Iterator[tuple[str, str, str]]:
     for month, day in overrides.items():
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-            yield f"windows.overrides.{month}", month, "the key is the month in which is filed: yyyy-mm"
+            yield f"{key}.{month}", month, "the key is the month in which is filed: yyyy-mm"
         elif period_of(day) != Period(month):
-            yield f"windows.overrides.{month}", day.isoformat(), f"a day of {month}"
+            yield f"{key}.{month}", day.isoformat(), f"a day of {month}"
+
+
+def _wrong_devices(devices: tuple[DeviceRow, ...]) -> Iterator[tuple[str, str, str]]:
+    numbers = [row.device_no for row in devices]
+    for row in devices:
+        if numbers.count(row.device_no) > 1:
+            yield "devices.device_no", row.device_no, _ALLOWED["devices.device_no"]
+        if row.taxpayer_id and not _holds(taxpayer_id, row.taxpayer_id):
+            yield "devices.taxpayer_id", row.taxpayer_id, _ALLOWED["devices.taxpayer_id"]
 
 
 def _is_endpoint(text: str) -> bool:

@@ -15,16 +15,19 @@ from taxagent import __version__
 from taxagent.bureau.client import GatewayClient, GatewaySettings
 from taxagent.config import File, Settings
 from taxagent.device import drivers
+from taxagent.examination import examined, gateway_of
 from taxagent.host.clock import HostClock
 from taxagent.host.lock import Owner, take_lock
 from taxagent.host.secret_files import SecretFiles
+from taxagent.host.surroundings import Surroundings
 from taxagent.ipc.access import Access, AccessTable
 from taxagent.ipc.diagnose import Diagnoser
+from taxagent.ipc.doctor import device_lines
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.operations import Answers
 from taxagent.ipc.windows import Explainer
-from taxagent.jobs.asks import Role
+from taxagent.jobs.asks import DeskStatus, Role
 from taxagent.jobs.book import Book
 from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.desk import Consent, JobDesk, Office
@@ -39,6 +42,8 @@ from taxagent.jobs.wheels import Wheels
 from taxagent.journal import JOURNAL_NAME, LOG_PAGES, JournalWriter, Reader
 from taxagent.model.events import AnyEvent
 from taxagent.model.job import Job, JobState, Outcome, Problem
+from taxagent.model.known import Cycle, KnownDevice
+from taxagent.model.lines import CheckLine
 from taxagent.model.period import Period
 from taxagent.model.windows import Rules
 from taxagent.procedures.preflight import window_end_ms
@@ -128,11 +133,18 @@ class Parts:
             clock=self.clock,
             answers=Answers(
                 explain=Explainer(self._rules, self.clock),
-                diagnose=Diagnoser(self._rules, self.clock, self.settings.simulation),
+                diagnose=Diagnoser(self._rules, self.clock, self.settings.simulation, file.support.contact),
+                examine=self._examined,
+                contact=file.support.contact,
                 page=page,
                 verify=lambda job_id: verified_record(job_id, self.reader),
             ),
         )
+
+    def _examined(self, status: DeskStatus) -> tuple[CheckLine, ...]:
+        """The doctor's probes, for which the bus is as the roster knows it: nobody opens it twice."""
+        lines = examined(self.settings, lambda: status.seen, lambda: status.trouble)
+        return (*lines, *device_lines(status))
 
     def _owner(self) -> Owner:
         return Owner(
@@ -176,6 +188,10 @@ class Parts:
             simulation=self.simulation,
             check_stop=self._hands.check_stop,
             challenges=self._challenges,
+            surroundings=Surroundings(
+                gateway_of(self.settings.file), self.settings.state_dir, self.reader, self.clock
+            ),
+            known=_known(self.settings.file),
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self._rules),
         )
 
@@ -241,4 +257,16 @@ def _credentials() -> Path | None:
 
 
 def _overrides(file: File) -> dict[Period, dt.date]:
-    return {Period(month): day for month, day in file.windows.overrides.items()}
+    """The deadlines that were announced for the region, and a person's, which count before them."""
+    windows = file.windows
+    days = {**windows.regional.get(windows.region, {}), **windows.overrides}
+    return {Period(month): day for month, day in days.items()}
+
+
+def _known(file: File) -> dict[str, KnownDevice]:
+    return {
+        row.device_no: KnownDevice(
+            device_no=row.device_no, taxpayer_id=row.taxpayer_id, cycle=Cycle(row.cycle)
+        )
+        for row in file.devices
+    }

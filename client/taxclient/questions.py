@@ -13,6 +13,7 @@ from taxclient.protocol import messages as m
 R = TypeVar("R")
 Keep = Callable[[str, int, int], None]  # (key, sent_at, ttl_ms), called before the send
 PREPARE_MS = 90_000  # opening and reading a device takes up to 60 s
+DOCTOR_MS = 60_000  # the way to the bureau is tried, and the journal read whole
 VERIFY_MS = 120_000  # the back-ups of a year are read from a slow disk
 
 
@@ -96,6 +97,11 @@ def explain(what: str) -> Question[m.ExplainResult]:
 def diagnose(device_no: str) -> Question[m.DiagnoseResult]:
     """Whether invoices can be issued."""
     return Question("diagnose", m.DiagnoseArgs(device_no=device_no), _whole)
+
+
+def doctor() -> Question[m.DoctorResult]:
+    """What the agent finds of itself."""
+    return Question("doctor", m.NoArgs(), _whole, timeout_ms=DOCTOR_MS)
 
 
 def prepare(args: m.PrepareArgs, timeout_ms: int) -> Question[m.PreparedResult]:

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from taxagent.jobs.asks import (
     Principal,
     Role,
 )
+from taxagent.model.checks import made
 from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.events import AnyEvent, AnyJobEvent
@@ -299,6 +300,8 @@ class House:
             answers=Answers(
                 explain=explain,
                 diagnose=diagnose,
+                examine=lambda status: (made("clock", "CLOCK_OK", now="2026-11-03 09:30:00"),),
+                contact="0531-12345678",
                 page=lambda record, lang: f"{lang} {len(record)}",
                 verify=self.proofs.get,
             ),
@@ -313,9 +316,15 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, access: Access | None = None, rate: Rate | None = None) -> Iterator[House]:
-    """A loop that serves in a thread."""
+def house(
+    folder: Path,
+    access: Access | None = None,
+    rate: Rate | None = None,
+    jobs: Iterable[Job] = (),
+) -> Iterator[House]:
+    """A loop that serves in a thread, and knows `jobs` from its first answer on."""
     made = House(folder, access, rate)
+    made.desk.jobs.update((each.job_id, each) for each in jobs)
     made.loop.bind()
     made.thread.start()
     try:

@@ -27,11 +27,14 @@ from taxclient.protocol import messages as m
 class Diagnoser:
     """Answers diagnose. Loads the holiday tables at the first question: not for the loop's thread."""
 
-    def __init__(self, rules: Rules, clock: Clock, simulation: SimulatedTime | None = None) -> None:
+    def __init__(
+        self, rules: Rules, clock: Clock, simulation: SimulatedTime | None = None, contact: str = ""
+    ) -> None:
         """Use the agent's own `simulation` of time: a reading's age is of its device's world."""
         self._rules = rules
         self._clock = clock
         self._simulation = simulation
+        self._contact = contact
 
     def __call__(self, args: m.DiagnoseArgs, status: DeskStatus, lang: Lang) -> m.DiagnoseResult:
         """Return an answer for each type of each device; where none is known, one that says why."""
@@ -46,7 +49,7 @@ class Diagnoser:
             unseen = bare_view(args.device_no, None, 0)
             at = msgspec.structs.replace(self._situation(unseen, status), known=False)
             answers = [_view(one, unseen, lang) for one in diagnosed(at)]
-        return m.DiagnoseResult(answers=tuple(answers))
+        return m.DiagnoseResult(answers=tuple(answers), contact=self._contact)
 
     def _situation(self, device: DeviceView, status: DeskStatus) -> Situation:
         now = self._clock.local().replace(tzinfo=None)

@@ -16,7 +16,7 @@ from taxagent.ipc.gate import KeysInFlight
 from taxagent.ipc.invoices import invoice_result, newest_record
 from taxagent.ipc.notices import notice
 from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
-from taxagent.ipc.views import job_view, proof_result, record_row
+from taxagent.ipc.views import job_view, line_view, proof_result, record_row, short_view
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import (
     Accepted,
@@ -35,6 +35,7 @@ from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
+from taxagent.model.lines import CheckLine
 from taxagent.model.period import period
 from taxagent.model.value import Value
 from taxagent.ports import JournalReader
@@ -44,16 +45,19 @@ T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
 Explain = Callable[[m.WindowArgs, DeskStatus, Lang, Role], m.WindowResult]
 Diagnose = Callable[[m.DiagnoseArgs, DeskStatus, Lang], m.DiagnoseResult]
+Examine = Callable[[DeskStatus], tuple[CheckLine, ...]]
 Page = Callable[[bytes, Lang], str]
 Verify = Callable[[str], RecordProof | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What is asked outside the loop's thread: window.explain, diagnose, a record's page and its proof."""
+    """What is asked outside the loop's thread: window.explain, diagnose, doctor, a page, a proof."""
 
     explain: Explain
     diagnose: Diagnose
+    examine: Examine
+    contact: str  # whom to ask for help
     page: Page
     verify: Verify
 
@@ -124,6 +128,7 @@ class Operations:
             "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
             "explain": op(Role.VIEWER, Effect.READ, self._explain),
             "diagnose": op(Role.VIEWER, Effect.READ, self._answer_why),
+            "doctor": op(Role.VIEWER, Effect.READ, self._doctor),
             "drain": op(Role.ADMIN, Effect.REPEATABLE, self._drain),
         }
 
@@ -232,7 +237,7 @@ class Operations:
             if isinstance(answer, AgentError):
                 call.fail(answer)
             else:
-                running = tuple(job_view(job, call.lang) for job in answer.running)
+                running = tuple(short_view(job, call.lang) for job in answer.running)
                 call.ok(m.DrainResult(boot=args.boot, running=running, left=answer.left))
 
         self._desk.drain(call.who, args.boot, call.request.key, call.guarded(done))
@@ -241,7 +246,7 @@ class Operations:
 
     def _job_get(self, call: Call, args: m.JobGetArgs) -> None:
         if bool(args.job_id) == bool(args.key):
-            call.fail(Refusal("BAD_REQUEST", what="job.get wants one of job_id and key"))
+            call.fail(Refusal("BAD_REQUEST", what="form_one_of", field="job_id, key"))
             return
 
         def found(job: Job) -> None:
@@ -280,7 +285,7 @@ class Operations:
                 device_no=args.device_no, live=args.live, before=args.before, limit=args.limit
             )
             following = jobs[-1].job_id if len(jobs) == args.limit else ""
-            return m.JobListResult(jobs=tuple(job_view(job, call.lang) for job in jobs), next=following)
+            return m.JobListResult(jobs=tuple(short_view(job, call.lang) for job in jobs), next=following)
 
         self._read(call, work, call.ok)
 
@@ -339,6 +344,18 @@ class Operations:
     def _answer_why(self, call: Call, args: m.DiagnoseArgs) -> None:
         status = self._desk.status()
         self._read(call, lambda: self._answers.diagnose(args, status, call.lang), call.ok)
+
+    def _doctor(self, call: Call, args: m.NoArgs) -> None:
+        status = self._desk.status()
+
+        def work() -> m.DoctorResult:
+            lines = self._answers.examine(status)
+            return m.DoctorResult(
+                lines=tuple(line_view(line, call.lang) for line in lines), contact=self._answers.contact
+            )
+
+        # The way to the bureau is tried, and the journal read whole: where no other question waits for it.
+        self._read(call, work, call.ok, thread=self._proofs)
 
     def _read(
         self,

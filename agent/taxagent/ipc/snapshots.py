@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taxagent.ipc.views import job_view, problem_view, scope_view
+from taxagent.ipc.views import problem_view, scope_view, short_view
 from taxagent.jobs.asks import DeskStatus, DeviceView, Prepared, TypeView
 from taxagent.model.device import Statistics
 from taxagent.model.faults import Lang
@@ -26,7 +26,7 @@ class LiveViews:
         before, now = self._made.get(lang, {}), dict[str, tuple[Job, m.JobView]]()
         for job in jobs:
             known = before.get(job.job_id)
-            now[job.job_id] = known if known and known[0] is job else (job, job_view(job, lang))
+            now[job.job_id] = known if known and known[0] is job else (job, short_view(job, lang))
         self._made[lang] = now
         return tuple(view for _, view in now.values())
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import get_args
 
+import msgspec
+
 from taxagent.jobs.asks import Picture
-from taxagent.model import faults
+from taxagent.model import checks, faults
 from taxagent.model.errors import AgentError
 from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Confirmed, Job, Problem, Scope, StepRun, Wait, WaitReason
+from taxagent.model.lines import CheckLine, CheckState
 from taxagent.model.value import to_json
 from taxclient.protocol import messages as m
 
@@ -56,6 +59,29 @@ def problem_view(problem: Problem, lang: Lang) -> m.ProblemView:
         detail=problem.detail,
         device_code=problem.device_code,
     )
+
+
+def line_view(line: CheckLine, lang: Lang) -> m.CheckLineView:
+    """Return a line of a check, or of the doctor, in words."""
+    words = checks.text(line, lang)
+    return m.CheckLineView(
+        line=line.line,
+        subject=line.subject,
+        name=checks.name(line, lang),
+        state=line.state,
+        code=line.code,
+        fact=words.fact,
+        who=checks.who_mends(line),
+        remedy=words.remedy if line.state is not CheckState.OK else "",
+        opens=line.opens.isoformat() if line.opens is not None else "",
+        detail=line.facts,
+        device_code=line.device_code,
+    )
+
+
+def short_view(job: Job, lang: Lang) -> m.JobView:
+    """Return the job for a list, without the lines of a check."""
+    return msgspec.structs.replace(job_view(job, lang), lines=())
 
 
 def revision(job: Job) -> str:
@@ -109,6 +135,7 @@ def job_view(job: Job, lang: Lang, picture: Picture | None = None) -> m.JobView:
         ),
         record_sha256=job.record_sha256,
         findings=tuple(problem_view(found, lang) for found in job.before.findings) if job.before else (),
+        lines=tuple(line_view(line, lang) for line in job.lines),
     )
 
 

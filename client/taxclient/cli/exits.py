@@ -6,7 +6,7 @@ from taxclient.protocol.errors import AgentUnavailable, ClientError, ProtocolErr
 from taxclient.protocol.messages import JobView, Outcome, Retry
 
 DONE = 0
-DIFFERS = 1  # of `record verify`: something is not what it was
+DIFFERS = 1  # `record verify`: something is not what it was; `doctor`: something is bad
 USAGE = 2
 NOT_EXECUTED = 10
 REFUSED = 11  # by a rule, the device or the bureau
@@ -58,7 +58,7 @@ class NotSent(ClientError):
 def of_job(job: JobView) -> int:
     """Return the code for a job as it stands."""
     if job.state == "done":
-        return DONE
+        return _of_lines(job)
     if job.state in ("accepted", "running", "waiting"):
         return WAITING
     if job.outcome == Outcome.UNKNOWN or job.state in ("unknown", "needs_human"):
@@ -68,6 +68,12 @@ def of_job(job: JobView) -> int:
     if job.outcome == Outcome.EXECUTED:
         return DONE
     return REFUSED if job.state == "refused" else NOT_EXECUTED
+
+
+def _of_lines(job: JobView) -> int:
+    """Return the code for a check by its worst line; a job of another kind has none and is done."""
+    states = {line.state for line in job.lines}
+    return REFUSED if "fail" in states else UNKNOWN if "unknown" in states else DONE
 
 
 def of_error(error: ClientError) -> int:

@@ -21,6 +21,7 @@ Run = Callable[[argparse.Namespace, Client, Screen], int]
 _COMMANDS = {
     "status": "look:status",
     "window": "window:run",
+    "doctor": "doctor:run",
     "why": "why:run",
     "explain": "explain:run",
     "help": "terms:run",

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from taxclient.cli import exits
 from taxclient.cli import words as w
+from taxclient.cli.lines import contact
 from taxclient.cli.screen import Screen
 from taxclient.cli.show import moment
 from taxclient.cli.words import Speech
@@ -21,6 +22,8 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     screen.result(result)
     for line in lines(result, screen.speech):
         screen.line(line)
+    if result.contact and any(answer.causes for answer in result.answers):
+        screen.line(contact(result.contact, screen.speech))
     return exits.DONE
 
 

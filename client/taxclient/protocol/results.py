@@ -5,6 +5,7 @@ from __future__ import annotations
 from taxclient.protocol.base import Message
 from taxclient.protocol.views import (
     AnswerView,
+    CheckLineView,
     CheckView,
     DeadlineView,
     DeviceView,
@@ -169,6 +170,13 @@ class EventsResult(Message, frozen=True, kw_only=True):
     last: int
 
 
+class DoctorResult(Message, frozen=True, kw_only=True):
+    """doctor: what the agent finds of itself and of the computer it runs on."""
+
+    lines: tuple[CheckLineView, ...]
+    contact: str  # whom to ask for help, as configured
+
+
 class DrainResult(Message, frozen=True, kw_only=True):
     """drain: what still runs and is waited for; `left` other live jobs go on after the next start."""
 
@@ -197,3 +205,4 @@ class DiagnoseResult(Message, frozen=True, kw_only=True):
     """diagnose: an answer a device and invoice type."""
 
     answers: tuple[AnswerView, ...]
+    contact: str = ""  # whom to ask for help, as configured

@@ -129,6 +129,22 @@ class ScopeView(Message, frozen=True, kw_only=True):
     periods: tuple[str, ...]
 
 
+class CheckLineView(Message, frozen=True, kw_only=True):
+    """A line of a check, or of the doctor: what was looked at, how it is, and what to do."""
+
+    line: str  # what was looked at
+    subject: str  # which one of several: an invoice type, a window, a clock; "" = there is one
+    name: str  # the line in words
+    state: str  # ok | warn | not_asked | unknown | fail
+    code: str  # of what was found; where it is one of the fault catalogue, that fault
+    fact: str
+    who: str  # who can mend it; "" where nothing is to be mended
+    remedy: str
+    opens: str = ""  # of a window that is shut: ISO 8601 wall clock of Asia/Shanghai
+    detail: dict[str, str] = {}
+    device_code: str = ""
+
+
 class JobView(Message, frozen=True, kw_only=True):
     """A job as the journal has it. `rev` changes whenever anything of it does."""
 
@@ -154,6 +170,7 @@ class JobView(Message, frozen=True, kw_only=True):
     backups: tuple[BackupView, ...]
     record_sha256: str
     findings: tuple[ProblemView, ...] = ()  # what would shut or warn, when it looked
+    lines: tuple[CheckLineView, ...] = ()  # of a check: its result; empty in status and job.list
 
 
 class PeriodView(Message, frozen=True, kw_only=True):

@@ -133,4 +133,4 @@ def test_the_command_asks_the_agent(
     with house(tmp_path) as h:
         assert main(["--endpoint", h.endpoint, "--json", *argv]) == 0
     (line,) = [line for line in capsysbinary.readouterr().out.splitlines() if line.startswith(b"{")]
-    assert json.loads(line) == {"answers": []}
+    assert json.loads(line) == {"answers": [], "contact": ""}

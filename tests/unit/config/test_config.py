@@ -125,7 +125,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("simulation.clock", toml(simulation='clock = "tomorrow"'), "START@ORIGIN_MSxRATE"),
     ("simulation.clock", toml(simulation='clock = "2026-11-03T09:30:00@1x1"'), "START@ORIGIN_MSxRATE"),
     ("simulation.clock", toml(simulation="rate = 1"), ""),
-    ("devices", toml(devices="x = 1"), "agent, bureau, ipc"),
+    ("devicez", toml(devicez="x = 1"), "agent, bureau, ipc"),
     ("ipc", "ipc = 3\n" + toml(), ""),
 ]
 

@@ -1,0 +1,18 @@
+"""doctor: the findings of the probes, and how each device stands that the agent knows of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from taxagent.jobs.asks import DeskStatus
+from taxagent.model.checks import made, of_problem
+from taxagent.model.lines import CheckLine
+
+
+def device_lines(status: DeskStatus) -> Iterator[CheckLine]:
+    """Yield a line for each device of the newest snapshot: plugged and well, or its trouble."""
+    for view in status.devices:
+        if view.problem is not None:
+            yield of_problem("device", view.problem, subject=view.device_no or view.location)
+        elif view.location:
+            yield made("device", "DEVICE_PRESENT", view.device_no, device_no=view.device_no, kind=view.kind)
