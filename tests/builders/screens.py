@@ -105,7 +105,7 @@ def check(lang: Lang) -> list[str]:
     )
     steps = tuple(
         StepRun(
-            id=StepId(step=step, group="", period=None),
+            id=StepId(step=step),
             outcome=Outcome.EXECUTED,
             begun_ms=now_ms,
             ended_ms=now_ms + 40,
