@@ -11,6 +11,7 @@ from taxagent.ipc.gate import Rate
 from taxagent.ipc.waits import PARKED, PARKED_EACH
 from taxagent.model import faults
 from taxagent.model.events import AnyEvent
+from taxagent.model.job import JobState
 from taxclient.cli import exits
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
@@ -73,6 +74,22 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"Minor version described here: **{m.MINOR}**" in PAGE
 
 
+def test_each_op_came_with_one_minor_and_the_newest_is_ours() -> None:
+    table = PAGE.split("\n## Versions")[1].split("\n## ")[0]
+    came = dict(re.findall(r"^\| (\d+) \| (.*) \|$", table, re.MULTILINE))
+    assert list(came) == [str(minor) for minor in range(m.MINOR + 1)]
+    named = [op for row in came.values() for op in re.findall(r"`([a-z.]+)`", row.split(";")[0])]
+    assert sorted(named) == sorted(m.OPS)
+
+
+def test_each_outcome_that_a_user_can_meet_is_in_the_table_of_words() -> None:
+    table = PAGE.split("\n## What to tell the user")[1].split("\n## ")[0]
+    states = {state.value for state in JobState}
+    waits = {"CHALLENGE_WRONG", "CHALLENGE_OVER", "DEVICE_HUNG", "DEVICE_QUARANTINED", "DEVICE_RELEASED"}
+    for word in states | waits | {"DRAINING", "BOOT_OVER", "JOB_IN_PROGRESS", "KEY_UNKNOWN"}:
+        assert word in table, word
+
+
 def test_the_fields_of_the_envelopes_and_values_are_named() -> None:
     for kind in (
         m.Request,
@@ -81,6 +98,8 @@ def test_the_fields_of_the_envelopes_and_values_are_named() -> None:
         m.JobView,
         m.StepView,
         m.WaitView,
+        m.ChallengeView,
+        m.CheckView,
         m.DeviceView,
         m.TypeView,
     ):

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-MINOR = 0  # additions raise it; see hello
+MINOR = 1  # additions raise it; docs/protocol.md, Versions, says what came with which
 TTL_MAX_MS = 3_600_000
 SKEW_MS = 30_000
 RELEASE_MAX_MINUTES = 7 * 24 * 60

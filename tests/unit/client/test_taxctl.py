@@ -228,8 +228,7 @@ def test_following_goes_on_when_the_agent_comes_back(
         with Client(endpoint) as client:
             while not h.loop.parked:
                 client.hello()
-    with house(tmp_path) as h:
-        h.desk.jobs[waiting.job_id] = msgspec.structs.replace(waiting, state=JobState.DONE)
+    with house(tmp_path, jobs=[msgspec.structs.replace(waiting, state=JobState.DONE)]):
         follower.join(20)
     assert codes == [0]
     assert b"done" in capsysbinary.readouterr().out
