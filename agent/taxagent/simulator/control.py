@@ -32,10 +32,10 @@ from taxagent.device.refusals import REFUSALS
 from taxagent.model.value import Value, to_json
 from taxagent.simulator import control_messages as m
 from taxagent.simulator import control_orders as orders
+from taxagent.simulator.contradictions import COMMANDS
 from taxagent.simulator.control_lines import BadLine, read_order
 from taxagent.simulator.control_orders import BadOrder
 from taxagent.simulator.faults import Act, Fault, FaultScript, Point
-from taxagent.simulator.scenario import COMMANDS
 from taxagent.simulator.state import read_log
 from taxagent.simulator.usb_bus import Port, UsbBus
 

@@ -127,6 +127,8 @@ class Exchange:
             command = Command(request.command)
         except ValueError as error:
             raise Denied(refusals.UNKNOWN_COMMAND) from error
+        if name_of(command) in self._device.scenario.unknown_commands:
+            raise Denied(refusals.UNKNOWN_COMMAND)
         try:
             params = c.decode_params(command, request.body)
         except WireError as error:

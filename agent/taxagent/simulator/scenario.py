@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import tomllib
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,13 +15,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from taxagent.device.commands import Command
-from taxagent.model.device import QUIRKS, DeviceKind, Quirks
+from taxagent.model.device import DeviceKind
 from taxagent.model.errors import AgentError
-from taxagent.model.invoice import INVOICE_TYPES, InvoiceMark
+from taxagent.model.invoice import InvoiceMark
 from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.value import Value, to_json
-from taxagent.simulator.kinds import first_unreported, groups_of
+from taxagent.simulator.contradictions import contradictions
+from taxagent.simulator.kinds import groups_of
 
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 Fen = Annotated[int, Meta(ge=0, le=10**15)]
@@ -33,9 +32,6 @@ Code = Annotated[str, Meta(pattern=r"^([0-9]{10}|[0-9]{12})$")]
 Number = Annotated[str, Meta(pattern=r"^[0-9]{8}$")]
 LocalTime = Annotated[dt.datetime, Meta(tz=False)]
 Month = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
-
-COMMANDS = tuple(command.name.lower() for command in Command)
-"""The commands of the device, by the names that latencies and fault scripts use."""
 
 
 class Section(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +151,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     password: Annotated[str, Meta(min_length=1, max_length=32)]
     tries: Annotated[int, Meta(ge=1, le=15)] = 5
     firmware: Annotated[str, Meta(pattern=r"^[0-9A-Za-z._-]{1,16}$")] = "1.0.0"
+    unknown_commands: tuple[str, ...] = ()  # that its firmware, too old or too new, does not have
     registered: bool = True
     training: bool = False  # a device for lessons: the bureau knows none of its invoices
     registration_code: bool = True  # False: the vendor's component has none for it
@@ -192,11 +189,11 @@ class Scenario(Section, frozen=True, kw_only=True):
 def without_later(plain: dict[str, object], kind: type[Section], later: frozenset[str]) -> None:
     """Take the keys of `later` out of a section in its JSON form where they have their default."""
     for field in msgspec.structs.fields(kind):
-        if field.name in later and plain[field.name] == msgspec.to_builtins(field.default):
+        if field.name in later and plain[field.name] == msgspec.json.decode(to_json(field.default)):
             del plain[field.name]
 
 
-_LATER = frozenset({"training", "registration_code", "usb"})
+_LATER = frozenset({"training", "registration_code", "usb", "unknown_commands"})
 _LATER_CLOCK = frozenset({"battery", "default"})
 _LATER_TYPE = frozenset({"offline_count"})
 
@@ -224,71 +221,9 @@ def scenario_of(text: str, *, source: str = "scenario") -> Scenario:
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
         raise invalid(source, where.strip("`."), problem) from error
-    for key, problem in _contradictions(scenario):
+    for key, problem in contradictions(scenario):
         raise invalid(source, key, problem)
     return scenario
-
-
-def _contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    if len(scenario.taxpayer_id) not in {15, 17, 18, 20}:
-        yield "taxpayer_id", "allowed: 15, 17, 18 or 20 characters of 0-9 and A-Z"
-    if scenario.certificate_to < scenario.certificate_from:
-        yield "certificate_to", "must not lie before certificate_from"
-    quirks = QUIRKS[scenario.kind]
-    if scenario.settles_ms > quirks.settles_within_s * 1000:
-        allowed = f"0 to {quirks.settles_within_s * 1000:.0f}" if quirks.seal_by_reading else "0"
-        yield "settles_ms", f"allowed for a {scenario.kind.value}: {allowed}"
-    for name in scenario.latency_ms:
-        if name not in (*COMMANDS, "default"):
-            yield f"latency_ms.{name}", f"allowed: default, {', '.join(COMMANDS)}"
-    names = [kind.invoice_type for kind in scenario.types]
-    for index, kind in enumerate(scenario.types):
-        where = f"types[{index}]"
-        if names.index(kind.invoice_type) != index:
-            yield f"{where}.invoice_type", f"{kind.invoice_type} stands twice"
-        yield from ((f"{where}.{key}", problem) for key, problem in _type_contradictions(kind, quirks))
-    for group in scenario.groups():
-        yield from _apart(scenario, group)
-
-
-def _apart(scenario: Scenario, group: str) -> Iterator[tuple[str, str]]:
-    """Yield where the types of a group do not stand alike: they are reported and cleared together."""
-    members = [index for index, kind in enumerate(scenario.types) if kind.invoice_type in group.split("+")]
-    first = scenario.types[members[0]]
-    for index in members[1:]:
-        kind = scenario.types[index]
-        for key in ("last_report", "invoicing_deadline"):
-            if getattr(kind, key) != getattr(first, key):
-                yield f"types[{index}].{key}", f"must be that of {first.invoice_type}: {group} is one group"
-
-
-def _type_contradictions(kind: TypeScenario, quirks: Quirks) -> Iterator[tuple[str, str]]:
-    if kind.invoice_type not in INVOICE_TYPES:
-        yield "invoice_type", f"allowed: {', '.join(INVOICE_TYPES)}"
-    if first_unreported(kind.last_report, quirks).day != 1:
-        which = "last" if quirks.last_report_inclusive else "first"
-        yield "last_report", f"must be the {which} day of a month: so this kind stores it"
-    if kind.invoicing_deadline <= kind.last_report:
-        yield "invoicing_deadline", "must lie after last_report"
-    for index, listed in enumerate(kind.invoices):
-        if listed.mark is InvoiceMark.BLANK_VOIDED and (listed.amount or listed.tax):
-            yield f"invoices[{index}].amount", "must be 0: a voided blank has no sums"
-        if listed.mark in _RED and (listed.amount > 0 or listed.tax > 0):
-            yield f"invoices[{index}].amount", "must be <= 0 for a red invoice"
-        if listed.mark in _BLUE and (listed.amount < 0 or listed.tax < 0):
-            yield f"invoices[{index}].amount", "must be >= 0 for an invoice that is not red"
-    if kind.generate and kind.generate.amount_max < kind.generate.amount_min:
-        yield "generate.amount_max", "must not be less than generate.amount_min"
-    if kind.generate and _share(kind.generate) > 100:
-        yield "generate.voided_percent", "voided, red and blank_voided percents must not exceed 100 together"
-
-
-_RED = frozenset({InvoiceMark.NEGATIVE, InvoiceMark.NEGATIVE_VOIDED})
-_BLUE = frozenset({InvoiceMark.POSITIVE, InvoiceMark.POSITIVE_VOIDED})
-
-
-def _share(generate: Generated) -> int:
-    return generate.voided_percent + generate.red_percent + generate.blank_voided_percent
 
 
 def days_of(month: str) -> tuple[dt.date, dt.date]:

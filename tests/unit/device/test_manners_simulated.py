@@ -373,6 +373,7 @@ def test_a_seal_over_pending_uploads_is_refused_by_the_limit_that_is_exceeded(
         ({"certificate_from": dt.date(2026, 11, 4)}, "CERTIFICATE_EXPIRED", "09f113"),
         ({"registration_code": False}, "DEVICE_UNREGISTERED", "09c005"),
         ({"registered": False}, "DEVICE_UNREGISTERED", "09c005"),
+        ({"unknown_commands": ("seal",)}, "FIRMWARE_UNSUPPORTED", "09f003"),
     ],
 )
 def test_a_device_that_cannot_seal_says_why(

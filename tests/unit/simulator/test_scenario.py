@@ -12,8 +12,9 @@ from taxagent.model.errors import AgentError
 from taxagent.model.taxpayer import taxpayer_id
 from taxagent.simulator import scenario as s
 from taxagent.simulator.books import InvoiceBook
+from taxagent.simulator.contradictions import COMMANDS
 from taxagent.simulator.kinds import groups_of
-from taxagent.simulator.scenario import COMMANDS, load, scenario_of
+from taxagent.simulator.scenario import load, scenario_of
 from taxagent.simulator.site import example
 
 TOGETHER = "types[1].invoicing_deadline"
@@ -72,6 +73,7 @@ def test_a_key_that_is_not_as_it_was_before_makes_another_scenario() -> None:
         ('battery = "good"', 'battery = "dead"'),
         ("empty_reads = 0", "empty_reads = 1"),
         ("offline_count = 0", "offline_count = 9"),
+        ("unknown_commands = []", 'unknown_commands = ["offline"]'),
     ):
         assert s.scenario_of(TEXT.replace(old, new)).sha256() != before, new
 
@@ -89,6 +91,7 @@ def test_a_key_that_is_not_as_it_was_before_makes_another_scenario() -> None:
         ('battery = "good"', 'battery = "flat"', "clock.battery"),
         ('taxpayer_id = "91370102MA3CXK7T44"', 'taxpayer_id = "91370102MA3CXK7T"', "taxpayer_id"),
         ("tries = 5", "tries = 0", "tries"),
+        ("unknown_commands = []", 'unknown_commands = ["hello"]', "unknown_commands"),
         ("certificate_to = 2029-02-28", "certificate_to = 2023-02-28", "certificate_to"),
         ("seal = 40", "seel = 40", "latency_ms.seel"),
         ("seal = 40", "seal = -1", "latency_ms[...]"),
