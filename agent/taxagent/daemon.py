@@ -17,7 +17,7 @@ from taxagent.config import Settings
 from taxagent.jobs import restarting
 from taxagent.jobs.standings import RESTARTED
 from taxagent.model.errors import AgentError, Interrupted, JournalError
-from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, DeviceHung, JobUnknown
+from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, DeviceFreed, DeviceHung, JobUnknown
 from taxagent.model.faults import text
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.usb import SeenDevice
@@ -41,6 +41,7 @@ class Agent:
         self._code = 0
         self._busy = False  # a device's thread did not end in time
         self._looking = False  # whether a restart would help
+        self._asked = False  # a person wants a device that hangs tried again
         self._watch: Watch | None = None
         self._parts = Parts(settings, self)
 
@@ -133,6 +134,9 @@ class Agent:
             parts.roster.stands(number)
         if any(isinstance(event, DeviceHung) for _, event in rows):
             self._look_for_restart(restarting.FIRST_LOOK_MS)
+        if any(isinstance(event, DeviceFreed) and event.how == "retry" for _, event in rows):
+            self._asked = True
+            self._look_for_restart(0)
         for job in moved.values():
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:
@@ -177,12 +181,15 @@ class Agent:
         self._looking = False
         parts = self._parts
         hanging, standings = parts.roster.hanging, parts.roster.standings
-        if restarting.due(hanging, parts.book.live(), standings.restarted_ms, parts.clock.utc_ms()):
+        last_ms = None if self._asked else standings.restarted_ms
+        if restarting.due(hanging, parts.book.live(), last_ms, parts.clock.utc_ms()):
             _log.warning("restarting_for_hung_device", devices=list(hanging))
             self._code = restarting.EXIT
             self.drain()
         elif hanging:
             self._look_for_restart(restarting.NEXT_LOOK_MS)
+        else:
+            self._asked = False
 
     # ---- what the parts call
 

@@ -31,6 +31,7 @@ class Plugged:
         wheels: Wheels,
         *,
         hung: Callable[[str, Command], None],
+        back: Callable[[str], None],
         gripped: Callable[[], None],
     ) -> None:
         self._queue_class = queue_class
@@ -38,6 +39,7 @@ class Plugged:
         self._terms = terms
         self._wheels = wheels
         self._hung = hung
+        self._told_back = back
         self._told_grip = gripped
         self._gate = threading.Lock()  # `close` comes from another thread
         self._closed = False
@@ -46,7 +48,8 @@ class Plugged:
         self._watched: set[DeviceQueue] = set()
         self._barred: dict[str, Unavailable] = {}
         self._held_since: dict[str, int] = {}
-        self.given_up = 0  # threads that still hang somewhere in a library
+        self._stuck: set[DeviceQueue] = set()  # threads that still hang somewhere in a library
+        self._hangs: dict[str, tuple[DeviceQueue, Unavailable]] = {}  # by place, while the device is there
 
     @property
     def places(self) -> set[str]:
@@ -61,6 +64,15 @@ class Plugged:
         """Return why the device at a place is not used, or None."""
         return self._barred.get(location)
 
+    @property
+    def given_up(self) -> int:
+        """How many threads still hang in a library."""
+        return len(self._stuck)
+
+    def stuck(self, location: str) -> Unavailable | None:
+        """Return DEVICE_HUNG where a thread hangs with the device at a place in its hands, or None."""
+        return self._hangs[location][1] if location in self._hangs else None
+
     def held_since(self, location: str) -> int:
         """Return since when (ms UTC) a device that is kept is claimed, 0 where it is not."""
         return self._held_since.get(location, 0)
@@ -72,7 +84,12 @@ class Plugged:
             if self._closed:
                 return False
             self._queues[location] = self._queue_class(
-                self._source, location, self._terms, begun=self._look_after, gripped=self._gripped
+                self._source,
+                location,
+                self._terms,
+                begun=self._look_after,
+                gripped=self._gripped,
+                back=lambda queue: self._wheels.mailbox.post(lambda: self._came_back(queue)),
             )
         return True
 
@@ -82,8 +99,9 @@ class Plugged:
         self._end(location, why)
 
     def gone(self, location: str) -> None:
-        """The place is empty."""
+        """The place is empty; what is plugged in there next has nothing to do with a thread that hangs."""
         self._barred.pop(location, None)
+        self._hangs.pop(location, None)
         self._end(location, None)
 
     def close(self, timeout_s: float) -> bool:
@@ -134,10 +152,10 @@ class Plugged:
         told = queue.abandon(late)
         if told is None:
             return False
-        self.given_up += 1
         location = queue.location
         facts = {"location": location, "limit": f"{late.limit_s:.0f} s", "what": late.name}
         _log.error("device_hung", **facts)
+        self._stuck.add(queue)
         with self._gate:
             plugged = self._queues.get(location) is queue
             if plugged:
@@ -145,10 +163,18 @@ class Plugged:
             self._leaving = [old for old in self._leaving if old is not queue]
         if plugged:
             self._held_since.pop(location, None)
-            self._barred[location] = DeviceAbsent("DEVICE_HUNG", **facts)
+            why = self._barred[location] = DeviceAbsent("DEVICE_HUNG", **facts)
+            self._hangs[location] = (queue, why)
             self._hung(location, late)
         self._tell(told, facts)
         return True
+
+    def _came_back(self, queue: DeviceQueue) -> None:
+        """The call has returned after all: the device is free, and may be taken afresh."""
+        self._stuck.discard(queue)
+        if self._hangs.get(queue.location, (None,))[0] is queue:
+            del self._hangs[queue.location]
+            self._told_back(queue.location)
 
     def _tell(self, told: tuple[Failed | None, list[Failed]], facts: dict[str, str]) -> None:
         """Whoever waits for this thread hears of it from another: it may have to write into the journal."""

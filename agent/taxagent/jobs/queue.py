@@ -33,8 +33,8 @@ class Terms:
 class DeviceQueue:
     """Runs work on the device at one location, in order.
 
-    `begun` is called at each `put`, in the caller's thread; `gripped` when the device was taken or given back
-    (`held` says which), in the device's own thread.
+    `begun` is called at each `put`, in the caller's thread. In the device's own: `gripped` when the device
+    was taken or given back (`held` says which), and `back` when a thread that was given up has come back.
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class DeviceQueue:
         *,
         begun: Callable[[DeviceQueue], None] = lambda _queue: None,
         gripped: Callable[[DeviceQueue], None] = lambda _queue: None,
+        back: Callable[[DeviceQueue], None] = lambda _queue: None,
     ) -> None:
         self.location = location
         self._source = source
         self._terms = terms or Terms()
         self._begun = begun
         self._gripped = gripped
+        self._back = back
         self._work: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._gate = threading.Lock()  # nothing is queued behind the end
         self._left = 0  # pieces that are queued or run
@@ -158,7 +160,8 @@ class DeviceQueue:
         problem = self._worked(work)
         if self._given_up():
             _log.warning("device_came_back", location=self.location)
-            return  # whom it concerns was told long ago
+            self._back(self)  # whom it concerned was told long ago
+            return
         if problem is not None:
             try:
                 failed(problem)
@@ -204,7 +207,10 @@ class DeviceQueue:
         if self._device is None:
             return
         try:
-            self._fence.command("give_back", self._terms.limits.reading, self._grip.close)
+            if self._given_up():
+                self._grip.close()
+            else:
+                self._fence.command("give_back", self._terms.limits.reading, self._grip.close)
         except AgentError as error:
             _log.warning("device_not_given_back", location=self.location, fault=error.fault)
         except Exception:  # noqa: BLE001 - as above

@@ -63,7 +63,13 @@ class Roster:
         self._identified = identified
         self.standings = Standings(wheels.clock)
         self._plugged = Plugged(
-            self.queue_class, source, terms or Terms(), wheels, hung=self._hung, gripped=self._changed
+            self.queue_class,
+            source,
+            terms or Terms(),
+            wheels,
+            hung=self._hung,
+            back=self._back,
+            gripped=self._changed,
         )
         self._renewing: set[str] = set()  # locations whose reading is queued
         self._retrying: set[str] = set()  # locations that have a timer for another look
@@ -169,8 +175,7 @@ class Roster:
             view.device_no
             for view in self._views.values()
             if view.location
-            and (why := self._plugged.bar(view.location)) is not None
-            and why.fault == "DEVICE_HUNG"
+            and self._plugged.stuck(view.location) is not None
             and not self.standings.of(view.device_no).quarantined
         )
 
@@ -332,11 +337,18 @@ class Roster:
         self._identified(device_no)
 
     def _unwanted(self, device_no: str, location: str) -> Unavailable | None:
-        """Return why the device is left alone: also where its thread was given up at this place."""
-        hanging = self._plugged.bar(location)
-        if hanging is not None and hanging.fault == "DEVICE_HUNG" and self.standings.of(device_no).hung:
-            return self.standings.unwanted(device_no, location) or hanging
-        return self.standings.unwanted(device_no, location)
+        """Return why the device is left alone: also where a thread of ours hangs with it in its hands."""
+        stuck = self._plugged.stuck(location) if location else None
+        why = self.standings.unwanted(device_no, location)
+        return why or (DeviceAbsent("DEVICE_HUNG", device_no=device_no, **stuck.detail) if stuck else None)
+
+    def _back(self, location: str) -> None:
+        """A call that hung at a place has returned: the device is taken afresh, unless it is left alone."""
+        view = self._at(location)
+        if view is not None and view.device_no:
+            self.stands(view.device_no)
+        else:
+            self._open(location)
 
     def _hung(self, location: str, command: Command) -> None:
         """A thread was given up: show it, remember it, and leave the device alone where it was twice."""
