@@ -74,3 +74,17 @@ def test_brackets_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     text = drawn(Table([("[bold]a[/]", "[PEAK_HOURS]")], ("A", "B")))
     assert "[bold]a[/]" in text
     assert "[PEAK_HOURS]" in text
+
+
+def test_a_job_id_is_never_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "COLUMNS", "60")
+    row = (
+        "01M88A6GNE0859D9ETPKHQR97R",
+        "2026-11-25 10:57:44",
+        "月结（抄报并清卡）",
+        "661700000011",
+        "已完成",
+    )
+    text = drawn(Table([row], ("任务", "受理时间", "业务", "设备", "状态")))
+    for cell in row:
+        assert cell in text
