@@ -18,6 +18,7 @@ from tests.builders.site import (
     TAXPAYER,
     client,
     ended,
+    identified,
     prepared,
     settle,
     site,
@@ -148,3 +149,21 @@ def test_a_log_in_that_the_bureau_refuses_ends_the_job_before_anything_is_writte
         assert problem is not None
         assert problem.code == "BUREAU_AUTH"
         assert writes(shop, DEVICE) == []
+
+
+def test_a_hung_device_hinders_no_other_and_is_used_after_a_power_cycle(tmp_path: Path) -> None:
+    other, other_taxpayer = "661700000013", "91370102MA3D8WRT6H"
+    for name in ("hung", "well"):
+        (tmp_path / name).mkdir()
+    hung = changed(tmp_path / "hung", "control_disk", ('at_start = "working"', 'at_start = "hung"'))
+    well = changed(tmp_path / "well", "control_disk", (DEVICE, other), (TAXPAYER, other_taxpayer))
+    with site(scenarios=[hung, well]) as shop:
+        shop.start_agent()
+        with client(shop) as one:
+            job = submitted(one, prepared(one, device=other), device=other)
+            shop.file_return(other_taxpayer, PERIOD)
+            assert ended(one, job.job_id).outcome == "executed"
+            assert DEVICE not in {device.device_no for device in one.status().devices}
+            with shop.device_orders() as orders:
+                orders.order({"do": "power_cycle", "device": DEVICE})
+            assert identified(one, DEVICE).terminal_no == 0

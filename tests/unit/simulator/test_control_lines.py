@@ -36,7 +36,7 @@ def test_the_orders_of_the_page_are_obeyed(
 ) -> None:
     with serve_bureau(tmp_path / "bureau", BureauClock(real_ms=real_ms())) as bureau:
         ports = {"$DEVICES": devices.control_port, "$BUREAU": bureau.control_port}
-        block = PAGE.split("test_control_lines.py -->\n```bash\n")[1].split("```")[0]
+        block = PAGE.split("test_control_lines.py -->\n```sh\n")[1].split("```")[0]
         lines = [shlex.split(line) for line in block.strip().splitlines()]
         for _, _, _, _, at, *words in lines:
             assert sent(ports[at], *words) == 0, words
