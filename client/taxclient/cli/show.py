@@ -8,6 +8,7 @@ from itertools import groupby
 
 from taxclient.cli import words as w
 from taxclient.cli.columns import Shown, Table
+from taxclient.cli.lines import listed
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 
@@ -159,7 +160,7 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
         yield f"{view.problem.title} [{view.problem.code}]"
         yield view.problem.message
         yield speech.say("remedy", view.problem.remedy)
-    yield from _findings(view, speech)
+    yield from listed(view.lines, speech) if view.lines else _findings(view, speech)
     yield from (speech.say("kept_at", kept.period, kept.path) for kept in view.backups if view.ended)
     if view.ended:
         yield f"{speech.word(w.STATE, view.state)}{speech.colon}{speech.word(w.OUTCOME, view.outcome)}"
