@@ -24,10 +24,11 @@ from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
 from taxagent.model.errors import Interrupted
 from taxagent.model.events import AnyEvent, CancelRequested, JobAccepted, StepBegun, StepEnded
 from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope
+from taxagent.model.known import KnownDevice
 from taxagent.model.period import Period
 from taxagent.model.value import from_json
 from taxagent.model.windows import Rules
-from taxagent.ports import Journal
+from taxagent.ports import Journal, Surroundings
 from taxagent.procedures.guard import confirmed_by
 from taxagent.procedures.preflight import window_end_ms
 from taxagent.procedures.session import open_session, read_state
@@ -90,6 +91,8 @@ class Bench:
         self.network: list[Exception] = []  # what becomes of the next exchanges with the bureau
         self.simulation = False
         self.rules = Rules()
+        self.surroundings: Surroundings | None = None
+        self.known: dict[str, KnownDevice] = {}
         self.ticket_changes: dict[str, Any] = {}  # what is wrong with the tickets that the bureau gives
         self.judge: Callable[[AnyEvent], None] = lambda _event: None  # sees each row right after its commit
         self.adapter: Callable[[], ModelDevice] = self.this_device
@@ -279,6 +282,8 @@ class Bench:
             simulation=self.simulation,
             check_stop=self._check_stop,
             challenges=Challenges(),
+            surroundings=self.surroundings,
+            known=self.known,
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self.rules),
         )
 
