@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from taxclient import (
+    AcceptedResult,
     AgentUnavailable,
+    ChallengeView,
     CheckArgs,
     Client,
     ClientError,
+    DrainResult,
     EventView,
+    InvoiceArgs,
+    JobListArgs,
+    JobListResult,
     JobView,
     KeyUnknown,
     NotAllowed,
     Outcome,
     PrepareArgs,
+    RecordListArgs,
+    RecordListResult,
     RemoteError,
     Retry,
     SubmitArgs,
@@ -39,6 +48,12 @@ def settle(client: Client, device_no: str, stored: dict[str, str]) -> JobView:
     request = SubmitArgs(kind="settle", device_no=device_no, periods=shown.scope.periods, token=shown.token)
     key = stored.setdefault(device_no, new_key())
     return client.follow(key, request=request, ref=f"V-{fen}", limit_ms=3_600_000, seen=show)
+
+
+def back_up(client: Client, device_no: str, store: Callable[[str, int, int], None]) -> str:
+    """A job that nobody waits for; its key is stored before it is sent."""
+    accepted: AcceptedResult = client.submit(SubmitArgs(kind="backup", device_no=device_no), keep=store)
+    return accepted.job.key if accepted.known else accepted.job.job_id
 
 
 def show(job: JobView) -> None:
@@ -69,6 +84,56 @@ def hear(client: Client) -> list[EventView]:
     return heard
 
 
+def look(client: Client, device_no: str) -> list[str]:
+    """All that is asked for reading: each result is typed to its leaves."""
+    hello = client.hello()
+    lines = [f"{hello.protocol} minor {hello.minor} as {hello.role}", *hello.ops]
+    lines += [f"{thing.usb_id} {thing.name}" for thing in client.devices().seen]
+    details = client.device(device_no)
+    lines += [f"{limit.invoice_type} {limit.capacity_left}" for limit in details.limits]
+    for answer in client.diagnose(device_no).answers:
+        lines += [f"{answer.verdict} {cause.message} {cause.next}" for cause in answer.causes]
+    lines += [fault.remedy for fault in client.explain("CHALLENGE").faults]
+    lines += [line.remedy for line in client.doctor().lines]
+    window = client.explain_window(2026, device_no)
+    lines += [f"{row.month} {row.deadline}" for row in window.deadlines]
+    found = client.invoice(InvoiceArgs(device_no=device_no, code="3700221320", number="04310401"))
+    amount: int = found.invoice.amount
+    return [*lines, f"{amount} {found.period_state}"]
+
+
+def evidence(client: Client) -> dict[str, bool]:
+    """Whether each record still stands."""
+    page: RecordListResult = client.records(RecordListArgs(limit=10))
+    texts = {row.job_id: client.record(row.job_id).page for row in page.records}
+    return {job_id: client.verify_record(job_id).holds for job_id in texts}
+
+
+def tend(client: Client) -> None:
+    """What a person does with jobs that wait or need one."""
+    job_list: JobListResult = client.jobs(JobListArgs(live=True))
+    for job in job_list.jobs:
+        now = client.wait(job.job_id, rev=job.rev, until="change", timeout_ms=0).job
+        challenge: ChallengeView | None = now.wait.challenge if now.wait else None
+        if challenge is not None:
+            picture: bytes = challenge.image
+            client.answer(job.job_id, challenge.challenge_id, f"{len(picture)}", key=new_key())
+        elif now.state == "needs_human":
+            client.close_job(now.job_id, "settled by hand")
+        elif now.cancel_requested:
+            client.resume(client.cancel(client.job(now.job_id).job_id).job_id)
+    print(client.job_by_key("key-of-sixteen-chars").state, client.events_since(0).last)
+
+
+def lend(client: Client, device_no: str) -> bool:
+    """Leave a device to the invoicing program, take it back, and stop the agent."""
+    given = client.release(device_no, minutes=30)
+    until: int | None = given.released_until_ms
+    client.retry(client.hold(device_no, key=new_key()).device.device_no)
+    drained: DrainResult = client.drain(client.boot)
+    return until is None and not drained.running and client.restarts == 0
+
+
 async def rack(endpoint: str, devices: list[str]) -> list[str]:
     """Many devices side by side."""
     async with AsyncClient(endpoint, lang="zh") as client:
@@ -87,6 +152,8 @@ def main() -> None:
         for device_no in due(client):
             try:
                 show(settle(client, device_no, {}))
+                print(look(client, device_no), evidence(client), lend(client, device_no))
+                tend(client)
             except ClientError as error:
                 print(what_to_say(error))
     print(asyncio.run(rack("ipc:///run/taxagent/agent.sock", [])))
