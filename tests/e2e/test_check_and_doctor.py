@@ -15,16 +15,7 @@ from tests.builders.site import DEVICE, client, identified, site, until
 
 
 def taxctl(shop: Site, *words: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "taxclient.cli.main",
-        "--endpoint",
-        shop.endpoint,
-        "--lang",
-        lang,
-        *words,
-    ]
+    command = [sys.executable, "-m", "taxclient.cli.main", "--endpoint", shop.endpoint, "--lang", lang]
     here = {**os.environ, "XDG_STATE_HOME": str(shop.folder / "taxctl")}
     return subprocess.run(
         [*command, *words], capture_output=True, text=True, check=False, timeout=60, env=here
