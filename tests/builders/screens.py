@@ -15,9 +15,10 @@ from taxagent.ipc.views import job_view
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.jobs.device_views import view_of
-from taxagent.model import cases
+from taxagent.model import cases, checks
 from taxagent.model.faults import Lang
-from taxagent.model.job import JobKind, JobState, Outcome, Problem, Reading, Step, StepId, StepRun
+from taxagent.model.job import JobKind, JobState, Outcome, Problem, Step, StepId, StepRun
+from taxagent.model.lines import CheckState
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.model.windows import Rules
 from taxagent.model.words import word
@@ -99,9 +100,18 @@ def check(lang: Lang) -> list[str]:
     now_ms = round(peak.timestamp() * 1000)
     due: dict[str, Any] = {"invoicing_deadline": dt.date(2026, 11, 16), "last_report": dt.date(2026, 9, 30)}
     state = healthy_state(peak.replace(tzinfo=None), **due)
-    found = tuple(
-        Problem(fault=code, outcome=Outcome.NOT_EXECUTED, detail=detail)
-        for code, detail in (("BUREAU_DOWN", {}), ("PEAK_HOURS", {"opens_at": "2026-11-13 16:00"}))
+    peak_hours = Problem(
+        fault="PEAK_HOURS", outcome=Outcome.NOT_EXECUTED, detail={"opens_at": "2026-11-13 16:00"}
+    )
+    down = Problem(fault="BUREAU_DOWN", outcome=Outcome.NOT_EXECUTED)
+    lines = (
+        checks.made("device", "DEVICE_PRESENT", device_no=state.hello.device_no),
+        checks.made("password", "PASSWORD_OK", tries_left="5"),
+        checks.made("registered", "REGISTERED"),
+        checks.made("clock", "CLOCK_CLOSE", "host", seconds="2"),
+        checks.made("window", "WINDOW_OPEN", "filing_window", closes_at="2026-11-17 00:00"),
+        checks.of_problem("window", peak_hours, CheckState.WARN, "off_peak"),
+        checks.of_problem("login", down),
     )
     steps = tuple(
         StepRun(
@@ -118,7 +128,7 @@ def check(lang: Lang) -> list[str]:
         outcome=Outcome.EXECUTED,
         accepted_ms=now_ms,
         steps=steps,
-        before=Reading(state=state, totals=(), findings=found),
+        lines=lines,
     )
     view, speech = job_view(done, lang), Speech(lang)
     return [
