@@ -69,7 +69,8 @@ def windows_at(moment: str, lang: str, role: Role = Role.OPERATOR) -> m.WindowRe
 
 def window(lang: Lang, moment: str, role: Role = Role.OPERATOR) -> list[str]:
     """Return what `taxctl window --at` shows."""
-    return list(plain(window_lines(windows_at(moment, lang, role), Speech(lang))))
+    shown = window_lines(windows_at(moment, lang, role), Speech(lang), simulated=True)
+    return list(plain(shown))
 
 
 def status(lang: Lang) -> list[str]:

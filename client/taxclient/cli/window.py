@@ -33,6 +33,7 @@ LINES: Words = {
         "a technician may go on now, and the bureau decides: taxctl settle {0} --late",
     ),
     "calendar": ("按日历（没有读到设备）", "by the calendar (no device was read)"),
+    "unread": ("还没有读到这台设备，无法判断", "this device was not read yet: not known"),
     "days": ("{0} 天 {1} 小时", "{0} d {1} h"),
     "hours": ("{0} 小时 {1} 分钟", "{0} h {1} min"),
     "minutes": ("{0} 分钟", "{0} min"),
@@ -51,17 +52,24 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     """Ask, and show the windows; the year's deadlines too, where no moment was named."""
     result = client.explain_window(options.year, options.device, options.at)
     screen.result(result)
-    screen.show(lines(result, screen.speech))
+    if screen.json:
+        return exits.DONE
+    seen = [view for view in client.devices().devices if options.device in ("", view.device_no)]
+    screen.show(lines(result, screen.speech, simulated=any(view.simulated for view in seen)))
+    told = {window.device_no for window in result.windows}
+    for view in seen:
+        if view.device_no not in told:
+            screen.line(f"{view.device_no}{screen.speech.colon}{_say(screen.speech, 'unread')}")
     if not options.at:
         screen.line()
         screen.show(deadlines(result, screen.speech))
     return exits.DONE
 
 
-def lines(result: m.WindowResult, speech: Speech) -> Iterator[Shown]:
-    """The moment; then for each device whether it may be worked on, and window by window why."""
+def lines(result: m.WindowResult, speech: Speech, *, simulated: bool = False) -> Iterator[Shown]:
+    """The moment, and whether it is a simulation's; then for each device whether it may be worked on, and window by window why."""
     if result.at:
-        yield _moment(result.at, speech, day=True)
+        yield _moment(result.at, speech, day=True) + (speech.say("simulated") if simulated else "")
     for device_no, windows in groupby(result.windows, key=lambda window: window.device_no):
         of_device = list(windows)
         name = device_no or _say(speech, "calendar")

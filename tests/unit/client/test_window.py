@@ -11,6 +11,7 @@ from taxagent.jobs.asks import Role
 from taxagent.model.windows import Rules
 from taxclient.cli import window
 from taxclient.cli.columns import plain
+from taxclient.cli.main import main
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
 from tests.builders.command import run
@@ -88,3 +89,13 @@ def test_the_command_passes_the_moment_on(tmp_path: Path, capsysbinary: pytest.C
     with house(tmp_path) as h:
         code, found = run(h, capsysbinary, "window", "--year", "2027", "--at", "2026-11-16 09:30")
     assert (code, found["at"], found["year"]) == (0, "2026-11-16 09:30", 2027)
+
+
+def test_a_simulation_and_a_device_that_was_not_read_say_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with house(tmp_path) as h:
+        assert main(["--endpoint", h.endpoint, "--lang", "zh", "window", "--at", "2026-11-16 09:30"]) == 0
+    out = capfd.readouterr().out
+    assert "2026-11-16 09:30（周一）（这是模拟）" in out
+    assert f"{DEVICE}：还没有读到这台设备" in out
