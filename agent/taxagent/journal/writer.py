@@ -201,7 +201,10 @@ class JournalWriter:
             tx.head = head
             del tx.rows[rows:]
         self._db.execute("RELEASE unit")
-        return answer
+        try:
+            return answer
+        finally:
+            del answer, failure  # an error knows this frame: they would hold each other until a collection
 
     def _room(self) -> None:
         """Asked before a batch's first row; units that only read go on when the disk is full."""
@@ -215,9 +218,33 @@ class JournalWriter:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error as worse:
             self._failed = _name(worse)
-        self._answered([(done, self._full(_name(error))) for _, done in batch])
+        full = self._full(_name(error))
+        self._answered([(done, self._read_at_most(work, full)) for work, done in batch])
         if self._failed is not None:
             self._told(self._unknown())
+
+    def _read_at_most(self, work: Callable[[JournalTx], object], full: JournalFull) -> object:
+        """Return the answer of a unit that only reads, else `full`: a known key is known on a full disk."""
+        if self._failed is not None:
+            return full
+        wanted_room = False
+
+        def no_room() -> None:
+            nonlocal wanted_room
+            wanted_room = True
+            raise full
+
+        answer: object
+        try:
+            self._db.execute("BEGIN")
+            answer = work(Transaction(self._db, self._head, no_room))
+        except sqlite3.Error:
+            answer = full
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller, in its own thread
+            answer = failure
+        with suppress(sqlite3.Error):  # it has written nothing
+            self._db.execute("ROLLBACK")
+        return full if wanted_room else answer
 
     def _fatal(self, batch: list[Unit], error: sqlite3.Error) -> None:
         self._failed = _name(error)

@@ -112,6 +112,22 @@ def test_a_full_disk_is_told_to_all_of_the_batch_though_a_unit_swallows_it(tmp_p
     assert heard.seqs == []
 
 
+def test_on_a_full_disk_a_known_job_is_told_though_another_unit_of_its_batch_finds_no_room(
+    tmp_path: Path,
+) -> None:
+    with build.journal(tmp_path) as writer:
+        writer.append(build.accept(2000))
+    answers: list[object] = []
+    heard = build.Heard()
+    writer = JournalWriter(tmp_path / JOURNAL_NAME, sink=heard, on_fatal=heard.on_fatal, connect=nearly_full)
+    writer.transact_soon(lambda tx: tx.job(build.job_id(2000)), answers.append)
+    writer.transact_soon(lambda tx: [tx.append(build.accept(n)) for n in range(1, 1000)], answers.append)
+    writer.start()
+    writer.close()
+    assert getattr(answers[0], "job_id", answers[0]) == build.job_id(2000)
+    assert isinstance(answers[1], JournalFull)
+
+
 def test_the_last_free_space_is_spared_so_that_a_full_disk_shows_before_the_commit(tmp_path: Path) -> None:
     free = [RESERVE_BYTES, RESERVE_BYTES - 1, RESERVE_BYTES]
     with build.journal(tmp_path, free_bytes=lambda _folder: free.pop(0)) as writer:
@@ -138,6 +154,7 @@ def test_a_foreign_program_that_holds_the_lock_delays_and_then_refuses_but_never
         with pytest.raises(JournalFull) as refused:
             writer.append(build.accept(2))
         assert (refused.value.fault, refused.value.detail["reason"]) == ("JOURNAL_UNWRITABLE", "SQLITE_BUSY")
+        assert writer.transact(lambda tx: tx.job(build.job_id(1))), "a known job is told all the same"
         shell.execute("ROLLBACK")
         shell.close()
         assert writer.append(build.accept(2)) == 2
