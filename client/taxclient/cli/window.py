@@ -69,7 +69,8 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 def lines(result: m.WindowResult, speech: Speech, *, simulated: bool = False) -> Iterator[Shown]:
     """The moment, and whether it is a simulation's; then for each device whether it may be worked on, and window by window why."""
     if result.at:
-        yield _moment(result.at, speech, day=True) + (speech.say("simulated") if simulated else "")
+        mark = speech.say("simulated") if simulated else ""
+        yield _moment(result.at, speech, day=True) + mark
     for device_no, windows in groupby(result.windows, key=lambda window: window.device_no):
         of_device = list(windows)
         name = device_no or _say(speech, "calendar")
