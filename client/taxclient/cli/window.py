@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 
 def lines(result: m.WindowResult, speech: Speech, *, simulated: bool = False) -> Iterator[Shown]:
-    """The moment, and whether it is a simulation's; then for each device whether it may be worked on, and window by window why."""
+    """The moment; then for each device whether it may be worked on, and window by window why."""
     if result.at:
         mark = speech.say("simulated") if simulated else ""
         yield _moment(result.at, speech, day=True) + mark
