@@ -90,12 +90,15 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
                 self._renew(device)
 
     def forget(self, busid: str | None = None) -> None:
-        """Treat `busid` (None: everything) as unplugged; transfers under way end with ENODEV."""
+        """Treat `busid` (None: everything) as unplugged; transfers under way end with ENODEV.
+
+        A handle of it that nobody closes (its thread hangs) does not keep the next arrival from being opened.
+        """
         with self._lock:
             gone = list(self._table) if busid is None else [busid]
             for one in gone:
                 self._table.pop(one, None)
-            handles = [self._open.get(one) for one in gone]
+            handles = [self._open.pop(one) for one in gone if self._open.get(one) is not None]
         for handle in handles:
             if handle is not None:
                 handle.attachment.close()
