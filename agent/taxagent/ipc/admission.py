@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 
 import structlog
@@ -27,13 +26,16 @@ _log = structlog.get_logger("ipc.admission")
 class Arrival:
     """A call and its sender; `wait_ms` > 0 where the sender asks too often."""
 
+    __slots__ = ("call", "peer", "wait_ms")
+
     def __init__(self, call: Call, frame: zmq.Frame, wait_ms: int) -> None:
         self.call = call
         call.connection = frame.bytes
         self.wait_ms = wait_ms
-        self.peer: Peer | None = None
-        with contextlib.suppress(zmq.ZMQError):  # a peer without credentials, for example inproc
-            self.peer = peer_of(str(frame.get("Peer-Address")))
+        try:
+            self.peer: Peer | None = peer_of(str(frame.get("Peer-Address")))
+        except zmq.ZMQError:  # a peer without credentials, for example inproc
+            self.peer = None
 
 
 class Admission:
@@ -142,7 +144,10 @@ class Admission:
 
     def _serve(self, call: Call) -> None:
         operation = self._operations.table[call.request.op]
-        call.guarded(lambda args: operation.serve(call, args))(call.args)
+        try:
+            operation.serve(call, call.args)
+        except Exception:  # noqa: BLE001 - as Call.attempt
+            call.defect()
 
     def _turn_away(self, call: Call) -> None:
         call.fail(Refusal("NOT_ALLOWED", op=call.request.op))

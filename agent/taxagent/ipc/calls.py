@@ -24,6 +24,7 @@ Send = Callable[[bytes], None]
 
 _REQUESTS = msgspec.msgpack.Decoder(m.Request)
 _ENCODER = msgspec.msgpack.Encoder()
+_BARE: dict[str, m.Args] = {}  # by op: what a request without arguments means; a value, and always the same
 _BARE_BYTES = 512  # longer than any request without arguments
 
 _log = structlog.get_logger("ipc.calls")
@@ -84,21 +85,27 @@ class Call:
         """Return `then` as a callback that answers INTERNAL, and logs, where it raises."""
 
         def run(value: T) -> None:
-            try:
-                then(value)
-            except Exception:  # noqa: BLE001 - no traceback leaves, and no call goes without an answer
-                _log.exception("call_failed", op=self.request.op, request=self.request.id)
-                self.fail(Fault("INTERNAL", op=self.request.op))
+            self.attempt(then, value)
 
         return run
+
+    def attempt(self, then: Callable[[T], None], value: T) -> None:
+        """Call `then` with `value`; where it raises, answer INTERNAL, and log."""
+        try:
+            then(value)
+        except Exception:  # noqa: BLE001 - no traceback leaves, and no call goes without an answer
+            self.defect()
+
+    def defect(self) -> None:
+        """Answer INTERNAL, and log the exception that is being handled."""
+        _log.exception("call_failed", op=self.request.op, request=self.request.id)
+        self.fail(Fault("INTERNAL", op=self.request.op))
 
     def _answer(self, status: m.Status, result: m.Message | msgspec.Raw) -> None:
         if self.answered:
             return
         raw = result if isinstance(result, msgspec.Raw) else packed(result)
-        reply = msgspec.msgpack.encode(
-            m.Reply(id=self.request.id, status=status, boot=self._boot, result=raw)
-        )
+        reply = _ENCODER.encode(m.Reply(id=self.request.id, status=status, boot=self._boot, result=raw))
         if len(reply) > wire.REPLY_BYTES:
             self.fail(Refusal("TOO_LARGE", what="reply", limit=str(wire.REPLY_BYTES)))
             return
@@ -128,12 +135,21 @@ def read_call(frames: list[bytes], default: Lang, boot: str, send: Send) -> Call
     if op is None:
         raise Malformed("UNKNOWN_OP", request.id, request.lang, op=request.op)
     try:
-        args = msgspec.convert(request.args, op.args)
+        args = _args(request, op.args)
     except msgspec.ValidationError as error:
         raise _unfit(error, request.id, request.lang) from error
     if op.keyed and not request.key:
         raise Malformed("BAD_REQUEST", request.id, request.lang, what="form_missing", field="key")
     return Call(request, args, lang_of(request.lang, default), boot, send)
+
+
+def _args(request: m.Request, kind: type[m.Args]) -> m.Args:
+    if request.args:
+        return msgspec.convert(request.args, kind)
+    bare = _BARE.get(request.op)
+    if bare is None:
+        bare = _BARE[request.op] = msgspec.convert(request.args, kind)
+    return bare
 
 
 def _bare(data: bytes) -> m.Request | None:

@@ -16,6 +16,7 @@ from taxagent.ipc.access import Access
 from taxagent.ipc.admission import Admission, Arrival
 from taxagent.ipc.calls import Call, Malformed, error_reply, read_call
 from taxagent.ipc.channel import Channel
+from taxagent.ipc.door import Door
 from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
@@ -35,7 +36,6 @@ from taxagent.ports import Clock, JournalReader
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
-_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)  # zmq's flags are slow enums
 _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
@@ -81,7 +81,6 @@ class Loop:
         self._clock = clock
         self._seq = 0
         self._stopping = False
-        self._timeout = -1
         self._due: deque[Callable[[], None]] = deque()  # posted, or their time has come
         self._mute: set[bytes] = set()
         self._timers = Timers(clock)
@@ -111,7 +110,7 @@ class Loop:
             names=self._names,
             reads=self._reads,
         )
-        self._router = mailbox.context.socket(zmq.ROUTER)
+        self._door = Door(mailbox.context)
         self._channel = Channel(mailbox.context)
 
     # ---- for the daemon
@@ -121,6 +120,7 @@ class Loop:
 
         The agent's lock file must be held: a bind takes the path away from whoever has it.
         """
+        router = self._door.socket
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.SNDHWM, _HWM),
@@ -131,12 +131,12 @@ class Loop:
             (zmq.MAXMSGSIZE, wire.REQUEST_BYTES),
             (zmq.ROUTER_MANDATORY, 1),
         ):
-            self._router.setsockopt(option, value)
+            router.setsockopt(option, value)
         checked_path(self._settings.endpoint)
-        self._router.bind(ADDRESS)
+        router.bind(ADDRESS)
         with narrow_umask():
             self._channel.socket.bind(events_endpoint(self._settings.endpoint))
-            self._router.bind(self._settings.endpoint)
+            router.bind(self._settings.endpoint)
         _log.info("listening", endpoint=self._settings.endpoint)
 
     def run(self) -> None:
@@ -163,7 +163,7 @@ class Loop:
         for part in (self._signals, self._reads, self._names, self._proofs):
             part.stop()
         self._channel.close(_LAST_WORD_MS)
-        self._router.close(linger=_LAST_WORD_MS)
+        self._door.close(_LAST_WORD_MS)
 
     @property
     def parked(self) -> int:
@@ -209,21 +209,19 @@ class Loop:
     # ---- a turn
 
     def _turn(self) -> None:
-        timeout = 0 if self._due else self._timers.next_ms()
-        if timeout != self._timeout:
-            self._router.setsockopt(zmq.RCVTIMEO, timeout)
-            self._timeout = timeout
+        due = self._due
+        self._door.wait_at_most(0 if due else self._timers.next_ms())
         try:
-            first = self._router.recv(copy=False)  # a Frame: it knows the peer's credentials
-            body = self._router.recv_multipart() if first.more else []
+            first, body = self._door.receive()
         except zmq.Again:
             pass  # a timer is due
         else:
             if not self._mailbox.owns(first.bytes):
                 self._receive(first, body)
-        self._due.extend((*self._mailbox.take(), *self._timers.due()))
-        for _ in range(min(len(self._due), _ITEMS)):
-            self._safely(self._due.popleft())
+        due.extend(self._mailbox.take())
+        due.extend(self._timers.due())
+        for _ in range(min(len(due), _ITEMS)):
+            self._safely(due.popleft())
         self._channel.drain()
 
     def _safely(self, item: Callable[[], None]) -> None:
@@ -234,7 +232,7 @@ class Loop:
 
     def _receive(self, first: zmq.Frame, body: list[bytes]) -> None:
         routing_id = first.bytes
-        head = [routing_id, *wire.envelope(body)]
+        head = [routing_id] if body and body[0] == wire.MAGIC else [routing_id, *wire.envelope(body)]
 
         def send(reply: bytes) -> None:
             self._send(head, reply)
@@ -246,13 +244,11 @@ class Loop:
             why = error_body(error, lang_of(error.lang, self._settings.language))
             send(error_reply(error.request_id, self._settings.boot, why))
             return
-        call.guarded(self._admission.admit)(Arrival(call, first, self._buckets.wait_ms(routing_id)))
+        call.attempt(self._admission.admit, Arrival(call, first, self._buckets.wait_ms(routing_id)))
 
     def _send(self, head: list[bytes], reply: bytes) -> None:
         try:
-            for frame in (*head, wire.MAGIC):
-                self._router.send(frame, _MORE)
-            self._router.send(reply, _LAST)
+            self._door.reply(head, reply)
         except zmq.ZMQError as error:
             # The peer left, or does not read. What was done stays in the journal; it can ask again.
             if head[0] not in self._mute and len(self._mute) < 1024:

@@ -10,7 +10,7 @@ import secrets
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import zmq
@@ -61,8 +61,10 @@ class Mailbox:
         """Return whether a message with this routing id is a wake-up."""
         return routing_id[:_PREFIX] == self._secret
 
-    def take(self) -> list[Callable[[], None]]:
+    def take(self) -> Sequence[Callable[[], None]]:
         """Return what was posted since the last call. Only the loop calls this."""
+        if not self._rung and not self._items:  # who posts from now on rings
+            return ()
         self._rung = False  # before the deque is emptied: a post from now on rings again
         taken = []
         while self._items:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from taxagent.ports import Clock
 
@@ -45,8 +45,10 @@ class Timers:
             return -1
         return max(0, math.ceil((self._heap[0][0] - self._clock.monotonic()) * 1000))
 
-    def due(self) -> list[Callable[[], None]]:
+    def due(self) -> Sequence[Callable[[], None]]:
         """Take what is due now."""
+        if not self._heap:
+            return ()
         now, found = self._clock.monotonic(), []
         while self._heap and self._heap[0][0] <= now:
             timer = heapq.heappop(self._heap)[2]

@@ -55,8 +55,8 @@ class Plan(Value, frozen=True, kw_only=True):
     job: Job | None = None
 
 
-def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
-    """Return the plan for `event`, or refuse it. Writes nothing.
+def planned(db: sqlite3.Connection, event: AnyEvent, *, new: bool = False) -> Plan:
+    """Return the plan for `event`, or refuse it. Writes nothing. `new`: an accept whose key is free.
 
     Raises ClaimTaken, KeyTaken or TokenSpent for an accept; Refusal (JOB_UNKNOWN, JOB_ENDED) for a row of
     a job that is not there or has ended.
@@ -69,6 +69,8 @@ def planned(db: sqlite3.Connection, event: AnyEvent) -> Plan:
         case TokenIssued(scope=scope):
             return Plan(device_no=scope.device_no)
         case JobAccepted():
+            if not new:
+                _unheard_of(db, event)
             _acceptable(db, event)
             return _plan(accepted(event))
         case _:
@@ -176,18 +178,21 @@ def compare(stored: sqlite3.Connection, made: sqlite3.Connection) -> None:
                 raise JournalBroken(f"the projection {table} differs from the events at {name}")
 
 
-def _acceptable(db: sqlite3.Connection, event: JobAccepted) -> None:
+def _unheard_of(db: sqlite3.Connection, event: JobAccepted) -> None:
     known = job_by_key(db, event.principal, event.key)
     if known is not None:
         raise KeyTaken(known[0].job_id)
+    if job(db, event.job_id) is not None:
+        raise AgentError("INTERNAL", reason="a job id was given twice", job_id=event.job_id)
+
+
+def _acceptable(db: sqlite3.Connection, event: JobAccepted) -> None:
     for group, period in event.claims:
         holder = claimed_by(db, event.scope.device_no, group, period)
         if holder is not None:
             raise ClaimTaken(holder, group=group, period=period)
     if event.token_sha256 and token(db, event.token_sha256) is None:
         raise TokenSpent
-    if job(db, event.job_id) is not None:
-        raise AgentError("INTERNAL", reason="a job id was given twice", job_id=event.job_id)
 
 
 def _moved(db: sqlite3.Connection, event: AnyJobEvent) -> Job:

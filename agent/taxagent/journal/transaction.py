@@ -8,7 +8,7 @@ from collections.abc import Callable
 from taxagent.journal import projections
 from taxagent.journal.chain import Head, linked
 from taxagent.model.errors import AgentError
-from taxagent.model.events import AnyEvent, TokenIssued, encode_event
+from taxagent.model.events import AnyEvent, JobAccepted, TokenIssued, encode_event
 from taxagent.model.job import Job
 
 
@@ -19,6 +19,7 @@ class Transaction:
         self._db = db
         self._room = room
         self._has_room = False
+        self._free: tuple[str, str] | None = None  # the (principal, key) that was looked for last, in vain
         self.head = head
         self.rows: list[tuple[int, AnyEvent]] = []
         self.broken: sqlite3.Error | None = None  # the batch cannot go on, whoever swallowed the error
@@ -33,16 +34,21 @@ class Transaction:
             self._room()
             self._has_room = True
         try:
-            plan = projections.planned(self._db, event)
+            plan = projections.planned(self._db, event, new=self._is_new(event))
             body = encode_event(event)
             head = linked(self.head, body)
             self._stored(event, plan, head, body)
         except sqlite3.Error as error:
             self.broken = error
             raise
+        self._free = None
         self.head = head
         self.rows.append((head.seq, event))
         return head.seq
+
+    def _is_new(self, event: AnyEvent) -> bool:
+        """Return whether its key was looked for just before; the table itself refuses a job id twice."""
+        return isinstance(event, JobAccepted) and self._free == (event.principal, event.key)
 
     def _stored(self, event: AnyEvent, plan: projections.Plan, head: Head, body: bytes) -> None:
         try:
@@ -61,7 +67,9 @@ class Transaction:
 
     def job_by_key(self, principal: str, key: str) -> tuple[Job, str] | None:
         """Return (job, request_sha256) for a known key, else None."""
-        return projections.job_by_key(self._db, principal, key)
+        known = projections.job_by_key(self._db, principal, key)
+        self._free = (principal, key) if known is None else None
+        return known
 
     def token(self, token_sha256: str) -> TokenIssued | None:
         """Return an issued token that was not redeemed; None otherwise."""

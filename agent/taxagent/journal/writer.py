@@ -50,13 +50,13 @@ class JournalWriter:
         sink: EventSink,
         on_fatal: Callable[[Exception], None],
         connect: Callable[[Path], sqlite3.Connection] = store.opened,
-        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        free_bytes: Callable[[str], int] = lambda folder: shutil.disk_usage(folder).free,
         log_pages: int = 0,
     ) -> None:
         self._path = path
         self._sink = sink
         self._on_fatal = on_fatal
-        self._free_bytes = free_bytes
+        self._folder, self._free_bytes = str(path.parent), free_bytes
         self._log_pages = log_pages
         self._db = connect(path)
         try:
@@ -143,7 +143,7 @@ class JournalWriter:
         self._shut()
 
     def _lengthen(self) -> None:
-        if self._log_pages and self._free_bytes(self._path.parent) >= RESERVE_BYTES:
+        if self._log_pages and self._has_room():
             try:
                 store.lengthened(self._db, self._log_pages)
             except sqlite3.Error as error:  # rows behind these pages could be lost with them
@@ -167,7 +167,8 @@ class JournalWriter:
         tx = Transaction(self._db, self._head, self._room)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            answers = [(done, self._isolated(tx, work)) for work, done in batch]
+            isolated = self._isolated if len(batch) > 1 else self._alone
+            answers = [(done, isolated(tx, work)) for work, done in batch]
         except Exception as error:  # noqa: BLE001 - whatever it is, no COMMIT was asked
             self._undone(batch, error)
             return
@@ -182,11 +183,26 @@ class JournalWriter:
         self._checkpoint(len(tx.rows))
 
     def _isolated(self, tx: Transaction, work: Callable[[JournalTx], object]) -> object:
-        """Run one unit; what it raises undoes its rows alone and is its answer."""
+        """Run one unit of several; what it raises undoes its rows alone and is its answer."""
+        self._db.execute("SAVEPOINT unit")
+        answer, failed = self._ran(tx, work)
+        if failed:
+            self._db.execute("ROLLBACK TO unit")
+        self._db.execute("RELEASE unit")
+        return answer
+
+    def _alone(self, tx: Transaction, work: Callable[[JournalTx], object]) -> object:
+        """Run the only unit of a batch: the transaction is its savepoint, which saves two statements."""
+        answer, failed = self._ran(tx, work)
+        if failed:
+            self._db.execute("ROLLBACK")
+            self._db.execute("BEGIN IMMEDIATE")
+        return answer
+
+    def _ran(self, tx: Transaction, work: Callable[[JournalTx], object]) -> tuple[object, bool]:
         head, rows = tx.head, len(tx.rows)
         answer: object = None
         failure: BaseException | None = None
-        self._db.execute("SAVEPOINT unit")
         try:
             answer = work(tx)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, in its own thread
@@ -195,20 +211,21 @@ class JournalWriter:
             raise tx.broken
         if tx.spoiled is not None:
             failure, tx.spoiled = tx.spoiled, None
-        if failure is not None:
-            answer = failure
-            self._db.execute("ROLLBACK TO unit")
-            tx.head = head
-            del tx.rows[rows:]
-        self._db.execute("RELEASE unit")
+        if failure is None:
+            return answer, False
+        tx.head = head
+        del tx.rows[rows:]
         try:
-            return answer
+            return failure, True
         finally:
-            del answer, failure  # an error knows this frame: they would hold each other until a collection
+            del failure  # an error knows this frame: they would hold each other until a collection
+
+    def _has_room(self) -> bool:
+        return self._free_bytes(self._folder) >= RESERVE_BYTES
 
     def _room(self) -> None:
         """Asked before a batch's first row; units that only read go on when the disk is full."""
-        if self._free_bytes(self._path.parent) < RESERVE_BYTES:
+        if not self._has_room():
             raise self._full("reserve")
 
     def _undone(self, batch: list[Unit], error: Exception) -> None:
