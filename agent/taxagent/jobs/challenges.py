@@ -63,6 +63,13 @@ class Challenges:
                 self._keys.popitem(last=False)
         return tx.job(answer.job_id) or job
 
+    def withdraw(self, principal: Principal, answer: Answer) -> None:
+        """Forget an answer that the journal did not take; it was given to nobody."""
+        with self._lock:
+            if self._answers.get(answer.job_id) is answer:
+                del self._answers[answer.job_id]
+                self._keys.pop((principal.name, answer.key), None)
+
     def forward(self, job_id: str, bureau: Bureau) -> None:
         """Give the bureau the answer that came for this job, if one did. In the device's thread.
 

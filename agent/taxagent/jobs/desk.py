@@ -40,7 +40,7 @@ from taxagent.jobs.roster import Roster
 from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
 from taxagent.jobs.stuck import Recorder, closed, resumed
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
+from taxagent.model.errors import AgentError, AnswerLost, JournalError, Refusal, Unavailable
 from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued, accepted
 from taxagent.model.job import Confirmed, Job, JobKind, JobState
 from taxagent.model.windows import Rules
@@ -270,14 +270,22 @@ class JobDesk:
         if self.draining:
             done(Unavailable("DRAINING"))
             return
-        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), done)
+
+        def told(result: Job | AgentError) -> None:
+            if isinstance(result, JournalError):
+                office.challenges.withdraw(principal, answer)
+            done(result)
+
+        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), told)
 
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with."""
         return self._office.challenges.picture(job)
 
     def device(self, device_no: str) -> DeviceDetails:
-        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
+        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN"); Unavailable while verifying."""
+        if self.verifying:
+            raise Unavailable("VERIFYING")  # what is remembered of devices is not read yet
         self._office.roster.glance()
         return self._orders.details(device_no)
 

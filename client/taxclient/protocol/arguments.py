@@ -122,6 +122,10 @@ class JobAnswerArgs(JobArgs, frozen=True, kw_only=True):
     challenge_id: Annotated[str, Meta(min_length=1, max_length=64)]
     answer: Annotated[str, Meta(min_length=1, max_length=64)]
 
+    def __repr__(self) -> str:
+        """Name the question, never the answer: what is printed may be kept."""
+        return f"JobAnswerArgs(job_id={self.job_id!r}, challenge_id={self.challenge_id!r})"
+
 
 class RecordListArgs(Args, frozen=True, kw_only=True):
     """record.list: newest first."""

@@ -83,6 +83,11 @@ def test_an_answer_out_of_form_is_not_sent(tmp_path: Path, text: str) -> None:
         assert h.desk.answers == []
 
 
+def test_no_print_of_an_answer_shows_it() -> None:
+    assert "w7x9" not in repr(m.JobAnswerArgs(job_id=JOB, challenge_id="C1", answer="w7x9"))
+    assert "w7x9" not in f"{Answer(job_id=JOB, challenge_id='C1', text='w7x9', key=KEY)}"
+
+
 def test_taxctl_shows_the_question_keeps_the_picture_and_sends_the_answer(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

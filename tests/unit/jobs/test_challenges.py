@@ -10,7 +10,14 @@ import pytest
 
 from taxagent.jobs.asks import Answer, Picture, Principal, Role
 from taxagent.jobs.challenges import asked
-from taxagent.model.errors import AgentError, AnswerLost, BureauDown, BureauRefused, ChallengeAsked
+from taxagent.model.errors import (
+    AgentError,
+    AnswerLost,
+    BureauDown,
+    BureauRefused,
+    ChallengeAsked,
+    JournalFull,
+)
 from taxagent.model.events import ChallengeAnswered
 from taxagent.model.job import Job, JobState, Outcome, WaitReason
 from tests.builders.jobs import SHOP, House, sealing
@@ -142,6 +149,27 @@ def test_after_a_restart_the_bureau_is_asked_again_and_asks_anew() -> None:
     house.settle()
     assert asked(house.job(job_id)) == "C2"
     assert house.answering.heard == []
+
+
+def test_an_answer_that_the_journal_did_not_take_goes_to_nobody_and_frees_its_key() -> None:
+    house, job_id = waiting(NEXT)
+    given = Answer(job_id=job_id, challenge_id="C1", text=ANSWER, key=KEY)
+    house.journal.transact(lambda tx: house.challenges.answered(tx, SHOP, given, house.clock))
+    house.challenges.withdraw(SHOP, given)  # as the desk does where the commit fails
+    house.settle()
+    assert house.answering.heard == []
+    assert fault(answer(house, job_id, to="C2")) == ""
+    assert house.answering.heard == [("C2", ANSWER)]
+
+
+def test_a_full_disk_takes_no_answer() -> None:
+    house, job_id = waiting()
+    house.journal.fails = JournalFull("JOURNAL_FULL")
+    assert fault(answer(house, job_id)) == "JOURNAL_FULL"
+    house.journal.fails = None
+    assert asked(house.job(job_id)) == "C1"
+    assert fault(answer(house, job_id)) == ""
+    assert house.job(job_id).state is JobState.DONE
 
 
 def test_an_agent_that_drains_takes_no_answer() -> None:
