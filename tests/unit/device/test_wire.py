@@ -211,7 +211,8 @@ def test_a_session_of_seven_bytes_is_none() -> None:
 @pytest.mark.parametrize("row", rows("descriptors.json"), ids=lambda row: row["descriptor"])
 def test_the_interface_descriptor(row: dict[str, Any]) -> None:
     kind = DeviceKind(row["kind"]) if row["kind"] else None
-    value = ProfileDescriptor(kind=kind, simulated=row["simulated"])
+    version = int(row.get("version", "0100"), 16)
+    value = ProfileDescriptor(version=version, kind=kind, simulated=row["simulated"])
     data = bytes.fromhex(row["descriptor"])
     assert recognition.encode_descriptor(value) == data
     assert recognition.decode_descriptor(data) == value
