@@ -249,7 +249,7 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
 def _wrong_regions(windows: WindowsSection) -> Iterator[tuple[str, str, str]]:
     for region, deadlines in windows.regional.items():
         yield from _wrong_overrides(f"windows.regional.{region}", deadlines)
-    if windows.regional and windows.region not in windows.regional:
+    if windows.region and windows.regional and windows.region not in windows.regional:
         yield "windows.region", windows.region, ", ".join(windows.regional)
 
 

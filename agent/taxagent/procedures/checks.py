@@ -54,12 +54,13 @@ def check(work: Work) -> Hello:
     else:
         because = seen.refused.fault if seen.refused is not None else ""
         seen.add(made(line, "NOT_ASKED", because=because) for line in _AFTER_PASSWORD)
-    found = checks_bureau.asked(work)
+    way = work.surroundings.way() if work.surroundings is not None else ()
+    found = checks_bureau.asked(work, way)
     if seen.state is not None:
         _standing(work, seen, seen.state, found)
     seen.add(checks_bureau.lines(work, seen.state, found))
+    seen.add(way)
     if work.surroundings is not None:
-        seen.add(work.surroundings.way())
         seen.add(work.surroundings.place(scope.device_no))
     work.ledger.checked(tuple(seen.lines))
     if seen.refused is not None:

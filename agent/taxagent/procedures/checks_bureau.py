@@ -8,7 +8,7 @@ from taxagent import __version__
 from taxagent.model.bureau import BureauStatus, DeclarationState, is_older
 from taxagent.model.checks import made, of_error
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.errors import AgentError, BureauDown, Refusal
 from taxagent.model.known import Cycle, filed_with
 from taxagent.model.lines import CheckLine, CheckState
 from taxagent.model.period import Period
@@ -16,6 +16,7 @@ from taxagent.model.simtime import local_time
 from taxagent.procedures.preflight import unsettled
 from taxagent.procedures.work import Work
 
+_WAY = frozenset({"dns", "tcp"})
 _REFUSES = frozenset({"BUREAU_AUTH", "BUREAU_REFUSED"})  # it answers, and lets us not in
 
 
@@ -27,8 +28,10 @@ class Answered:
         self.error = error
 
 
-def asked(work: Work) -> Answered:
-    """Ask the bureau for its status, once; what it raises is kept."""
+def asked(work: Work, way: tuple[CheckLine, ...]) -> Answered:
+    """Ask the bureau for its status, once; what it raises is kept. No way there: nobody tries it again."""
+    if any(line.line in _WAY and line.state is CheckState.FAIL for line in way):
+        return Answered(None, BureauDown("BUREAU_DOWN"))
     try:
         work.bureau_status = work.bureau.status()
     except AgentError as error:
