@@ -92,7 +92,7 @@ def test_a_locked_shop_is_told_so_with_the_command_that_mends_it() -> None:
             assert answer.causes[0].next == f"taxctl settle {DEVICE} --late"
             shown = "\n".join(lines(one.diagnose(DEVICE), Speech("zh")))
             assert "不能开票" in shown
-            assert "Locked: the invoicing deadline 2026-11-16 has passed (11)" in shown
+            assert "Locked: the invoicing deadline 2026-11-16 has passed（11）" in shown
 
 
 def test_without_an_agent_the_command_reads_the_device_itself() -> None:
