@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import platform
 import secrets as random_bytes
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from taxagent import __version__
-from taxagent.bureau.client import GatewayClient, GatewaySettings
+from taxagent.bureau.client import GatewayClient
 from taxagent.config import File, Settings
+from taxagent.configured import gateway_settings, known_of, rules_of
 from taxagent.device import drivers
 from taxagent.examination import examined, gateway_of
 from taxagent.host.clock import HostClock
@@ -25,7 +25,7 @@ from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.doctor import device_lines
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
-from taxagent.ipc.operations import Answers
+from taxagent.ipc.readings import Answers
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import DeskStatus, Role
 from taxagent.jobs.book import Book
@@ -42,10 +42,7 @@ from taxagent.jobs.wheels import Wheels
 from taxagent.journal import JOURNAL_NAME, LOG_PAGES, JournalWriter, Reader
 from taxagent.model.events import AnyEvent
 from taxagent.model.job import Job, JobState, Outcome, Problem
-from taxagent.model.known import Cycle, KnownDevice
 from taxagent.model.lines import CheckLine
-from taxagent.model.period import Period
-from taxagent.model.windows import Rules
 from taxagent.procedures.preflight import window_end_ms
 from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
@@ -101,11 +98,11 @@ class Parts:
         self.journal = JournalWriter(path, sink=hands.committed, on_fatal=hands.failed, log_pages=LOG_PAGES)
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
-        self.bureau = GatewayClient(_gateway(file), self.clock, pause=hands.pause)
+        self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
         self._secrets = SecretFiles(settings.secrets_dir, _credentials())
         self._latch = JournalLatch(self.journal, self.reader, self.clock)
         self._challenges = Challenges()
-        self._rules = Rules(overrides=_overrides(file), report_until_hour=file.windows.report_until_hour)
+        self._rules = rules_of(file.windows)
         self._wheels = Wheels(
             clock=self.clock,
             timers=_LateTimers(lambda: self.loop),
@@ -191,7 +188,7 @@ class Parts:
             surroundings=Surroundings(
                 gateway_of(self.settings.file), self.settings.state_dir, self.reader, self.clock
             ),
-            known=_known(self.settings.file),
+            known=known_of(self.settings.file),
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self._rules),
         )
 
@@ -246,27 +243,6 @@ def _access(file: File) -> AccessTable:
     )
 
 
-def _gateway(file: File) -> GatewaySettings:
-    bureau = file.bureau
-    return GatewaySettings(url=bureau.url, ca=bureau.ca, certificate=bureau.certificate, key=bureau.key)
-
-
 def _credentials() -> Path | None:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(folder) if folder else None
-
-
-def _overrides(file: File) -> dict[Period, dt.date]:
-    """The deadlines that were announced for the region, and a person's, which count before them."""
-    windows = file.windows
-    days = {**windows.regional.get(windows.region, {}), **windows.overrides}
-    return {Period(month): day for month, day in days.items()}
-
-
-def _known(file: File) -> dict[str, KnownDevice]:
-    return {
-        row.device_no: KnownDevice(
-            device_no=row.device_no, taxpayer_id=row.taxpayer_id, cycle=Cycle(row.cycle)
-        )
-        for row in file.devices
-    }

@@ -17,7 +17,7 @@ from taxagent.ipc.access import Access, AccessTable
 from taxagent.ipc.gate import Rate
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
-from taxagent.ipc.operations import Answers
+from taxagent.ipc.readings import Answers
 from taxagent.jobs.asks import (
     Accepted,
     Answer,

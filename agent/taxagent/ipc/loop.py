@@ -22,7 +22,8 @@ from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
-from taxagent.ipc.operations import Answers, Operations
+from taxagent.ipc.operations import Operations
+from taxagent.ipc.readings import Answers, Readings
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
@@ -93,13 +94,10 @@ class Loop:
         keys = KeysInFlight()
         self.operations = Operations(
             desk=desk,
-            reader=reader,
-            errands=self._reads,
-            proofs=self._proofs,
+            readings=Readings(reader, desk.status, answers, errands=self._reads, proofs=self._proofs),
             waits=self._waits,
             keys=keys,
             hello=self._hello,
-            answers=answers,
         )
         self._admission = Admission(
             access=access,

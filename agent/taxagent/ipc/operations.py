@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from taxagent.ipc.calls import Call, packed, request_sha256
 from taxagent.ipc.devices import DeviceOps
-from taxagent.ipc.errands import Errands
-from taxagent.ipc.explain import explained
 from taxagent.ipc.gate import KeysInFlight
-from taxagent.ipc.invoices import invoice_result, newest_record
-from taxagent.ipc.notices import notice
+from taxagent.ipc.readings import Readings
 from taxagent.ipc.snapshots import LiveViews, devices_result, prepared_result, status_result
-from taxagent.ipc.views import job_view, line_view, proof_result, record_row, short_view
+from taxagent.ipc.views import job_view, short_view
 from taxagent.ipc.waits import Waits
 from taxagent.jobs.asks import (
     Accepted,
@@ -32,34 +28,14 @@ from taxagent.jobs.asks import (
 )
 from taxagent.jobs.device_orders import ROLES
 from taxagent.model.errors import AgentError, Refusal
-from taxagent.model.evidence import RecordProof
 from taxagent.model.faults import Lang
 from taxagent.model.job import Effect, Job, JobKind, Outcome
-from taxagent.model.lines import CheckLine
 from taxagent.model.period import period
 from taxagent.model.value import Value
-from taxagent.ports import JournalReader
 from taxclient.protocol import messages as m
 
 T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
-Explain = Callable[[m.WindowArgs, DeskStatus, Lang, Role], m.WindowResult]
-Diagnose = Callable[[m.DiagnoseArgs, DeskStatus, Lang], m.DiagnoseResult]
-Examine = Callable[[DeskStatus], tuple[CheckLine, ...]]
-Page = Callable[[bytes, Lang], str]
-Verify = Callable[[str], RecordProof | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What is asked outside the loop's thread: window.explain, diagnose, doctor, a page, a proof."""
-
-    explain: Explain
-    diagnose: Diagnose
-    examine: Examine
-    contact: str  # whom to ask for help
-    page: Page
-    verify: Verify
 
 
 class Operation(Value, frozen=True, kw_only=True):
@@ -77,22 +53,16 @@ class Operations:
         self,
         *,
         desk: Desk,
-        reader: JournalReader,
-        errands: Errands,
-        proofs: Errands,
+        readings: Readings,
         waits: Waits,
         keys: KeysInFlight,
         hello: Hello,
-        answers: Answers,
     ) -> None:
         self._desk = desk
-        self._reader = reader
-        self._errands = errands
-        self._proofs = proofs
+        self._readings = readings
         self._waits = waits
         self._keys = keys
         self._hello = hello
-        self._answers = answers
         self._live = LiveViews()
         self._one_device = DeviceOps(desk)
         self._ready: dict[Lang, tuple[DeskStatus, msgspec.Raw]] = {}
@@ -102,6 +72,7 @@ class Operations:
         def op(role: Role, effect: Effect, serve: Callable[[Call, Any], None]) -> Operation:
             return Operation(role=role, effect=effect, serve=serve)
 
+        read = self._readings
         return {
             "hello": op(Role.VIEWER, Effect.READ, self._say_hello),
             "status": op(Role.VIEWER, Effect.READ, self._status),
@@ -116,19 +87,19 @@ class Operations:
             "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),
             "job.get": op(Role.VIEWER, Effect.READ, self._job_get),
             "job.wait": op(Role.VIEWER, Effect.READ, self._job_wait),
-            "job.list": op(Role.VIEWER, Effect.READ, self._job_list),
+            "job.list": op(Role.VIEWER, Effect.READ, read.jobs),
             "job.cancel": op(Role.OPERATOR, Effect.REPEATABLE, self._job_cancel),
             "job.resume": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_resume),
             "job.close": op(Role.TECHNICIAN, Effect.REPEATABLE, self._job_close),
             "job.answer": op(Role.OPERATOR, Effect.REPEATABLE, self._job_answer),
-            "record.get": op(Role.VIEWER, Effect.READ, self._record_get),
-            "record.list": op(Role.VIEWER, Effect.READ, self._record_list),
-            "record.verify": op(Role.VIEWER, Effect.READ, self._record_verify),
-            "events.since": op(Role.VIEWER, Effect.READ, self._events_since),
-            "window.explain": op(Role.VIEWER, Effect.READ, self._window_explain),
-            "explain": op(Role.VIEWER, Effect.READ, self._explain),
-            "diagnose": op(Role.VIEWER, Effect.READ, self._answer_why),
-            "doctor": op(Role.VIEWER, Effect.READ, self._doctor),
+            "record.get": op(Role.VIEWER, Effect.READ, read.record),
+            "record.list": op(Role.VIEWER, Effect.READ, read.records),
+            "record.verify": op(Role.VIEWER, Effect.READ, read.proof),
+            "events.since": op(Role.VIEWER, Effect.READ, read.events),
+            "window.explain": op(Role.VIEWER, Effect.READ, read.window),
+            "explain": op(Role.VIEWER, Effect.READ, read.meaning),
+            "diagnose": op(Role.VIEWER, Effect.READ, read.diagnosis),
+            "doctor": op(Role.VIEWER, Effect.READ, read.doctor),
             "drain": op(Role.ADMIN, Effect.REPEATABLE, self._drain),
         }
 
@@ -192,8 +163,7 @@ class Operations:
             if isinstance(answer, AgentError):
                 call.fail(answer)
                 return
-            found = answer
-            self._read(call, lambda: invoice_result(found, newest_record(self._reader, found)), call.ok)
+            self._readings.invoice(call, answer)
 
         ask = InvoiceAsk(
             device_no=args.device_no,
@@ -260,7 +230,7 @@ class Operations:
         self._keys.after(
             name,
             key,
-            lambda: self._read(call, lambda: self._reader.job_by_key(name, key), found, unknown),
+            lambda: self._readings.job_by_key(call, key, found, unknown),
         )
 
     def _job_wait(self, call: Call, args: m.JobWaitArgs) -> None:
@@ -274,108 +244,7 @@ class Operations:
         if job is not None:
             found(job)
         else:
-            unknown = Refusal("JOB_UNKNOWN", job_id=job_id)
-            self._read(call, lambda: self._reader.job(job_id), found, unknown)
-
-    # ---- from the journal
-
-    def _job_list(self, call: Call, args: m.JobListArgs) -> None:
-        def work() -> m.JobListResult:
-            jobs = self._reader.jobs(
-                device_no=args.device_no, live=args.live, before=args.before, limit=args.limit
-            )
-            following = jobs[-1].job_id if len(jobs) == args.limit else ""
-            return m.JobListResult(jobs=tuple(short_view(job, call.lang) for job in jobs), next=following)
-
-        self._read(call, work, call.ok)
-
-    def _record_get(self, call: Call, args: m.JobArgs) -> None:
-        def work() -> m.RecordResult | None:
-            job, record = self._reader.job(args.job_id), self._reader.record(args.job_id)
-            if job is None or record is None:
-                return None
-            return m.RecordResult(
-                job_id=job.job_id,
-                sha256=job.record_sha256,
-                json=record.decode(),
-                page=self._answers.page(record, call.lang),
-            )
-
-        self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id))
-
-    def _record_list(self, call: Call, args: m.RecordListArgs) -> None:
-        def work() -> m.RecordListResult:
-            jobs = self._reader.jobs(device_no=args.device_no, before=args.before, limit=args.limit)
-            following = jobs[-1].job_id if len(jobs) == args.limit else ""
-            rows = tuple(record_row(job) for job in jobs if job.record_sha256)
-            return m.RecordListResult(records=rows, next=following)
-
-        self._read(call, work, call.ok)
-
-    def _record_verify(self, call: Call, args: m.JobArgs) -> None:
-        def work() -> m.RecordVerifyResult | None:
-            proof = self._answers.verify(args.job_id)
-            return proof_result(proof) if proof is not None else None
-
-        # Back-ups are read whole, in a thread of their own: no other question waits for that.
-        self._read(call, work, call.ok, Refusal("RECORD_UNKNOWN", job_id=args.job_id), self._proofs)
-
-    def _events_since(self, call: Call, args: m.EventsArgs) -> None:
-        def work() -> m.EventsResult:
-            last = self._reader.last_seq()
-            rows = self._reader.events(args.since, args.limit)
-            following = rows[-1][0] if rows else max(args.since, last)
-            return m.EventsResult(
-                events=tuple(notice(seq, event) for seq, event in rows),
-                next=following,
-                last=max(last, following),
-            )
-
-        self._read(call, work, call.ok)
-
-    def _window_explain(self, call: Call, args: m.WindowArgs) -> None:
-        status, role = self._desk.status(), call.who.role
-        # The holiday tables are loaded at the first question: not in the loop.
-        self._read(call, lambda: self._answers.explain(args, status, call.lang, role), call.ok)
-
-    def _explain(self, call: Call, args: m.ExplainArgs) -> None:
-        self._read(call, lambda: explained(args, call.lang), call.ok)
-
-    def _answer_why(self, call: Call, args: m.DiagnoseArgs) -> None:
-        status = self._desk.status()
-        self._read(call, lambda: self._answers.diagnose(args, status, call.lang), call.ok)
-
-    def _doctor(self, call: Call, args: m.NoArgs) -> None:
-        status = self._desk.status()
-
-        def work() -> m.DoctorResult:
-            lines = self._answers.examine(status)
-            return m.DoctorResult(
-                lines=tuple(line_view(line, call.lang) for line in lines), contact=self._answers.contact
-            )
-
-        # The way to the bureau is tried, and the journal read whole: where no other question waits for it.
-        self._read(call, work, call.ok, thread=self._proofs)
-
-    def _read(
-        self,
-        call: Call,
-        work: Callable[[], T | None],
-        found: Callable[[T], None],
-        missing: AgentError | None = None,
-        thread: Errands | None = None,
-    ) -> None:
-        def done(answer: T | Exception | None) -> None:
-            if isinstance(answer, AgentError):
-                call.fail(answer)
-            elif isinstance(answer, Exception):
-                raise answer
-            elif answer is None:
-                call.fail(missing or AgentError("INTERNAL"))
-            else:
-                found(answer)
-
-        (thread or self._errands).run(work, call.guarded(done))
+            self._readings.job(call, job_id, found)
 
 
 class _KeyUnknown(AgentError):
