@@ -46,7 +46,7 @@ class Agent:
         self._parts = Parts(settings, self)
 
     def run(self) -> int:
-        """Serve; return the process's exit code: 0 after a drain, 1 after a fatal error, 74 to be restarted.
+        """Serve; return the process's exit code: 0 after a drain, 1 after a fatal error, 71 to be restarted.
 
         Where a thread hangs in a USB library the process ends here: the interpreter could not.
         """

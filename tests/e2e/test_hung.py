@@ -96,14 +96,14 @@ def test_the_agent_ends_to_be_restarted_once_and_then_leaves_the_device_alone(
             job = one.check(m.CheckArgs(device_no=DEVICE)).job
             until(lambda: problem(one) == "DEVICE_HUNG", "the hang is seen")
             until(lambda: one.job(job.job_id).state == "waiting", "the job waits")
-        assert agent.child.wait(30) == 74
+        assert agent.child.wait(30) == 71
         agent = shop.start_agent()
         with client(shop) as one:
             until(lambda: problem(one) == "DEVICE_QUARANTINED", "it hung again")
             assert one.device(DEVICE).quarantined
             hang.end(come_back=False)
             assert one.retry(DEVICE).hung == 0
-        assert agent.child.wait(30) == 74  # its own thread has the device in its hands
+        assert agent.child.wait(30) == 71  # its own thread has the device in its hands
         shop.start_agent()
         with client(shop) as one:
             assert ended(one, job.job_id).state == "done"

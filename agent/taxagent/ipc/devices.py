@@ -10,7 +10,7 @@ from taxagent.ipc.snapshots import device_view, seen_view
 from taxagent.ipc.views import job_view
 from taxagent.jobs.asks import Desk, DeviceDetails, DeviceOrder, Ordered
 from taxagent.model.device import DeviceState, MonitorData
-from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.errors import AgentError
 from taxagent.model.faults import Lang
 from taxclient.protocol import messages as m
 
@@ -25,8 +25,8 @@ class DeviceOps:
         """From memory."""
         try:
             call.ok(device_result(self._desk.device(args.device_no), call.lang))
-        except Refusal as refusal:
-            call.fail(refusal)
+        except AgentError as error:
+            call.fail(error)
 
     def ordering(self, what: Literal["release", "hold", "retry"]) -> Callable[[Call, m.DeviceArgs], None]:
         """Return what serves this order."""

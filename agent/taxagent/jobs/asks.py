@@ -230,7 +230,7 @@ class Desk(Protocol):
         """End a job that needs a person as it stands, with a reason; answers the ended job."""
 
     def device(self, device_no: str) -> DeviceDetails:
-        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN")."""
+        """Return a device from memory. Raises Refusal("DEVICE_UNKNOWN"); Unavailable while verifying."""
 
     def order(
         self, principal: Principal, order: DeviceOrder, done: Callable[[Ordered | AgentError], None]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from taxagent.model.job import Job, JobState
 
-EXIT = 74  # EX_IOERR: systemd's Restart=on-failure starts it again
+EXIT = 71  # EX_OSERR: systemd's Restart=on-failure starts it again
 FIRST_LOOK_MS = 10_000  # the job that hangs is journaled as unknown by then
 NEXT_LOOK_MS = 60_000
 LEAST_MS = 3_600_000  # between two such restarts, whatever hangs

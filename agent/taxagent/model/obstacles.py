@@ -223,8 +223,17 @@ def _presence(at: Situation) -> Iterator[Cause]:
         yield cause(at, "VENDOR_DEVICE", seen=", ".join(at.vendor_devices))
     problem = at.problem
     if problem is not None and at.plugged and problem.fault not in _TOLD_OTHERWISE:
-        broken = problem.fault in _BROKEN
-        yield _of_fault(at, "DEVICE_BROKEN" if broken else "DEVICE_UNREADABLE", problem)
+        yield _unread(at, problem)
+
+
+def _unread(at: Situation, problem: Problem) -> Cause:
+    """Why the device is not read: it is broken, hangs, or is left to others."""
+    if problem.fault == "DEVICE_RELEASED":
+        facts = {name: problem.detail[name] for name in ("holder", "until") if name in problem.detail}
+        return cause(at, "RELEASED", **facts)
+    case = {"DEVICE_HUNG": "HUNG", "DEVICE_QUARANTINED": "QUARANTINED"}.get(problem.fault)
+    broken = "DEVICE_BROKEN" if problem.fault in _BROKEN else "DEVICE_UNREADABLE"
+    return _of_fault(at, case or broken, problem)
 
 
 # ---- facts
