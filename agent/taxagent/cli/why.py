@@ -69,16 +69,17 @@ def run(args: argparse.Namespace) -> int:
 def _answers(config: Path, device_no: str, lang: Lang) -> DiagnoseResult:
     from taxagent.cli.reading import alone, read_all
     from taxagent.config import load
+    from taxagent.configured import rules_of
     from taxagent.host.clock import HostClock
     from taxagent.ipc.diagnose import Diagnoser
-    from taxagent.model.period import Period
-    from taxagent.model.windows import Rules
     from taxclient.protocol.messages import DiagnoseArgs
 
     settings = load(config)
-    overrides = {Period(month): day for month, day in settings.file.windows.overrides.items()}
     diagnose = Diagnoser(
-        Rules(overrides=overrides), HostClock(settings.simulation), simulation=settings.simulation
+        rules_of(settings.file.windows),
+        HostClock(settings.simulation),
+        simulation=settings.simulation,
+        contact=settings.file.support.contact,
     )
     with alone(settings) as (latch, journal):
         status = read_all(settings, latch, journal)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from taxagent.cli.screen import default_lang, print_json, print_table
 from taxagent.model.errors import Refusal
 from taxagent.model.faults import Lang
@@ -133,10 +135,10 @@ def _rules(path: Path | None, given: dict[Period, dt.date]) -> Rules:
     if path is None:
         return Rules(overrides=given)
     from taxagent.config import load
+    from taxagent.configured import rules_of
 
-    told = load(path).file.windows
-    configured = {period(month): day for month, day in told.overrides.items()}
-    return Rules(overrides={**configured, **given}, report_until_hour=told.report_until_hour)
+    configured = rules_of(load(path).file.windows)
+    return msgspec.structs.replace(configured, overrides={**configured.overrides, **given})
 
 
 def _this_year() -> int:
