@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 
 import structlog
 import zmq
@@ -18,6 +19,7 @@ from taxagent.model.job import Job
 from taxagent.ports import Clock, JournalReader
 
 _UNNAMED = 1024  # calls of one account that may wait until the name service has answered
+_AT_DESK = 64  # of one process: what waits for the journal takes memory, and time from everyone
 _LATER_MS = 1000
 
 _log = structlog.get_logger("ipc.admission")
@@ -36,6 +38,8 @@ class Arrival:
             self.peer: Peer | None = peer_of(str(frame.get("Peer-Address")))
         except zmq.ZMQError:  # a peer without credentials, for example inproc
             self.peer = None
+        else:
+            call.process = self.peer.pid if self.peer is not None else 0
 
 
 class Admission:
@@ -60,6 +64,7 @@ class Admission:
         self._names = names
         self._reads = reads
         self._unnamed: dict[tuple[int, int], list[Arrival]] = {}
+        self._at_desk: Counter[int] = Counter()  # by process
 
     def admit(self, arrival: Arrival) -> None:
         """Serve the call, or answer why not."""
@@ -143,11 +148,28 @@ class Admission:
         self._reads.run(lambda: self._reader.job_by_key(principal, key), call.guarded(looked_up))
 
     def _serve(self, call: Call) -> None:
+        if call.op.makes_job and not self._taken(call):
+            call.fail(Fault("RATE_LIMITED"), retry_after_ms=_LATER_MS)  # its key may have a job: unknown
+            return
         operation = self._operations.table[call.request.op]
         try:
             operation.serve(call, call.args)
         except Exception:  # noqa: BLE001 - as Call.attempt
             call.defect()
+
+    def _taken(self, call: Call) -> bool:
+        process = call.process
+        if self._at_desk[process] >= _AT_DESK:
+            return False
+        self._at_desk[process] += 1
+
+        def left() -> None:
+            self._at_desk[process] -= 1
+            if not self._at_desk[process]:
+                del self._at_desk[process]
+
+        call.then = left
+        return True
 
     def _turn_away(self, call: Call) -> None:
         call.fail(Refusal("NOT_ALLOWED", op=call.request.op))

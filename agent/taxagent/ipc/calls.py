@@ -55,7 +55,9 @@ class Call:
         self.lang = lang
         self.principal: Principal | None = None
         self.connection = b""  # whose call it is, for what is bounded for each
+        self.process = 0  # its pid, where it is known: one that connects anew is the same
         self.answered = False
+        self.then: Callable[[], None] | None = None  # called once the answer is out
         self._boot = boot
         self._send = send
 
@@ -79,7 +81,7 @@ class Call:
         if not self.answered:
             self.answered = True
             body = error_body(error, self.lang, retry_after_ms=retry_after_ms)
-            self._send(error_reply(self.request.id, self._boot, body))
+            self._sent(error_reply(self.request.id, self._boot, body))
 
     def guarded(self, then: Callable[[T], None]) -> Callable[[T], None]:
         """Return `then` as a callback that answers INTERNAL, and logs, where it raises."""
@@ -110,7 +112,12 @@ class Call:
             self.fail(Refusal("TOO_LARGE", what="reply", limit=str(wire.REPLY_BYTES)))
             return
         self.answered = True
+        self._sent(reply)
+
+    def _sent(self, reply: bytes) -> None:
         self._send(reply)
+        if self.then is not None:
+            self.then()
 
 
 def packed(result: m.Message) -> msgspec.Raw:

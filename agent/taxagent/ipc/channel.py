@@ -11,28 +11,55 @@ from taxclient.protocol.messages import EventView
 
 WELCOME = b"\x00welcome"
 _HWM = 1000  # events that may wait for one slow subscriber; later ones it must fetch by events.since
-_DRAIN = 64  # subscriptions that are read in one turn of the loop, so that a flood cannot hold it
-_SUBSCRIPTION = 128  # bytes; a longer message closes its connection
+_DRAIN = 256  # subscriptions that are read in one turn of the loop, so that a flood cannot hold it
+_SUBSCRIPTION = 44  # bytes: the longest topic is a job's, 30; a longer message closes its connection
+_TOPICS = 2048  # of all subscribers; beyond, libzmq's tree of topics takes memory and time from everyone
 
 
 class Channel:
     """Publishes events and reads subscriptions away. Used by the loop's thread alone."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        self.socket = context.socket(zmq.XPUB)
+        self._context = context
+        self._endpoint = ""
+        self.socket = self._made()
+        self._touched = True
+        self._topics = 0
+        self._open = True
+
+    def bind(self, endpoint: str) -> None:
+        """Open the channel. Raises zmq.ZMQError."""
+        self._endpoint = endpoint
+        self.socket.bind(endpoint)
+
+    def shut(self) -> None:
+        """Leave all subscribers; what they asked for is forgotten, in libzmq's own thread."""
+        self.socket.close(linger=0)
+        self._open = False
+
+    def reopen(self) -> None:
+        """Open the channel again after `shut`; subscribers come back by themselves, and are welcomed."""
+        self.socket = self._made()
+        self._touched, self._topics, self._open = True, 0, True
+        self.socket.bind(self._endpoint)
+
+    def _made(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.XPUB)
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.SNDHWM, _HWM),
-            (zmq.RCVHWM, _DRAIN),
+            (zmq.RCVHWM, 64),
             (zmq.HANDSHAKE_IVL, 3000),
             (zmq.MAXMSGSIZE, _SUBSCRIPTION),
         ):
-            self.socket.setsockopt(option, value)
-        self.socket.setsockopt(zmq.XPUB_WELCOME_MSG, WELCOME)
-        self._touched = True
+            socket.setsockopt(option, value)
+        socket.setsockopt(zmq.XPUB_WELCOME_MSG, WELCOME)
+        return socket
 
     def say(self, event: EventView) -> None:
         """Send an event to who subscribed to its topic; never blocks, drops for who does not read."""
+        if not self._open:
+            return
         self._touched = True
         with contextlib.suppress(zmq.Again):
             self.socket.send_multipart([event.topic.encode(), msgspec.msgpack.encode(event)], zmq.NOBLOCK)
@@ -41,20 +68,21 @@ class Channel:
         """Have the next `drain` look: that is also what sends the welcomes."""
         self._touched = True
 
-    def drain(self) -> None:
-        """Read subscriptions, at most 64, where the socket was used since the last look.
+    def drain(self) -> bool:
+        """Read some subscriptions, where the socket was used since the last look; False for too many.
 
         Only then can there be any: libzmq takes them from the connections when the socket is used, and holds
         a connection up that sends more meanwhile. A look costs 1.7 us, which each answer paid before.
         """
-        if not self._touched:
-            return
+        if not self._touched or not self._open:
+            return True
         for _ in range(_DRAIN):
             if not int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 self._touched = False
-                return
+                return True
             with contextlib.suppress(zmq.Again):
-                self.socket.recv(zmq.NOBLOCK)
+                self._topics += 1 if self.socket.recv(zmq.NOBLOCK)[:1] == b"\x01" else -1
+        return self._topics <= _TOPICS
 
     def close(self, linger_ms: int = 0) -> None:
         """Close the socket; what was said last may be on its way for so long."""

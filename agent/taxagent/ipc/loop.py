@@ -23,8 +23,8 @@ from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Operations
-from taxagent.ipc.readings import Answers, Readings
 from taxagent.ipc.pace import Pace
+from taxagent.ipc.readings import Answers, Readings
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body, lang_of
@@ -40,6 +40,7 @@ from taxclient.protocol import wire
 _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
+_EVENTS_AGAIN_MS = 10_000  # until an event channel that was flooded is opened again
 _LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
 _COLLECTIONS = (20_000, 20, 20)  # a request leaves no cycles: the usual 700 cost it a quarter of its time
 _START_S = 30.0  # the journal's last row must be readable within this time
@@ -133,7 +134,7 @@ class Loop:
         checked_path(self._settings.endpoint)
         router.bind(ADDRESS)
         with narrow_umask():
-            self._channel.socket.bind(events_endpoint(self._settings.endpoint))
+            self._channel.bind(events_endpoint(self._settings.endpoint))
             router.bind(self._settings.endpoint)
         _log.info("listening", endpoint=self._settings.endpoint)
 
@@ -220,7 +221,15 @@ class Loop:
         due.extend(self._timers.due())
         for _ in range(min(len(due), _ITEMS)):
             self._safely(due.popleft())
-        self._channel.drain()
+        if not self._channel.drain():
+            _log.warning("events_shut", reason="too many subscriptions")
+            self._channel.shut()
+            self._timers.later(_EVENTS_AGAIN_MS, self._reopened)
+
+    def _reopened(self) -> None:
+        if not self._stopping:
+            with narrow_umask():
+                self._channel.reopen()
 
     def _safely(self, item: Callable[[], None]) -> None:
         try:
