@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from taxagent.ipc.diagnose import Diagnoser
+from taxagent.ipc.explain import explained
 from taxagent.ipc.snapshots import LiveViews, device_view, status_result
 from taxagent.ipc.views import job_view
 from taxagent.ipc.windows import Explainer
@@ -24,6 +25,7 @@ from taxagent.model.windows import Rules
 from taxagent.model.words import word
 from taxclient.cli import show
 from taxclient.cli.columns import plain
+from taxclient.cli.explain import lines as explain_lines
 from taxclient.cli.why import lines
 from taxclient.cli.window import lines as window_lines
 from taxclient.cli.words import Speech
@@ -140,6 +142,11 @@ def check(lang: Lang) -> list[str]:
     ]
 
 
+def explain(lang: Lang, what: str) -> list[str]:
+    """Return what `taxctl explain` and `taxagent explain` show."""
+    return list(plain(explain_lines(explained(m.ExplainArgs(what=what), lang), Speech(lang))))
+
+
 def case_rows(lang: Lang) -> list[str]:
     """Return the table of case numbers as Markdown rows."""
     meaning = {"yes": "blocks", "doubt": "unknown", "no": "warning"}
@@ -158,6 +165,8 @@ SCREENS: dict[str, Callable[[], list[str]]] = {
     "taxctl status --lang zh": partial(status, "zh"),
     "taxctl check --lang en": partial(check, "en"),
     "taxctl check --lang zh": partial(check, "zh"),
+    "taxctl explain 未完成报税 --lang zh": partial(explain, "zh", "未完成报税"),
+    "taxctl explain 09d118 --lang en": partial(explain, "en", "09d118"),
     "taxctl window --at '2026-11-13 10:30' --lang en": partial(window, "en", "2026-11-13 10:30"),
     "taxctl window --at '2026-11-28 19:05' --lang zh": partial(
         window, "zh", "2026-11-28 19:05", Role.TECHNICIAN

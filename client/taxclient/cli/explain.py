@@ -43,6 +43,7 @@ RETRY: Words = {
     "after_fix": ("处理好之后再试", "after it was mended"),
     "ask_human": ("先由人决定", "a person decides first"),
 }
+_IN_FULL = 14  # more than stand behind one prompt
 _OWN: dict[str, tuple[str, str, str, str, str]] = {  # code -> title, message, remedy, outcome, retry
     "AGENT_UNAVAILABLE": ("agent_unavailable", "nothing_sent", "start_agent", "not_executed", "after_ms"),
     "TIMEOUT": ("timeout", "timeout_means", "ask_again", "unknown", "same_key"),
@@ -73,9 +74,11 @@ def own_faults(said: str, speech: Speech) -> tuple[m.FaultView, ...]:
 
 
 def lines(result: m.ExplainResult, speech: Speech) -> Iterator[Shown]:
-    """One fault in full; several as a list of code and title."""
-    if len(result.faults) == 1:
-        yield from _in_full(result.faults[0], speech)
+    """The faults behind a prompt in full, one under the other; many as a list of code and title."""
+    if len(result.faults) <= _IN_FULL:
+        for number, fault in enumerate(result.faults):
+            yield from [""] if number else []
+            yield from _in_full(fault, speech)
     else:
         yield Table([(fault.code, fault.title) for fault in result.faults])
 
@@ -115,7 +118,6 @@ def _in_full(fault: m.FaultView, speech: Speech) -> Iterator[Shown]:
     yield f"{fault.code}: {fault.title}"
     yield f"  {fault.message}"
     yield "  " + speech.say("remedy", fault.remedy)
-    yield ""
     yield Table(
         (
             (speech.word(_FACTS, "who"), speech.word(w.WHO, fault.who)),
@@ -123,7 +125,8 @@ def _in_full(fault: m.FaultView, speech: Speech) -> Iterator[Shown]:
             (speech.word(_FACTS, "retry"), speech.word(RETRY, fault.retry)),
             *([(speech.word(_FACTS, "prompt"), fault.prompt)] if fault.prompt else []),
             *((speech.word(_FACTS, "vendor"), _shown(row, speech)) for row in fault.vendor_codes),
-        )
+        ),
+        indent="  ",
     )
 
 

@@ -75,3 +75,15 @@ def test_without_an_agent_it_names_the_command_that_needs_none(
         main(["--endpoint", f"ipc://{tmp_path}/none.sock", "--lang", "en", "explain", "DEVICE_ABSENT"]) == 69
     )
     assert "taxagent explain DEVICE_ABSENT" in capfd.readouterr().err
+
+
+def test_each_fault_behind_a_prompt_is_told_in_full(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with house(tmp_path) as h:
+        assert main(["--endpoint", h.endpoint, "--lang", "zh", "explain", "未完成报税"]) == 0
+    out = capfd.readouterr().out
+    for code in ("NOT_DECLARED", "DECLARATION_MISMATCH"):
+        assert f"{code}: " in out
+    for fact in ("怎么办：", "由谁处理", "结果", "重试", "对应提示"):
+        assert out.count(fact) == 2
