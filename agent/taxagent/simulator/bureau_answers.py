@@ -43,13 +43,14 @@ def declared(
     if filed is not None and filed.state != DeclarationState.MISSING:
         return filed
     state = scenario.state_without_return(taxpayer_id, month)
-    missing = machines.unreported(scenario, memory, taxpayer_id, month)
+    owing = state is DeclarationState.MISSING
+    missing = machines.unreported(scenario, memory, taxpayer_id, month) if owing else ()
     return m.DeclarationAnswer(
         taxpayer_id=taxpayer_id,
         period=month,
         state=state,
-        text=STATE_WORDS[state],
-        unreported=missing if state is DeclarationState.MISSING else (),
+        text=machines.unreported_words(month, missing) if missing else STATE_WORDS[state],
+        unreported=missing,
     )
 
 

@@ -12,11 +12,12 @@ import pytest
 from taxagent.cli.main import main
 from taxagent.simulator import bureau_control
 from taxagent.simulator import control_messages as m
+from taxagent.simulator.bureau_register import BureauScenario, Registration
 from taxagent.simulator.bureau_server import serve_bureau
 from taxagent.simulator.control_lines import BadLine, read_order, typed_order
 from taxagent.simulator.running import Running
 from tests.builders.bureau import BureauClock, real_ms
-from tests.builders.scenario import running
+from tests.builders.scenario import DEVICE_NO, TAXPAYER_ID, running
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
@@ -91,6 +92,22 @@ def test_words_that_make_no_order_are_not_sent(
 def test_nobody_at_the_address_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert sent(1, "show") == 69
     assert "no simulator at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_return_that_the_bureau_does_not_take_is_no_success_and_names_the_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issued = tuple(
+        Registration(device_no=number, taxpayer_id=TAXPAYER_ID, terminal_no=terminal)
+        for terminal, number in enumerate((DEVICE_NO, "661700000012"))
+    )
+    scenario = BureauScenario(devices=issued)
+    with serve_bureau(tmp_path, BureauClock(real_ms=real_ms()), scenario=scenario) as bureau:
+        at = f"127.0.0.1:{bureau.control_port}"
+        filed = ["--taxpayer", TAXPAYER_ID, "--period", "2026-10"]
+        assert main(["simulate", "file-return", "--control", at, *filed]) == 2
+    told = capsys.readouterr().err
+    assert f"0号开票机（{DEVICE_NO}）、1号开票机（661700000012）" in told
 
 
 def test_a_bureau_names_its_own_orders() -> None:
