@@ -39,6 +39,7 @@ from taxclient.protocol.messages import (
     EventsResult,
     EventView,
     ExplainResult,
+    FaultView,
     HelloResult,
     InvoiceArgs,
     InvoiceResult,
@@ -60,6 +61,7 @@ from taxclient.protocol.messages import (
     StatusResult,
     SubmitArgs,
     WindowResult,
+    WindowView,
 )
 from taxclient.sync import Client
 
@@ -89,6 +91,7 @@ __all__ = [
     "EventView",
     "EventsResult",
     "ExplainResult",
+    "FaultView",
     "FrameError",
     "HelloResult",
     "InvoiceArgs",
@@ -116,6 +119,7 @@ __all__ = [
     "SubmitArgs",
     "Timeout",
     "WindowResult",
+    "WindowView",
     "__version__",
     "new_key",
 ]
