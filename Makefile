@@ -17,13 +17,18 @@ PY := $(BIN)/python
 STAMP := $(VENV)/.filled
 CHECKS := check-format check-lint check-types check-imports check-docs
 
-.PHONY: demo test check $(CHECKS) format bench clean help requirements
+.PHONY: demo test node-packages check $(CHECKS) format bench clean help requirements
 
 demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
 
-test: $(STAMP) ## Run all tests in random order, with branch coverage
+test: $(STAMP) node-packages ## Run all tests in random order, with branch coverage
 	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+
+node-packages: # what the Node.js example needs, where npm is there; without it that example's tests are skipped
+	@[ -d examples/node/node_modules ] || ! command -v npm >/dev/null \
+	    || npm ci --prefix examples/node --silent --no-audit --no-fund \
+	    || echo "npm got no packages: the tests of the Node.js example are skipped"
 
 check: $(CHECKS) ## Format, lint, types, import rules, docs: what CI runs before the tests
 
