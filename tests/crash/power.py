@@ -42,7 +42,7 @@ def connect(path):
 acks = os.open(folder / "{ACKS}", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
 rows = 0
 for part in units(jobs):
-    with build.journal(folder, connect=connect) as one:
+    with build.journal(folder, connect=connect, log_pages=int(sys.argv[5])) as one:
         for unit in part:
             one.append(*unit)
             rows += len(unit)
@@ -71,10 +71,12 @@ def units(jobs: int) -> list[list[tuple[AnyEvent, ...]]]:
     return [first, second]
 
 
-def cut_everywhere(jobs: int, seed: int, *, torn: int = 2, synchronous: str = "FULL") -> Found:
+def cut_everywhere(
+    jobs: int, seed: int, *, torn: int = 2, synchronous: str = "FULL", log_pages: int = 0
+) -> Found:
     """Write `jobs` jobs once, on a tape, and cut the power after each act of it. Raises NoCompiler.
 
-    Another `synchronous` than the product's is a lie that must be found.
+    Another `synchronous` than the product's is a lie that must be found. `log_pages` as for JournalWriter.
     """
     with tempfile.TemporaryDirectory(prefix="tca-power-") as name:
         base = Path(name)
@@ -82,7 +84,10 @@ def cut_everywhere(jobs: int, seed: int, *, torn: int = 2, synchronous: str = "F
         state.mkdir()
         tape = base / "tape"
         subprocess.run(
-            [sys.executable, "-c", _WRITER, str(state), str(jobs), _CHECKPOINT_ROWS, synchronous],
+            [
+                *(sys.executable, "-c", _WRITER),
+                *(str(state), str(jobs), _CHECKPOINT_ROWS, synchronous, str(log_pages)),
+            ],
             cwd=build.ROOT,
             env=taped(built(base), tape, state),
             check=True,
