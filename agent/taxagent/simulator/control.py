@@ -134,7 +134,8 @@ class Control:
         for port in self._bus.ports():
             if name in {port.busid, port.device.scenario.device_no}:
                 return port
-        raise BadOrder(f"no device {name!r}")
+        there = ", ".join(f"{port.busid} ({port.device.scenario.device_no})" for port in self._bus.ports())
+        raise BadOrder(f"no device {name!r}; there is {there}")
 
     def _accept(self, door: socket.socket) -> None:
         while True:

@@ -54,7 +54,7 @@ def test_the_orders_of_the_page_are_obeyed(
         (["dance"], "allowed: plug, unplug, power_cycle"),
         (["plug"], "fields of plug: id, device, port"),
         (["plug", "device=1-1", "hard=true"], "fields of plug: id, device, port"),
-        (["plug", "device=9-9"], "no device '9-9'"),
+        (["plug", "device=9-9"], f"no device '9-9'; there is 1-1 ({DEVICE_NO})"),
         (["plug", "device=1-1", "port=the left one"], "port"),
         (["clock", "device=1-1"], "give set, advance_s or battery"),
         (["clock", "device=1-1", "battery=flat"], "battery"),
