@@ -109,8 +109,8 @@ class UsbipHost:
             usb.util.dispose_resources(device)
 
     def holder(self, device: usb.core.Device) -> str:
-        """Return "": the server does not tell to whom it gave a device."""
-        return ""
+        """Return a code for another host: the server does not tell to which it gave a device."""
+        return "usbip_host"
 
     # ---- the watch's thread
 

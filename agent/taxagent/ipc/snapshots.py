@@ -10,6 +10,7 @@ from taxagent.model.device import Statistics
 from taxagent.model.faults import Lang
 from taxagent.model.job import Job
 from taxagent.model.usb import SeenDevice
+from taxagent.model.words import word
 from taxclient.protocol import messages as m
 
 LIVE_SHOWN = 100  # jobs in a status: it stays small (60 kB), whoever submits how much
@@ -67,7 +68,7 @@ def device_view(device: DeviceView, lang: Lang) -> m.DeviceView:
         taxpayer_id=device.taxpayer_id,
         taxpayer_name=device.taxpayer_name,
         terminal_no=device.terminal_no,
-        held_by=device.held_by,
+        held_by=word("holder", device.held_by, lang),
         held_since_ms=device.held_since_ms,
         as_of_ms=device.as_of_ms,
         stale=device.stale,

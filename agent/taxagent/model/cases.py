@@ -16,6 +16,7 @@ from taxagent.model import faults
 from taxagent.model.faults import Lang, Who
 from taxagent.model.job import Problem
 from taxagent.model.value import Value
+from taxagent.model.words import word
 
 
 class Blocks(StrEnum):
@@ -86,6 +87,7 @@ def text(cause: Cause, lang: Lang) -> CauseText:
     case = _catalogue()[cause.case]
     words = case.zh if lang == "zh" else case.en
     facts = {**(cause.problem.detail if cause.problem else {}), **cause.facts}
+    facts["holder"] = word("holder", facts.get("holder", ""), lang)
     following = faults.filled(case.next, facts)
     if cause.problem is not None and case.of_fault:
         of_fault = faults.text(cause.problem, lang)

@@ -128,6 +128,7 @@ def text(problem: Problem, lang: Lang) -> FaultText:
     if "differences" in facts:
         facts["differences"] = _figures(facts["differences"], lang)
     facts["what"] = vendors[0].words(lang) if vendors else words.word("what", facts["what"], lang)
+    facts["holder"] = words.word("holder", facts.get("holder", ""), lang)
     return FaultText(
         title=filled(said.title, facts),
         cause=filled(said.cause, facts),
