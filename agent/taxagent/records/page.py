@@ -27,10 +27,18 @@ class _Words:
     def __init__(self, lang: Lang) -> None:
         self.lang: Lang = lang
         self.labels = _labels()[lang]
+        marks = ("：", "，", "、", "；") if lang == "zh" else (": ", ", ", ", ", "; ")
+        self.colon, self.comma, self.listed, self.semicolon = marks
 
     def of(self, kind: str, code: str) -> str:
         """Return what people call a value."""
         return word(kind, code, self.lang)
+
+    def aside(self, text: str) -> str:
+        """Return the text in brackets behind another; "" for none."""
+        if not text:
+            return ""
+        return f"（{text}）" if self.lang == "zh" else f" ({text})"
 
 
 def page(record: bytes, lang: Lang) -> str:
@@ -57,35 +65,37 @@ def _head(record: ClearingRecord, words: _Words) -> Iterator[str]:
     yield f"=== {title} {record.job_id} ==="
     if record.simulated:
         yield f"*** {label['simulated']} ***"
-    yield f"{label['kind']}: {words.of('job_kind', record.kind)}"
+    yield f"{label['kind']}{words.colon}{words.of('job_kind', record.kind)}"
     if record.ref:
-        yield f"{label['ref']}: {record.ref}"
-    device = f"{record.scope.device_no} ({record.device_kind} {record.firmware}) #{record.terminal_no}"
-    yield f"{label['device']}: {device}"
-    yield f"{label['taxpayer']}: {record.scope.taxpayer_id} {record.taxpayer_name}"
-    yield f"{label['period']}: {', '.join(record.scope.periods)}"
-    yield f"{label['asked']}: {record.principal}"
+        yield f"{label['ref']}{words.colon}{record.ref}"
+    kind = f"{words.of('device_kind', record.device_kind)} {record.firmware}"
+    device = f"{record.scope.device_no}{words.aside(kind)} #{record.terminal_no}"
+    yield f"{label['device']}{words.colon}{device}"
+    yield f"{label['taxpayer']}{words.colon}{record.scope.taxpayer_id} {record.taxpayer_name}"
+    yield f"{label['period']}{words.colon}{words.listed.join(record.scope.periods)}"
+    yield f"{label['asked']}{words.colon}{record.principal}"
     if record.confirmed is not None:
         how = label["by_token"] if record.confirmed.how == "token" else label["by_consent"]
-        yield f"{label['confirmed']}: {record.confirmed.by}, {_time(record.confirmed.at_ms)} ({how})"
+        confirmed = f"{record.confirmed.by}{words.comma}{_time(record.confirmed.at_ms)}{words.aside(how)}"
+        yield f"{label['confirmed']}{words.colon}{confirmed}"
     elif record.kind.irreversible:
-        yield f"{label['confirmed']}: {label['by_consent']}"
+        yield f"{label['confirmed']}{words.colon}{label['by_consent']}"
     if record.late:
         yield label["late"]
 
 
 def _end(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
     label = words.labels
-    yield f"{label['accepted']}: {_time(record.accepted_ms)}"
-    yield f"{label['ended']}: {_time(record.ended_ms)}"
+    yield f"{label['accepted']}{words.colon}{_time(record.accepted_ms)}"
+    yield f"{label['ended']}{words.colon}{_time(record.ended_ms)}"
     if record.simulated_time_ms is not None:
-        yield f"{label['simulated_time']}: {_time(record.simulated_time_ms)}"
-    yield f"{label['state']}: {words.of('job_state', record.state)}"
-    yield f"{label['outcome']}: {words.of('outcome', record.outcome)}"
+        yield f"{label['simulated_time']}{words.colon}{_time(record.simulated_time_ms)}"
+    yield f"{label['state']}{words.colon}{words.of('job_state', record.state)}"
+    yield f"{label['outcome']}{words.colon}{words.of('outcome', record.outcome)}"
     if record.problem is not None:
         told = text(record.problem, lang)
-        yield f"{label['cause']}: {told.title} [{record.problem.fault}] {told.cause}"
-        yield f"{label['remedy']}: {told.remedy}"
+        yield f"{label['cause']}{words.colon}{told.title} [{record.problem.fault}] {told.cause}"
+        yield f"{label['remedy']}{words.colon}{told.remedy}"
     if any(run.note == "not_confirmed" for run in record.steps):
         yield label["not_confirmed"]
 
@@ -93,24 +103,24 @@ def _end(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
 def _windows(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
     label = words.labels
     if record.device_clock is not None:
-        yield f"{label['device_clock']}: {record.device_clock:%Y-%m-%d %H:%M:%S}"
+        yield f"{label['device_clock']}{words.colon}{record.device_clock:%Y-%m-%d %H:%M:%S}"
     if record.filing is not None:
         source = words.of("source", record.filing.source)
-        yield f"{label['filing']}: {record.filing.deadline}" + (f" ({source})" if source else "")
+        yield f"{label['filing']}{words.colon}{record.filing.deadline}{words.aside(source)}"
     for finding in record.findings if not record.lines else ():
-        yield f"{label['finding']}: {text(finding, lang).title} [{finding.fault}]"
+        yield f"{label['finding']}{words.colon}{text(finding, lang).title} [{finding.fault}]"
 
 
 def _lines(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
     for line in record.lines:
         about = f"{words.of('check_state', line.state)}  {checks.name(line, lang)}"
-        yield f"{about}: {checks.text(line, lang).fact}"
+        yield f"{about}{words.colon}{checks.text(line, lang).fact}"
 
 
 def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:
     wrote = any(run.wrote for run in record.steps)
     if record.types:
-        yield f"{words.labels['types']}:"
+        yield f"{words.labels['types']}{words.colon}".rstrip()
     for row in record.types:
         yield f"  {row.invoice_type}  {_moved(row, words, wrote=wrote)}"
         for sums in row.totals:
@@ -123,7 +133,7 @@ def _moved(row: TypeRecord, words: _Words, *, wrote: bool) -> str:
         ("last_report", row.last_report_before, row.last_report_after),
         ("deadline", row.invoicing_deadline_before, row.invoicing_deadline_after),
     )
-    return "; ".join(
+    return words.semicolon.join(
         f"{words.labels[name]} {before}{_became(before, after, words, wrote=wrote)}"
         for name, before, after in pairs
     )
@@ -160,7 +170,7 @@ def _yuan(fen: int) -> str:
 
 def _steps(record: ClearingRecord, words: _Words) -> Iterator[str]:
     if record.steps:
-        yield f"{words.labels['steps']}:"
+        yield f"{words.labels['steps']}{words.colon}".rstrip()
     for run in record.steps:
         yield f"  {_time(run.begun_ms)}  {_step(run, words)}"
 
@@ -171,16 +181,16 @@ def _step(run: StepRun, words: _Words) -> str:
         before = "" if run.id.group == Step.BACKUP else words.of("step", run.id.group)
         what = (what[0], words.labels["before"].format(step=before) if before else "", run.id.period)
     note = words.of("declaration" if run.id.step is Step.DECLARATION else "note", run.note)
-    ending = f" ({note})" if note else ""
-    return f"{' '.join(part for part in what if part)}: {words.of('outcome', run.outcome)}{ending}"
+    about = " ".join(part for part in what if part)
+    return f"{about}{words.colon}{words.of('outcome', run.outcome)}{words.aside(note)}"
 
 
 def _evidence(record: ClearingRecord, words: _Words) -> Iterator[str]:
     for backup in record.backups:
-        yield f"{words.labels['backups']}: {backup.path}  sha256 {backup.sha256}"
+        yield f"{words.labels['backups']}{words.colon}{backup.path}  sha256 {backup.sha256}"
     for ticket in record.tickets:
         yield (
-            f"{words.labels['tickets']}: {ticket.group} {ticket.ticket_no} -> {ticket.deadline}"
+            f"{words.labels['tickets']}{words.colon}{ticket.group} {ticket.ticket_no} -> {ticket.deadline}"
             f"  sha256 {ticket.clear_ticket_sha256}"
         )
 
