@@ -7,9 +7,7 @@ state of the agent, token or consent, claims; so two equal requests can never bo
 from __future__ import annotations
 
 import hashlib
-import secrets as random_bytes
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -30,61 +28,21 @@ from taxagent.jobs.asks import (
     Prepared,
     Principal,
 )
-from taxagent.jobs.book import Book
-from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.device_orders import DeviceOrders
-from taxagent.jobs.device_views import view_of, worked_on
-from taxagent.jobs.finding import Wanted, find, wanted
+from taxagent.jobs.device_views import worked_on
+from taxagent.jobs.finding import wanted
+from taxagent.jobs.office import Office
+from taxagent.jobs.reading import found, prepared
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
-from taxagent.jobs.roster import Roster
-from taxagent.jobs.scoping import claims_of, consequences_of, pinned, state_of
-from taxagent.jobs.stuck import Recorder, closed, resumed
+from taxagent.jobs.scoping import claims_of, pinned, state_of
+from taxagent.jobs.stuck import closed, resumed
 from taxagent.model.device import DeviceState
 from taxagent.model.errors import AgentError, AnswerLost, JournalError, Refusal, Unavailable
-from taxagent.model.events import CancelRequested, JobAccepted, TokenIssued, accepted
-from taxagent.model.job import Confirmed, Job, JobKind, JobState
-from taxagent.model.windows import Rules
-from taxagent.ports import Clock, Device, Journal, JournalTx, Mailbox, Secrets
-from taxagent.procedures.guard import confirmed_by
-from taxagent.procedures.preflight import foreseen, moment
-from taxagent.procedures.session import Latch, greet, open_session, read_state
-from taxagent.procedures.work import totals
+from taxagent.model.events import CancelRequested, JobAccepted, accepted
+from taxagent.model.job import Confirmed, Job, JobState
+from taxagent.ports import Device, JournalTx
 
 T = TypeVar("T")
-TOKEN_MS = 10 * 60_000
-
-
-@dataclass(frozen=True)
-class Consent:
-    """A standing consent: the kinds that these principals may submit without a token."""
-
-    kinds: frozenset[JobKind] = frozenset()
-    principals: frozenset[str] = frozenset()
-
-    def covers(self, principal: str, kind: JobKind) -> bool:
-        """Return whether `principal` may submit `kind` without a token."""
-        return kind in self.kinds and principal in self.principals
-
-
-@dataclass(frozen=True)
-class Office:
-    """What the desk works with."""
-
-    book: Book
-    roster: Roster
-    journal: Journal
-    clock: Clock
-    mailbox: Mailbox
-    secrets: Secrets
-    latch: Latch
-    rules: Rules
-    consent: Consent
-    record: Recorder
-    boot: str
-    version: str
-    simulation: bool
-    challenges: Challenges
-    stop: Callable[[str, str], None]  # begin to drain, on this principal's word and under this key
 
 
 class JobDesk:
@@ -172,7 +130,9 @@ class JobDesk:
 
     def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
         """Read the device in its own thread, and give a token for what it shows."""
-        self._at_device(ask, lambda device, location: self._prepared(principal, ask, device, location), done)
+        self._at_device(
+            ask, lambda device, location: prepared(self._office, principal, ask, device, location), done
+        )
 
     def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
         """Look an invoice up in the device's own thread; what cannot be on a device is refused at once."""
@@ -181,7 +141,9 @@ class JobDesk:
         except Refusal as refusal:
             done(refusal)
             return
-        self._at_device(ask, lambda device, location: self._found(looked_for, ask, device, location), done)
+        self._at_device(
+            ask, lambda device, location: found(self._office, looked_for, ask, device, location), done
+        )
 
     def _at_device(
         self,
@@ -356,61 +318,6 @@ class JobDesk:
             confirmed=confirmed,
             at_ms=office.clock.utc_ms(),
             sim_ms=office.clock.sim_ms(),
-        )
-
-    def _found(self, looked_for: Wanted, ask: InvoiceAsk, device: Device, location: str) -> FoundInvoice:
-        state = self._opened(device, ask.device_no)
-        found = find(device, state, looked_for)
-        device.close()
-        self._office.mailbox.post(lambda: self._office.roster.took(location, state))
-        return found
-
-    def _opened(self, device: Device, device_no: str) -> DeviceState:
-        office = self._office
-        hello = greet(device, device_no, simulation=office.simulation)
-        open_session(device, hello, office.secrets, office.latch)
-        return read_state(device, hello)
-
-    def _prepared(self, principal: Principal, ask: Ask, device: Device, location: str) -> Prepared:
-        office = self._office
-        state = self._opened(device, ask.device_no)
-        scope = pinned(ask, state)
-        at = moment(scope, state, office.clock.local(), office.rules, None, late=ask.late)
-        found = foreseen(ask.kind, scope, at, state)
-        sums = totals(device, scope.types, scope.periods)
-        device.close()
-        now = office.clock.utc_ms()
-        confirmed = Confirmed(
-            types=confirmed_by(state, scope.types, sums),
-            by=principal.name,
-            how="token",
-            at_ms=now,
-            device_clock=state.clock,
-        )
-        token = random_bytes.token_urlsafe(24)
-        office.journal.append(
-            TokenIssued(
-                token_sha256=hashlib.sha256(token.encode()).hexdigest(),
-                principal=principal.name,
-                kind=ask.kind,
-                scope=scope,
-                confirmed=confirmed,
-                expires_ms=now + TOKEN_MS,
-                at_ms=now,
-                sim_ms=office.clock.sim_ms(),
-            )
-        )
-        office.mailbox.post(lambda: office.roster.took(location, state))
-        return Prepared(
-            token=token,
-            expires_ms=now + TOKEN_MS,
-            kind=ask.kind,
-            scope=scope,
-            device=view_of(location, state, now),
-            totals=sums,
-            confirmed=confirmed,
-            consequences=consequences_of(ask.kind, scope, state),
-            warnings=found,
         )
 
 

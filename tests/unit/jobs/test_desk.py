@@ -566,7 +566,7 @@ def test_the_status_ages_with_its_devices() -> None:
     assert house.desk.status() is aged
 
 
-def drained(house: House, boot: str) -> Drained | AgentError:
+def asked_to_drain(house: House, boot: str) -> Drained | AgentError:
     answers: list[Drained | AgentError] = []
     house.desk.drain(SOMEONE, boot, "key-of-a-drain-16", answers.append)
     (answer,) = answers
@@ -578,7 +578,7 @@ def test_a_drain_says_what_still_runs_and_what_is_left_and_later_work_is_refused
     undeclared = Problem(fault="NOT_DECLARED", outcome=Outcome.NOT_EXECUTED)
     house.procedure.script = [Waiting(WaitReason.DECLARATION, undeclared)]
     waiting = house.accepted()
-    answer = drained(house, "boot-1")
+    answer = asked_to_drain(house, "boot-1")
     assert isinstance(answer, Drained)
     assert (answer.running, answer.left) == ((), 1)
     assert house.stopped_by == [("someone", "key-of-a-drain-16")]
@@ -590,7 +590,7 @@ def test_a_drain_says_what_still_runs_and_what_is_left_and_later_work_is_refused
 
 def test_a_drain_of_another_start_stops_nothing() -> None:
     house = plugged()
-    answer = drained(house, "boot-0")
+    answer = asked_to_drain(house, "boot-0")
     assert isinstance(answer, AgentError)
     assert (answer.fault, answer.detail) == ("BOOT_OVER", {"expected": "boot-0", "found": "boot-1"})
     assert house.stopped_by == []
