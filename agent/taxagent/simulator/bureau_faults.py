@@ -15,6 +15,7 @@ from msgspec import Meta
 from taxagent.bureau.messages import IMAGE_LIMIT, Code, Op
 from taxagent.model.value import Value
 from taxagent.simulator.bureau_challenge import QUESTION, Asking, Challenges
+from taxagent.simulator.bureau_picture import IMAGE_TYPE, picture_of
 from taxagent.simulator.bureau_requests import BureauSaysNo, ConnectionDropped, Reply
 
 BUSY_WORDS = "系统繁忙，请稍后再试"
@@ -172,9 +173,10 @@ def _no(fault: Fault) -> BureauSaysNo:
 
 
 def _asking(fault: Fault) -> Asking:
+    drawn = b"" if fault.image else picture_of(fault.answer)
     return Asking(
         question=QUESTION if fault.text == BUSY_WORDS else fault.text,
         answer=fault.answer,
-        image=fault.image,
-        image_type=fault.image_type,
+        image=fault.image or drawn,
+        image_type=fault.image_type or (IMAGE_TYPE if drawn else ""),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from taxagent.bureau.client import GatewayClient
@@ -72,6 +74,20 @@ def test_the_answer_whose_reply_is_lost_is_sent_again_and_counts_once(
     running.bureau.faults.order(Fault(op=Op.CHALLENGE_ANSWER, act=Act.DROP, point=Point.AFTER))
     client.answer_challenge(challenge.challenge_id, "7k3m")
     client.put_report(sealed_report())
+
+
+def test_digits_are_drawn_where_no_picture_is_given(running: Running, client: GatewayClient) -> None:
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.CHALLENGE, answer="4711"))
+    challenge = asked(client)
+    assert challenge.image_type == "image/png"
+    assert challenge.image.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", challenge.image[16:24]) == (100, 36)
+    client.answer_challenge(challenge.challenge_id, "4711")
+
+
+def test_other_answers_are_not_drawn(running: Running, client: GatewayClient) -> None:
+    running.bureau.faults.order(Fault(op=Op.REPORT_PUT, act=Act.CHALLENGE, answer="7k3m"))
+    assert (asked(client).image, asked(client).image_type) == (b"", "")
 
 
 def test_a_challenge_without_its_answer_is_no_order(running: Running) -> None:
