@@ -24,6 +24,7 @@ from taxagent.model.taxpayer import taxpayer_id
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.05, le=86_400)]
 Place = Annotated[str, msgspec.Meta(min_length=1)]
+Contact = Annotated[str, msgspec.Meta(max_length=200)]
 RoleName = Literal["viewer", "operator", "technician", "admin"]
 
 
@@ -101,7 +102,7 @@ class DeviceRow(_Section, frozen=True, kw_only=True):
 class SupportSection(_Section, frozen=True, kw_only=True):
     """[support]: whom to ask for help, in one line: shown by `why` and `doctor`."""
 
-    contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    contact: Contact = ""
 
 
 class ConsentSection(_Section, frozen=True, kw_only=True):

@@ -92,6 +92,17 @@ def test_an_answers_file_asks_nothing_and_stores_the_password() -> None:
         said = "\n".join(asker.said)
         assert f"Device {DEVICE} (control disk), 5 password tries left." in said
         assert f"Taxpayer {TAXPAYER} {SCENARIO.taxpayer_name}" in said
+        assert [(row.device_no, row.cycle) for row in load(new.config).file.devices] == [(DEVICE, "month")]
+
+
+def test_it_ends_with_a_check_of_each_device(capsys: pytest.CaptureFixture[str]) -> None:
+    with new_machine() as new:
+        asker = ScriptedAsker({})
+        assert set_up(new.config, new.answers(more='contact = "0531"'), "libusb", "zh", asker) == 0
+    assert f"检查设备 {DEVICE}：" in asker.said
+    shown = capsys.readouterr().out
+    for name in ("设备密码", "库存平衡 007", "登录税务机关", "丢包与延迟"):
+        assert f"{name}: " in shown
 
 
 def test_a_wrong_password_is_tried_once_said_and_not_stored() -> None:
@@ -181,6 +192,9 @@ def test_at_a_terminal_the_password_is_typed_twice_and_never_shown() -> None:
             "certificate": new.bureau["client_certificate"],
             "agent's key": new.bureau["client_key"],
             "Who may": "",
+            "Region": "山东",
+            "Whom to": "0531-12345678",
+            "How often": "quarter",
             "tried once": PASSWORD,
             "Once more": PASSWORD,
         }
@@ -191,6 +205,11 @@ def test_at_a_terminal_the_password_is_typed_twice_and_never_shown() -> None:
         assert new.stored == PASSWORD
         assert PASSWORD not in shown
         assert TAXPAYER in shown
+        file = load(new.config).file
+        assert (file.windows.region, file.support.contact) == ("山东", "0531-12345678")
+        assert [(row.device_no, row.taxpayer_id, row.cycle) for row in file.devices] == [
+            (DEVICE, TAXPAYER, "quarter")
+        ]
 
 
 def at_a_terminal(words: list[str], typed: dict[str, str]) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from taxagent.model.faults import Lang
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
     from taxagent.cli.setup_choices import Choices
+    from taxagent.config import Settings
 
 CONFIG = Path("/etc/taxagent/taxagent.toml")
 _HELP = {
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def set_up(config: Path, answers: Path | None, backend: str, lang: Lang, asker: Asker) -> int:
     """Ask (or read) what is to be known, write the configuration, try the devices, look at everything."""
     from taxagent.cli.doctor import examined, show
-    from taxagent.cli.setup_choices import from_file, put
+    from taxagent.cli.setup_choices import from_file, put, update, with_devices
 
     told = from_file(answers) if answers is not None else None
     if told is None:
@@ -59,7 +60,9 @@ def set_up(config: Path, answers: Path | None, backend: str, lang: Lang, asker: 
 
     hand_over(settings, told.run_as)
     try:
-        enrol(settings, told, lang, asker, by_hand=answers is None)
+        found = enrol(settings, told, lang, asker, by_hand=answers is None)
+        settings = update(with_devices(told, found), config)
+        _check(settings, lang, asker)
     except InstanceRunning:
         asker.say(say("running", lang))
     finally:
@@ -68,6 +71,16 @@ def set_up(config: Path, answers: Path | None, backend: str, lang: Lang, asker: 
     show(examined(config), lang)
     asker.say(say("next", lang, path=config))
     return 0
+
+
+def _check(settings: Settings, lang: Lang, asker: Asker) -> None:
+    """Look at each device as `taxctl check` does."""
+    from taxagent.cli.doctor import show
+    from taxagent.cli.setup_check import checked
+
+    for device_no, lines in checked(settings):
+        asker.say(say("checking", lang, device_no=device_no))
+        show(lines, lang)
 
 
 def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices | None:
@@ -94,6 +107,8 @@ def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices 
     url = ask("url", check=checked("bureau", "url"))
     ca, certificate, key = (_file(name, lang, asker) for name in ("ca", "certificate", "key"))
     users, groups = access_of(ask("access", check=_wrong_access))
+    region = ask("region")
+    contact = ask("contact", check=checked("support", "contact"))
     return Choices(
         language="en" if language == "en" else "zh",
         state_dir=str(Path(state_dir).expanduser().absolute()),
@@ -106,6 +121,8 @@ def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices 
         backend=backend,
         users=users,
         groups=groups,
+        region=region,
+        contact=contact,
     )
 
 

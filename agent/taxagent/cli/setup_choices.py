@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from taxagent.config import RoleName, Settings, load, settings
+from taxagent.config import Contact, DeviceRow, RoleName, Settings, load, settings
 from taxagent.model.errors import AgentError, Refusal
 
 OLD = ".old"
@@ -35,6 +35,10 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     run_as: str = ""  # the user as whom the agent runs; "" = who runs setup
     users: dict[str, RoleName] = {}
     groups: dict[str, RoleName] = {}
+    region: str = ""  # of [windows.regional], whose deadlines count
+    contact: Contact = ""  # whom to ask for help
+    cycle: Literal["month", "quarter"] = "month"  # of the devices that are found and not listed
+    devices: tuple[DeviceRow, ...] = ()  # what is known of them; those that are found are added
     overwrite: bool = False  # an existing configuration; a copy is kept
     passwords: dict[str, str] = {}  # device number = path of a file with its password
 
@@ -84,6 +88,28 @@ def put(told: Choices, path: Path) -> Settings:
 
     Returns the settings. Raises Refusal("CONFIG_INVALID"): nothing is changed then.
     """
+    return _placed(told, path, _keep)
+
+
+def with_devices(told: Choices, found: Iterable[DeviceRow]) -> Choices:
+    """Return the choices with the devices that were found; of one that is known the newer row counts."""
+    rows = {row.device_no: row for row in (*told.devices, *found)}
+    return msgspec.structs.replace(told, devices=tuple(rows.values()))
+
+
+def update(told: Choices, path: Path) -> Settings:
+    """Write what was learned since into a configuration that `put` has made. Raises as `put`."""
+    return _placed(told, path, lambda _: None)
+
+
+def _keep(path: Path) -> None:
+    if path.exists():
+        path.with_name(path.name + OLD).unlink(missing_ok=True)
+        os.link(path, path.with_name(path.name + OLD))
+
+
+def _placed(told: Choices, path: Path, keep: Callable[[Path], None]) -> Settings:
+    """Write beside, check, `keep` what stands there, and only then put the new one in its place."""
     path = path.absolute()
     partial = path.with_name(f".{path.name}.setup")
     try:
@@ -91,9 +117,7 @@ def put(told: Choices, path: Path) -> Settings:
         partial.write_text(written(told), encoding="utf-8")
         partial.chmod(0o644)  # no secret stands in it
         load(partial)
-        if path.exists():
-            path.with_name(path.name + OLD).unlink(missing_ok=True)
-            os.link(path, path.with_name(path.name + OLD))
+        keep(path)
         partial.replace(path)
     except OSError as error:
         what = error.strerror or str(error)
@@ -118,10 +142,15 @@ def written(told: Choices) -> str:
             "certificate": told.certificate,
             "key": told.key,
         },
+        "support": {"contact": told.contact},
+        **({"windows": {"region": told.region}} if told.region else {}),
     }
     lines = ["# Written by `taxagent setup`; taxagent.example.toml explains every key."]
     for name, values in sections.items():
         lines += ["", f"[{name}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items())]
+    for row in told.devices:
+        lines += ["", "[[devices]]"]
+        lines += [f"{key} = {_quoted(value)}" for key, value in msgspec.structs.asdict(row).items()]
     return "\n".join(lines) + "\n"
 
 

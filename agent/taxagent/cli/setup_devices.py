@@ -7,12 +7,13 @@ import secrets as random_bytes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from taxagent.cli.reading import alone, read_one, secret_store
 from taxagent.cli.setup_choices import Choices
 from taxagent.cli.setup_words import say
 from taxagent.cli.terminal import Asker
-from taxagent.config import Settings
+from taxagent.config import DeviceRow, Settings
 from taxagent.device import drivers
 from taxagent.host.clock import HostClock
 from taxagent.jobs.asks import DeviceView
@@ -27,6 +28,7 @@ from taxagent.ports import Device, DeviceSource
 from taxagent.procedures.session import Latch, greet, open_session
 
 AGENT_USER = "taxagent"
+_CYCLES = ("month", "quarter")
 
 
 class _Given:
@@ -61,13 +63,18 @@ def show_bus(backend: str, lang: Lang, asker: Asker) -> None:
         asker.say(say(line, lang, name=thing.name, location=thing.location))
 
 
-def enrol(settings: Settings, told: Choices, lang: Lang, asker: Asker, *, by_hand: bool) -> None:
+def enrol(
+    settings: Settings, told: Choices, lang: Lang, asker: Asker, *, by_hand: bool
+) -> tuple[DeviceRow, ...]:
     """Open each device of ours once with its password, store a password that is right, say whose it is.
+
+    Returns what became known of them, for the configuration.
 
     Raises InstanceRunning where an agent has the devices; any other fault of a device is told and passed by.
     """
     usb = settings.file.usb
     source = drivers.source(usb.driver, usb.backend)
+    found: list[DeviceRow] = []
     with alone(settings) as (latch, _):
         for location in [one.location for one in source.seen() if one.recognised is Recognised.PROFILE]:
             try:
@@ -76,9 +83,22 @@ def enrol(settings: Settings, told: Choices, lang: Lang, asker: Asker, *, by_han
                 given = _password(settings, told, hello, lang, asker, by_hand=by_hand)
                 if given is not None:
                     view = _tried(source, location, hello.device_no, given, latch)
-                    _told(settings, view, given.password, lang, asker)
+                    if _told(settings, view, given.password, lang, asker):
+                        found.append(_row(view, told, lang, asker, by_hand=by_hand))
             except AgentError as error:
                 asker.say(_problem(error.problem(), lang))
+    return tuple(found)
+
+
+def _row(view: DeviceView, told: Choices, lang: Lang, asker: Asker, *, by_hand: bool) -> DeviceRow:
+    """Return what the configuration will know of the device; a person is asked how often is filed for it."""
+    listed = next((row for row in told.devices if row.device_no == view.device_no), None)
+    cycle: Literal["month", "quarter"] = listed.cycle if listed is not None else told.cycle
+    if by_hand:
+        question = say("cycle", lang, device_no=view.device_no)
+        answer = asker.ask(question, cycle, lambda text: "" if text in _CYCLES else say("cycle_how", lang))
+        cycle = "quarter" if answer == "quarter" else "month"
+    return DeviceRow(device_no=view.device_no, taxpayer_id=view.taxpayer_id, cycle=cycle)
 
 
 def hand_over(settings: Settings, run_as: str) -> None:
@@ -168,14 +188,16 @@ def _tried(source: DeviceSource, location: str, device_no: str, given: _Given, l
     return read_one(source, location, opened, HostClock(), simulation=False)
 
 
-def _told(settings: Settings, view: DeviceView, password: str, lang: Lang, asker: Asker) -> None:
+def _told(settings: Settings, view: DeviceView, password: str, lang: Lang, asker: Asker) -> bool:
+    """Say what became of the try; return whether the device was opened."""
     if view.problem is not None:
         asker.say(_problem(view.problem, lang))
-        return
+        return False
     secret_store(settings).set(f"device-{view.device_no}", password)
     asker.say(say("stored", lang))
     facts = {"taxpayer_id": view.taxpayer_id, "name": view.taxpayer_name, "terminal": view.terminal_no}
     asker.say(say("taxpayer", lang, **facts))
+    return True
 
 
 def _problem(problem: Problem, lang: Lang) -> str:

@@ -66,6 +66,20 @@ _SAY: dict[str, tuple[str, str]] = {
         "  Taxpayer {taxpayer_id} {name}, terminal {terminal}",
     ),
     "problem": ("  ! {title}。{remedy}", "  ! {title}. {remedy}"),
+    "region": (
+        "所在地区（使用为它公布的征期；没有就直接回车）",
+        "Region (whose announced deadlines count; Enter for none)",
+    ),
+    "contact": (
+        "出问题时找谁帮忙：姓名和电话（可以不填）",
+        "Whom to ask for help: name and telephone (may be empty)",
+    ),
+    "cycle": (
+        "  设备 {device_no} 的纳税人按月还是按季申报 month/quarter",
+        "  How often does the taxpayer of device {device_no} file, month/quarter",
+    ),
+    "cycle_how": ("请输入 month（按月）或 quarter（按季）", "type month or quarter"),
+    "checking": ("检查设备 {device_no}：", "Check of device {device_no}:"),
     "running": (
         "代理正在运行，设备由它读取；密码请用 taxagent secret set 保存，然后重启代理。",
         "The agent runs and reads the devices; store passwords with taxagent secret set, then restart it.",
