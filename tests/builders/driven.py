@@ -64,7 +64,7 @@ class DrivenBench(Bench):
     def driver(self) -> Device:
         """Return the driver on the device as it would be held anew, every call and frame passing the tap."""
         carried = ProfileDevice(self.transport(), self.clock.monotonic, self._passes)
-        return cast("Device", _Tapped(carried, self.tap))
+        return tapped(carried, self.tap)
 
     def transport(self) -> Transport:
         """Return what carries the driver's command blocks to the device."""
@@ -98,6 +98,11 @@ class Carried:
         else:
             self._exchange.execute(request)
         return b""
+
+
+def tapped(device: ProfileDevice, tap: Tap) -> Device:
+    """Return the device with every call of it passing the tap."""
+    return cast("Device", _Tapped(device, tap))
 
 
 class _Tapped:

@@ -168,12 +168,16 @@ def _returned(state: DeclarationState) -> Strike:
     return strike
 
 
+def _stranger(bench: DrivenBench) -> Stranger:
+    return Stranger(bench.device, bench.gateway(), bench.job().scope.periods, bench.folder)
+
+
 def _other_program(bench: DrivenBench, _name: str) -> Callable[[], None]:
-    return lambda: Stranger(bench).seals()
+    return lambda: _stranger(bench).seals()
 
 
 def _other_program_clears(bench: DrivenBench, _name: str) -> Callable[[], None]:
-    return lambda: Stranger(bench).clears()
+    return lambda: _stranger(bench).clears()
 
 
 def _forgets_reports(bench: DrivenBench, _name: str) -> Callable[[], None]:

@@ -10,9 +10,15 @@ from pathlib import Path
 import structlog
 
 
-def quiet() -> None:
-    """Log nothing: the story is told otherwise."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Log nothing for a while: the story is told otherwise."""
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 @contextmanager

@@ -6,27 +6,29 @@ What it wrote is noted beside the world, so that the judge takes it for nobody's
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from taxagent.device.refusals import Refused
 from taxagent.model.bureau import Report
 from taxagent.model.errors import AgentError
 from taxagent.model.period import Period
+from taxagent.ports import Bureau
 from taxagent.simulator.denial import Denied
+from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.nonvolatile import Sent
-from tests.builders.driven import DrivenBench
 from tests.builders.judge import STRANGERS
-from tests.builders.scenario import DEVICE_NO, TAXPAYER_ID, seal_of, sent
-
-__all__ = ["Refused", "Stranger"]
+from tests.builders.scenario import seal_of, sent
 
 
 class Stranger:
     """Does as much as device and bureau let it; then the device has no session."""
 
-    def __init__(self, bench: DrivenBench) -> None:
-        self._bench = bench
-        self._device = bench.device
-        self._gateway = bench.gateway()
+    def __init__(
+        self, device: VirtualDevice, gateway: Bureau, months: tuple[Period, ...], folder: Path
+    ) -> None:
+        self._device = device
+        self._gateway = gateway
+        self._months = months
+        self._folder = folder
 
     def seals(self) -> None:
         """Seal the oldest month of the first group that is due."""
@@ -41,13 +43,12 @@ class Stranger:
             for group, month in self._due():
                 self._seal(group, month)
                 self._report(group, month)
-            months = self._bench.job().scope.periods
-            for group in self._bench.device.scenario.groups():
-                self._clear(group, months[-1])
+            for group in self._device.scenario.groups():
+                self._clear(group, self._months[-1])
 
     def _due(self) -> Iterator[tuple[str, Period]]:
-        for month in self._bench.job().scope.periods:
-            for group in self._bench.device.scenario.groups():
+        for month in self._months:
+            for group in self._device.scenario.groups():
                 yield group, month
 
     def _seal(self, group: str, month: Period) -> bool:
@@ -68,10 +69,15 @@ class Stranger:
     def _report(self, group: str, month: Period) -> None:
         try:
             summary = self._device.read_summary(group, month)
+            number = self._device.scenario.device_no
             report = Report(
-                device_no=DEVICE_NO, taxpayer_id=TAXPAYER_ID, group=group, period=month, summary=summary
+                device_no=number,
+                taxpayer_id=self._device.scenario.taxpayer_id,
+                group=group,
+                period=month,
+                summary=summary,
             )
-            if self._gateway.get_report(DEVICE_NO, group, month) is None:
+            if self._gateway.get_report(number, group, month) is None:
                 self._note(self._gateway.put_report(report).receipt_no)
         except (Denied, AgentError):
             return
@@ -80,7 +86,7 @@ class Stranger:
         standing = self._device.memory.group(group)
         assert standing is not None
         try:
-            ticket = self._gateway.put_ticket(DEVICE_NO, group, month)
+            ticket = self._gateway.put_ticket(self._device.scenario.device_no, group, month)
             if ticket.clock_ticket is not None:
                 self._device.apply_clock_ticket(ticket.clock_ticket, self._sent())
             self._device.apply_ticket(ticket.clear_ticket, standing.invoicing_deadline, self._sent())
@@ -93,20 +99,19 @@ class Stranger:
         return one
 
     def _note(self, text: str) -> None:
-        with (self._bench.folder / STRANGERS).open("a") as file:
+        with (self._folder / STRANGERS).open("a") as file:
             file.write(text + "\n")
 
 
 class _Visit:
     """A session of the other program's."""
 
-    def __init__(self, device: object) -> None:
+    def __init__(self, device: VirtualDevice) -> None:
         self._device = device
 
     def __enter__(self) -> None:
-        device = self._device
-        device.hello()  # type: ignore[attr-defined]
-        device.open(device.memory.password)  # type: ignore[attr-defined]
+        self._device.hello()
+        self._device.open(self._device.memory.password)
 
     def __exit__(self, *_: object) -> None:
-        self._device.close()  # type: ignore[attr-defined]
+        self._device.close()

@@ -18,7 +18,7 @@ from tests.builders.bulk import BULK_FAULTS
 from tests.crash.cases import Case, enumerated
 from tests.crash.explore import Explorer, Found
 from tests.crash.faults import FAULTS
-from tests.crash.folders import memory_folder
+from tests.crash.folders import memory_folder, quiet
 from tests.crash.plans import Life, Plan
 from tests.crash.play import Player
 
@@ -28,7 +28,7 @@ SETTLE = Case(job=JobKind.SETTLE, device=DeviceKind.CONTROL_DISK, types=1)
 
 @pytest.fixture
 def base() -> Iterator[Path]:
-    with memory_folder("deaths") as folder:
+    with quiet(), memory_folder("deaths") as folder:
         yield folder
 
 
