@@ -72,6 +72,7 @@ def test_what_is_written_is_what_is_meant(tmp_path: Path) -> None:
             windows="report_until_hour = 17",
             windows__overrides='"2026-11" = 2026-11-18',
             consent='kinds = ["settle"]\nprincipals = ["shop"]',
+            device='hold = "always"\ngrace_s = 5\nrestart_if_hung = "never"',
             simulation='clock = "2026-11-03T09:30:00+08:00@1795561200000x60"',
         ),
     )
@@ -79,6 +80,7 @@ def test_what_is_written_is_what_is_meant(tmp_path: Path) -> None:
     assert file.access.users == {"1000": "operator"}
     assert file.windows.overrides == {"2026-11": dt.date(2026, 11, 18)}
     assert file.consent.kinds == (JobKind.SETTLE,)
+    assert (file.device.hold, file.device.grace_s, file.device.restart_if_hung) == ("always", 5.0, "never")
     assert settings.simulation is not None
     assert settings.simulation.rate == 60
 
@@ -89,6 +91,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("agent.state_dir", toml(agent="state_dir = 7"), ""),
     ("agent.state_dir", toml(agent='state_dir = ""'), ""),
     ("agent.statedir", toml(agent='state_dir = "x"\nstatedir = "y"'), "state_dir, language, log_level"),
+    ("device.hold", toml(device='hold = "never"'), "while_working, always"),
+    ("device.restart_if_hung", toml(device='restart_if_hung = "yes"'), "under_systemd, always, never"),
+    ("device.grace_s", toml(device="grace_s = 0"), ""),
     ("agent.language", toml(agent='state_dir = "x"\nlanguage = "fr"'), "zh, en"),
     ("agent.log_level", toml(agent='state_dir = "x"\nlog_level = "loud"'), "debug, info, warning, error"),
     ("bureau", toml(bureau=""), ""),
