@@ -10,6 +10,9 @@ import zmq
 from taxclient.protocol.messages import EventView
 
 WELCOME = b"\x00welcome"
+_ENCODER = msgspec.msgpack.Encoder()
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # zmq's flags are slow enums
+_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
 _HWM = 1000  # events that may wait for one slow subscriber; later ones it must fetch by events.since
 _DRAIN = 256  # subscriptions that are read in one turn of the loop, so that a flood cannot hold it
 _SUBSCRIPTION = 44  # bytes: the longest topic is a job's, 30; a longer message closes its connection
@@ -26,6 +29,7 @@ class Channel:
         self._touched = True
         self._topics = 0
         self._open = True
+        self._asked = False  # whether anybody has subscribed to anything yet
 
     def bind(self, endpoint: str) -> None:
         """Open the channel. Raises zmq.ZMQError."""
@@ -56,13 +60,23 @@ class Channel:
         socket.setsockopt(zmq.XPUB_WELCOME_MSG, WELCOME)
         return socket
 
+    def wanted(self) -> bool:
+        """Return whether anybody has ever subscribed to anything: before, nothing need be put into words.
+
+        It stays so when all have left: whom libzmq names as leaving is in the hands of its peers.
+        """
+        if self._open and not self._asked and self._look():
+            self._asked = self._touched = True
+        return self._open and self._asked
+
     def say(self, event: EventView) -> None:
         """Send an event to who subscribed to its topic; never blocks, drops for who does not read."""
         if not self._open:
             return
         self._touched = True
         with contextlib.suppress(zmq.Again):
-            self.socket.send_multipart([event.topic.encode(), msgspec.msgpack.encode(event)], zmq.NOBLOCK)
+            self.socket.send(event.topic.encode(), _MORE)
+            self.socket.send(_ENCODER.encode(event), _LAST)
 
     def touch(self) -> None:
         """Have the next `drain` look: that is also what sends the welcomes."""
@@ -77,12 +91,17 @@ class Channel:
         if not self._touched or not self._open:
             return True
         for _ in range(_DRAIN):
-            if not int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if not self._look():
                 self._touched = False
                 return True
+            self._asked = True
             with contextlib.suppress(zmq.Again):
                 self._topics += 1 if self.socket.recv(zmq.NOBLOCK)[:1] == b"\x01" else -1
         return self._topics <= _TOPICS
+
+    def _look(self) -> bool:
+        """Have libzmq take subscriptions from the connections; return whether there is one to read."""
+        return bool(int(self.socket.getsockopt(_EVENTS)) & _POLLIN)
 
     def close(self, linger_ms: int = 0) -> None:
         """Close the socket; what was said last may be on its way for so long."""

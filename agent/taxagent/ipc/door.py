@@ -53,7 +53,10 @@ class Door:
         return first, frames
 
     def reply(self, head: Sequence[bytes], body: bytes) -> None:
-        """Send the envelope `head` and a reply's map, never blocking. Raises zmq.ZMQError where the peer left or does not read."""
+        """Send the envelope `head` and a reply's map, never blocking.
+
+        Raises zmq.ZMQError where the peer left or does not read.
+        """
         send = self._send
         for frame in head:
             send(frame, _MORE)

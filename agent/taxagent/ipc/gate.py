@@ -37,14 +37,16 @@ class Buckets:
     def wait_ms(self, peer: bytes) -> int:
         """Take a token of this peer's bucket: 0, or the ms until there is one."""
         now = self._clock.monotonic()
-        left, since = self._left.get(peer, (self._rate.burst, now))
-        left = min(self._rate.burst, left + (now - since) * self._rate.per_s)
+        rate, buckets = self._rate, self._left
+        left, since = buckets.get(peer, (rate.burst, now))
+        left += (now - since) * rate.per_s
+        left = min(left, rate.burst)
         granted = left >= 1.0
-        self._left[peer] = (left - 1.0 if granted else left, now)
-        self._left.move_to_end(peer)
-        if len(self._left) > _PEERS:
-            self._left.popitem(last=False)
-        return 0 if granted else max(1, round((1.0 - left) / self._rate.per_s * 1000))
+        buckets[peer] = (left - 1.0 if granted else left, now)
+        buckets.move_to_end(peer)
+        if len(buckets) > _PEERS:
+            buckets.popitem(last=False)
+        return 0 if granted else max(1, round((1.0 - left) / rate.per_s * 1000))
 
 
 class KeysInFlight:

@@ -176,9 +176,11 @@ class Loop:
     def publish(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         """Tell everyone what became durable, and answer those who wait for these jobs."""
         moved: dict[str, None] = {}
+        wanted = self._channel.wanted()
         for seq, event in rows:
             self._seq = max(self._seq, seq)
-            self._channel.say(notice(seq, event, self._settings.boot))
+            if wanted:
+                self._channel.say(notice(seq, event, self._settings.boot))
             if isinstance(event, JobEvent):
                 moved[event.job_id] = None
         for job_id in moved:

@@ -25,6 +25,8 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
     ADMIN = "admin"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and each request looks roles up
+
     def covers(self, needed: Role) -> bool:
         """Return whether this role may do what `needed` may."""
         return _RANKS[self] >= _RANKS[needed]
