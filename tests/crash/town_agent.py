@@ -14,9 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 from taxagent.jobs.book import Book
 from taxagent.jobs.challenges import Challenges
-from taxagent.jobs.desk import Consent, JobDesk, Office
+from taxagent.jobs.desk import JobDesk
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.looks import Looks
+from taxagent.jobs.office import Consent, Office
 from taxagent.jobs.queue import DeviceQueue, Terms
 from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
