@@ -18,7 +18,7 @@ from typing import Protocol, cast
 
 from taxagent import __version__
 from taxagent.cli.screen import default_lang, exit_code, print_fault, speaking
-from taxagent.cli.usage import speak
+from taxagent.cli.usage import spoken
 from taxagent.model.errors import AgentError, AnswerLost, Refusal
 from taxagent.model.faults import Lang
 
@@ -101,8 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lang, words = _without_lang(list(sys.argv[1:] if argv is None else argv))
     json = "--json" in words
     try:
-        speak(lang)
-        with speaking(lang):
+        with speaking(lang), spoken(lang):
             return _run(words, lang)
     except AgentError as error:
         print_fault(error, lang, json=json)

@@ -6,9 +6,12 @@ The same words as taxctl's, a second time: its package loads ZeroMQ, which most 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from taxagent.model.words import Lang
 
+_GETTEXT = "_"  # of argparse, private to it
 _ZH = {
     "usage: ": "用法：",
     "options": "选项",
@@ -30,7 +33,12 @@ _ZH = {
 }
 
 
-def speak(lang: Lang) -> None:
-    """Have argparse speak Chinese, or its own English again, in this process."""
-    words = _ZH if lang == "zh" else {}
-    setattr(argparse, "_", lambda text: words.get(text, text))  # noqa: B010 - its gettext, private to it
+@contextmanager
+def spoken(lang: Lang) -> Iterator[None]:
+    """Have argparse speak Chinese, or its own English, in this process meanwhile."""
+    before, words = getattr(argparse, _GETTEXT), _ZH if lang == "zh" else {}
+    setattr(argparse, _GETTEXT, lambda text: words.get(text, text))
+    try:
+        yield
+    finally:
+        setattr(argparse, _GETTEXT, before)

@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.begin()
     words = list(sys.argv[1:] if argv is None else argv)
     lang = language(usage.asked_for(words), dict(os.environ))
-    usage.speak(lang)
     try:
-        code = _run(parser(lang).parse_args(words), Speech(lang))
+        with usage.spoken(lang):
+            options = parser(lang).parse_args(words)
+        code = _run(options, Speech(lang))
     except SystemExit as end:  # argparse has said how it is used
         code = end.code if isinstance(end.code, int) else exits.DONE
     finally:

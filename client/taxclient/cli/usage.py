@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from taxclient.cli.columns import width
 
+_GETTEXT = "_"  # of argparse, private to it
 _ZH = {
     "usage: ": "用法：",
     "options": "选项",
@@ -28,10 +30,15 @@ _ZH = {
 }
 
 
-def speak(lang: str) -> None:
-    """Have argparse speak Chinese, or its own English again, in this process."""
-    words = _ZH if lang == "zh" else {}
-    setattr(argparse, "_", lambda text: words.get(text, text))  # noqa: B010 - its gettext, private to it
+@contextmanager
+def spoken(lang: str) -> Iterator[None]:
+    """Have argparse speak Chinese, or its own English, in this process meanwhile."""
+    before, words = getattr(argparse, _GETTEXT), _ZH if lang == "zh" else {}
+    setattr(argparse, _GETTEXT, lambda text: words.get(text, text))
+    try:
+        yield
+    finally:
+        setattr(argparse, _GETTEXT, before)
 
 
 def asked_for(argv: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from tests.builders.ipc import DEVICE, FakeReader, house, job
 def run(step: Step, took_ms: int | None, note: str = "", outcome: Outcome = Outcome.EXECUTED) -> StepRun:
     ended = None if took_ms is None else 1000 + took_ms
     return StepRun(
-        id=StepId(step=step, group="007", period="2026-10"),  # type: ignore[arg-type]
+        id=StepId(step=step, group="007", period="2026-10"),
         outcome=Outcome.UNKNOWN if took_ms is None else outcome,
         begun_ms=1000,
         ended_ms=ended,
