@@ -26,7 +26,7 @@ T = TypeVar("T")
 BATCH_UNITS = 256  # bounds a batch's latency and the pages that it can dirty
 RESERVE_BYTES = 8 << 20  # a full disk must show before COMMIT, where "not executed" is still certain
 CHECKPOINT_ROWS = 500  # of large batches
-CHECKPOINT_COMMITS = 100  # of single rows, at most 10 pages each: the log stays within LOG_PAGES
+CHECKPOINT_COMMITS = 80  # of single rows, about 10 pages each: the log stays within LOG_PAGES
 LOG_PAGES = 1024  # 4 MiB of log that the agent has written before its first row: 10 ms on a fast disk
 
 Done = Callable[[Any], None]  # a queue cannot keep each unit's own result type
