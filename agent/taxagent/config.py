@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from taxagent.config_words import complaint
 from taxagent.model.errors import Refusal
 from taxagent.model.job import JobKind
 from taxagent.model.period import Period, period_of
@@ -164,16 +165,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load(path: Path) -> Settings:
     """Read and check a configuration file.
 
-    Raises Refusal("CONFIG_INVALID", path=, key=, what=, found=, expected=): the key's path, what is wrong,
-    what stands there and what is allowed, as far as each is known.
+    Raises Refusal("CONFIG_MISSING", path=) where there is none, and Refusal("CONFIG_INVALID", path=, key=,
+    what=, found=, expected=): the key's path, what is wrong, what stands there and what is allowed, as far as
+    each is known.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # an editor may have put its mark first
         return settings(raw, path.absolute())
+    except FileNotFoundError:
+        raise Refusal("CONFIG_MISSING", path=str(path)) from None
     except OSError as error:
         raise _invalid(path, "", f"{error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _invalid(path, "", str(error)) from None
+    except UnicodeDecodeError:
+        raise _invalid(path, "", "not_utf8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(_line_of(path, str(error)), "", "not_toml") from None
 
 
 def settings(raw: Mapping[str, object], path: Path) -> Settings:
@@ -181,7 +187,8 @@ def settings(raw: Mapping[str, object], path: Path) -> Settings:
     try:
         file = msgspec.convert(raw, File)
     except msgspec.ValidationError as error:
-        raise _invalid(path, *_complaint(str(error), raw)) from None
+        told = complaint(str(error), raw, File, _ALLOWED)
+        raise _invalid(path, told.key, told.what, told.found, told.expected) from None
     for key, found, expected in _wrong(file):
         raise _invalid(path, key, found=found, expected=expected)
     folder = path.parent
@@ -210,13 +217,13 @@ _ROLES = "viewer, operator, technician, admin"
 _ALLOWED = {
     "agent.language": "zh, en",
     "agent.log_level": "debug, info, warning, error",
-    "access.users": f"name or uid = one of {_ROLES}",
-    "access.groups": f"name = one of {_ROLES}",
     "device.hold": "while_working, always",
     "device.restart_if_hung": "under_systemd, always, never",
+    "devices.cycle": "month, quarter",
+    "access.users": f"name or uid = one of {_ROLES}",
+    "access.groups": f"name = one of {_ROLES}",
     "devices.device_no": "12 digits, each device once",
     "devices.taxpayer_id": "15, 17, 18 or 20 digits and capital letters, with the right check character",
-    "devices.cycle": "month, quarter",
     "consent.kinds": "a list of report, clear, settle",
     "consent.principals": "a list of names",
     "windows.overrides": '"yyyy-mm" = yyyy-mm-dd',
@@ -296,58 +303,10 @@ def _holds(reads: Callable[[str], object], text: str) -> bool:
     return True
 
 
-# ---- msgspec's complaints, in the words of the fault catalogue
-
-
-def _complaint(text: str, raw: Mapping[str, object]) -> tuple[str, str, str, str]:
-    """Return (key's path, what is wrong, what stands there, what is allowed)."""
-    what, _, where = text.partition(" - at `$")
-    key = where.rstrip("`").lstrip(".")
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL)
-    if unknown:
-        return _joined(key, unknown[1]), "there is no such key", "", _keys(key)
-    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
-    if missing:
-        return _joined(key, missing[1]), "it is missing", "", _ALLOWED.get(_joined(key, missing[1]), "")
-    key = re.sub(r"\[\d+\]$", "", key)
-    if key.endswith("[...]"):
-        key = key.removesuffix("[...]")
-        key, found = _culprit(key, _at(raw, key))
-        return key, what, found, _ALLOWED[key.rpartition(".")[0]]
-    return key, what, _shown(_at(raw, key)), _ALLOWED.get(key, "")
-
-
-def _culprit(key: str, table: object) -> tuple[str, str]:
-    """Return the entry of a table that cannot be read; msgspec names only the table."""
-    kind: object = dt.date if key == "windows.overrides" else RoleName
-    for name, value in table.items() if isinstance(table, dict) else ():
-        try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError:
-            return f"{key}.{name}", _shown(value)
-    return f"{key}.", ""
-
-
-def _at(raw: object, key: str) -> object:
-    for part in key.split(".") if key else ():
-        raw = raw.get(part) if isinstance(raw, dict) else None
-    return raw
-
-
-def _keys(section: str) -> str:
-    table: type[msgspec.Struct] = File
-    for field in msgspec.structs.fields(File):
-        if field.name == section:
-            table = SimulationSection if section == "simulation" else field.type
-    return ", ".join(field.name for field in msgspec.structs.fields(table))
-
-
-def _joined(section: str, name: str) -> str:
-    return f"{section}.{name}" if section else name
-
-
-def _shown(value: object) -> str:
-    return "a table" if isinstance(value, dict) else str(value)[:200]
+def _line_of(path: Path, complaint: str) -> Path:
+    """Return the path with the line and the column that tomllib names, as editors write it."""
+    place = re.search(r"at line (\d+), column (\d+)", complaint)
+    return Path(f"{path}:{place[1]}:{place[2]}") if place else path
 
 
 def _invalid(path: Path, key: str, what: str = "", found: str = "", expected: str = "") -> Refusal:

@@ -84,6 +84,8 @@ class Agent:
             )
             for job in parts.book.live():
                 self._interrupted(job)
+            for named in parts.names_without_owner():
+                _log.warning("role_of_nobody", **named)
             _log.info("journal_verified", rows=verified.rows, live_jobs=len(parts.book.live()))
             rows = parts.reader.of_no_job()
             parts.mailbox.post(lambda: parts.roster.standings.read(rows))

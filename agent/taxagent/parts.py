@@ -15,7 +15,7 @@ from taxagent.bureau.client import GatewayClient
 from taxagent.config import File, Settings
 from taxagent.configured import gateway_settings, known_of, rules_of
 from taxagent.device import drivers
-from taxagent.examination import examined, gateway_of
+from taxagent.examination import examined, gateway_of, roles
 from taxagent.host.clock import HostClock
 from taxagent.host.lock import Owner, take_lock
 from taxagent.host.secret_files import SecretFiles
@@ -143,6 +143,10 @@ class Parts:
         """The doctor's probes, for which the bus is as the roster knows it: nobody opens it twice."""
         lines = examined(self.settings, lambda: status.seen, lambda: status.trouble)
         return (*lines, *device_lines(status))
+
+    def names_without_owner(self) -> tuple[dict[str, str], ...]:
+        """Return the facts (name, role) of each configured user or group that the system does not know."""
+        return tuple(line.facts for line in roles(self.settings) if line.facts.get("role"))
 
     def _owner(self) -> Owner:
         return Owner(

@@ -73,6 +73,8 @@ def test_the_running_agent_looks_at_itself_and_names_whom_to_ask(lang: str) -> N
         ran = taxctl(shop, "--json", "doctor", lang=lang)
         lines = lines_of(ran)
         shown = taxctl(shop, "doctor", lang=lang)
+        logged = (shop.folder / "agent.log").read_text(encoding="utf-8")
+    assert "role_of_nobody" in logged
     assert lines["access.no-such-user"]["code"] == "USER_UNKNOWN"
     assert {"socket", "journal", "usb", "tls", "latency", f"device.{DEVICE}"} <= set(lines)
     assert json.loads(ran.stdout)["contact"] == "0531-12345678"

@@ -127,6 +127,8 @@ def text(problem: Problem, lang: Lang) -> FaultText:
     vendors = met(problem.device_code)
     if "differences" in facts:
         facts["differences"] = _figures(facts["differences"], lang)
+    if "expected" in facts:
+        facts["expected"] = words.word("expected", facts["expected"], lang)
     facts["what"] = vendors[0].words(lang) if vendors else words.word("what", facts["what"], lang)
     facts["holder"] = words.word("holder", facts.get("holder", ""), lang)
     return FaultText(

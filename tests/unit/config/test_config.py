@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from taxagent import config
 from taxagent.cli.main import main
+from taxagent.configured import rules_of
 from taxagent.model.errors import Refusal
-from taxagent.model.faults import text
+from taxagent.model.faults import Lang, text
 from taxagent.model.job import JobKind
 
 LEAST = {
@@ -85,6 +87,7 @@ def test_what_is_written_is_what_is_meant(tmp_path: Path) -> None:
     assert settings.simulation.rate == 60
 
 
+LANGS: tuple[Lang, ...] = get_args(Lang)
 WRONG: list[tuple[str, str, str]] = [
     ("agent", toml(agent=""), ""),
     ("agent.state_dir", toml(agent='language = "en"'), ""),
@@ -156,10 +159,60 @@ def test_the_words_show_the_key_the_value_and_what_is_allowed(tmp_path: Path) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal, match="CONFIG_MISSING") as caught:
         config.load(tmp_path / "nowhere.toml")
     assert caught.value.detail["path"] == str(tmp_path / "nowhere.toml")
-    assert caught.value.detail["what"]
+    for lang in LANGS:
+        told = text(caught.value.problem(), lang)
+        assert "taxagent setup" in told.remedy
+        assert "--config" in told.remedy
+
+
+IN_CHINESE = [
+    (toml(agent='state_dir = "x"\nlog = 1'), ("agent.log", "没有这个键", "state_dir, language, log_level")),
+    (toml(agent="state_dir = 7"), ("agent.state_dir", "现为 7", "加引号的文字，不能为空")),
+    (toml(windows="report_until_hour = 25"), ("windows.report_until_hour", "现为 25", "1 ... 24")),
+    (toml(patience='bureau_s = "soon"'), ("patience.bureau_s", "现为 soon", "0.05 ... 86400")),
+    (toml(device='hold = "never"'), ("device.hold", "现为 never", "while_working, always")),
+    (toml(agent='language = "zh"'), ("agent.state_dir", "缺少这个键", "加引号的文字")),
+    (toml(access__groups="shop = 3"), ("access.groups.shop", "现为 3", "用户组名 =")),
+    (toml(devices__x="y = 1"), ("devices", "一个列表")),
+    (toml(windows__regional__Jinan='"2026-11" = "soon"'), ("windows.regional.Jinan.2026-11", "yyyy-mm-dd")),
+    ("[agent]\nstate_dir x", (".toml:2:", "不是有效的 TOML")),
+]
+
+
+@pytest.mark.parametrize("content, facts", IN_CHINESE, ids=[row[1][0] for row in IN_CHINESE])
+def test_a_complaint_is_in_our_words_with_key_value_and_what_is_allowed(
+    tmp_path: Path, content: str, facts: tuple[str, ...]
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        load(tmp_path, content)
+    told = text(caught.value.problem(), "zh")
+    for fact in facts:
+        assert fact in told.cause + told.remedy
+    for word in ("Expected", "Object", "Invalid", "got `"):
+        assert word not in told.cause + told.remedy
+
+
+def test_what_is_known_of_devices_is_checked_as_well(tmp_path: Path) -> None:
+    rows = '\n[[devices]]\ndevice_no = "661700000011"\ncycle = "quarter"\n'
+    (row,) = load(tmp_path, toml() + rows).file.devices
+    assert (row.taxpayer_id, row.cycle) == ("", "quarter")
+    for wrong, key in (
+        (rows + rows, "devices.device_no"),
+        (rows.replace("quarter", "year"), "devices.cycle"),
+        (rows.replace("661700000011", "6617"), "devices.device_no"),
+        (rows + 'taxpayer_id = "91370102MA3CXK7T45"\n', "devices.taxpayer_id"),
+    ):
+        assert refused(tmp_path, toml() + wrong)["key"] == key
+
+
+def test_the_deadlines_of_the_region_count_and_no_others(tmp_path: Path) -> None:
+    days = '\n[windows.regional.A]\n"2026-11" = 2026-11-20\n[windows.regional.B]\n"2026-11" = 2026-11-25\n'
+    windows = load(tmp_path, toml(windows='region = "A"') + days).file.windows
+    assert rules_of(windows).overrides == {"2026-11": dt.date(2026, 11, 20)}
+    assert refused(tmp_path, toml(windows='region = "C"') + days)["expected"] == "A, B"
 
 
 @pytest.mark.parametrize("content", [b"[agent", b"\xff\xfe\x00", "state = 税控\n".encode("gbk")])
