@@ -345,6 +345,22 @@ def test_a_cancelled_job_that_waits_stops_at_its_next_run(tmp_path: Path) -> Non
     assert (job.state, job.outcome) == (JobState.STOPPED, Outcome.PARTLY_EXECUTED)
 
 
+@pytest.mark.parametrize(
+    ("place", "outcome"), [("before", Outcome.NOT_EXECUTED), ("after", Outcome.PARTLY_EXECUTED)]
+)
+def test_a_report_whose_answer_was_lost_is_asked_for_before_a_cancelled_job_ends(
+    tmp_path: Path, place: str, outcome: Outcome
+) -> None:
+    bench = Bench(tmp_path)
+    world.seal_by_another_program(bench)
+    bench.accept()
+    bench.tap.on(f"{place} put_report", raising(AnswerLost("ANSWER_LOST")))
+    assert bench.run().outcome is Outcome.UNKNOWN, "the report may be there, and nothing else was done"
+    bench.cancel()
+    job = bench.run()
+    assert (job.state, job.outcome) == (JobState.STOPPED, outcome)
+
+
 def test_a_cancelled_job_that_is_unknown_is_read_first(tmp_path: Path) -> None:
     bench = settling(tmp_path)
     bench.tap.on("after seal", raising(AnswerLost("ANSWER_LOST")))

@@ -129,7 +129,7 @@ class Runner:
 
     def _run(self, ledger: Ledger, device: Device, at: Thread) -> None:
         waited = ledger.job.wait
-        if ledger.job.cancel_requested and not ledger.job.open_steps:
+        if ledger.job.cancel_requested and not ledger.job.unread:
             self._stop(ledger)
             return
         if overdue(ledger.job, self._tools.clock) or self._given_up(ledger.job):
@@ -153,7 +153,7 @@ class Runner:
             self._failed(ledger, NeedsHuman("INTERNAL", error=type(error).__name__), waited)
 
     def _not_run(self, ledger: Ledger, error: AgentError) -> None:
-        if ledger.job.cancel_requested and not ledger.job.open_steps:
+        if ledger.job.cancel_requested and not ledger.job.unread:
             self._stop(ledger)
         elif isinstance(error, Interrupted | Unavailable) or ledger.job.open_steps:
             self._failed(ledger, error, ledger.job.wait)

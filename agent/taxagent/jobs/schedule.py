@@ -250,4 +250,5 @@ class Schedule:
 
 def _to_stop(job: Job) -> bool:
     """Return whether a cancelled job can end at once: nothing is under way, nothing must be read before."""
-    return job.cancel_requested and job.state in (JobState.ACCEPTED, JobState.WAITING)
+    waits = job.state in (JobState.ACCEPTED, JobState.WAITING)
+    return job.cancel_requested and waits and not job.unread

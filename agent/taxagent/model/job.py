@@ -261,7 +261,7 @@ class Job(Value, frozen=True, kw_only=True):
         if self.open_steps:
             return Outcome.UNKNOWN
         if not any(run.wrote or run.submitted for run in self.steps):
-            return Outcome.NOT_EXECUTED
+            return Outcome.UNKNOWN if self.unread else Outcome.NOT_EXECUTED
         wanted = self._wanted()
         all_done = bool(wanted) and all(self.done(step) for step in wanted)
         return Outcome.EXECUTED if all_done else Outcome.PARTLY_EXECUTED
@@ -282,6 +282,16 @@ class Job(Value, frozen=True, kw_only=True):
             for step in steps
             for group in groups
             for month in (self.scope.periods[-1:] if step is Step.APPLY else self.scope.periods)
+        )
+
+    @property
+    def unread(self) -> tuple[StepRun, ...]:
+        """The steps of which only reading tells whether they happened: open ones, and reports under way."""
+        return tuple(
+            run
+            for run in self.steps
+            if run.outcome is Outcome.UNKNOWN
+            and (run.id.step in IRREVERSIBLE_STEPS or run.id.step is Step.SUBMIT)
         )
 
     @property

@@ -29,6 +29,18 @@ def report(work: Work, state: DeviceState) -> DeviceState:
     return state
 
 
+def settle_reports(work: Work) -> None:
+    """Ask the bureau what became of reports whose answer was lost, for a job that will not go on."""
+    for run in work.job.unread:
+        if run.id.step is Step.SUBMIT:
+            device_no, month = work.job.scope.device_no, Period(run.id.period)
+            receipt = work.bureau.get_report(device_no, run.id.group, month)
+            if receipt is None:
+                work.ledger.end(run.id, Outcome.NOT_EXECUTED, "reconciled")
+            else:
+                work.ledger.end(run.id, note="reconciled", receipt_no=receipt.receipt_no)
+
+
 def _sealed(work: Work, state: DeviceState, group: str, month: Period) -> DeviceState:
     step = StepId(step=Step.SEAL, group=group, period=month)
     row = state.of_group(group)[0]
@@ -89,9 +101,10 @@ def _submitted(work: Work, state: DeviceState, group: str, month: Period) -> Non
     if summary is None and beside_the_point(work, state, group, month):
         return
     digest = hashlib.sha256(summary).hexdigest() if summary is not None else ""
+    sent_before = step in {run.id for run in work.job.unread}
     with work.ledger.trying(step, summary_sha256=digest):
         receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
-        note = "already" if receipt is not None else ""
+        note = "" if receipt is None else "reconciled" if sent_before else "already"
         if receipt is None:
             receipt = work.bureau.put_report(_report(work, state, group, month, summary))
         if digest and receipt.summary_sha256 != digest:

@@ -15,7 +15,7 @@ from taxagent.procedures.clear import clear, reported
 from taxagent.procedures.ledger import whole
 from taxagent.procedures.preflight import moment_of, needed, preflight, warned
 from taxagent.procedures.reconcile import reconcile
-from taxagent.procedures.report import report
+from taxagent.procedures.report import report, settle_reports
 from taxagent.procedures.session import greet, open_session, read_state, unregistered
 from taxagent.procedures.work import Waiting, Work, quirks_of
 
@@ -89,6 +89,7 @@ def _unless_cancelled(work: Work, state: DeviceState) -> None:
     """End a job that someone stopped while it waited, unless all that cannot be undone is done."""
     job = work.job
     if job.cancel_requested and (not job.kind.irreversible or needed(job.kind, job.scope, state)):
+        settle_reports(work)
         raise Interrupted("CANCELLED")
 
 
