@@ -11,6 +11,7 @@ from taxclient.protocol.errors import AgentUnavailable
 
 _HWM = 100  # requests or replies that may wait in the socket
 _RECONNECT_MS = 50
+LAST_WORD_MS = 50  # an answer and the end of its connection are told by two sockets: the end may come first
 
 
 class Link:
@@ -54,7 +55,7 @@ class Link:
     def receive(self, timeout_ms: int) -> list[bytes] | None:
         """Return the next message; None when the time is over, or (`lost`) the other end went away."""
         ready = dict(self._poller.poll(timeout_ms))
-        if self._socket in ready or self._socket.poll(0):
+        if self._socket in ready or self._socket.poll(LAST_WORD_MS if self._monitor in ready else 0):
             return self._socket.recv_multipart()
         self.lost = self._monitor in ready
         return None

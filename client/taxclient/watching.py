@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import zmq
 
-from taxclient.link import Link
+from taxclient.link import LAST_WORD_MS, Link
 
 
 class Watched:
@@ -76,13 +76,16 @@ class AsyncLink(Link):
     async def received(self, timeout_ms: int) -> list[bytes] | None:
         """Return the next message; None when the time is over, or (`lost`) the other end went away."""
         until = time.monotonic() + timeout_ms / 1000
+        lost = False
         while not self.watched.closed:
-            lost = int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN  # before the message that may be the last
+            if not lost and int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:
+                lost = True  # the message that is the last may be told after it
+                until = min(until, time.monotonic() + LAST_WORD_MS / 1000)
             if int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
                 return self._socket.recv_multipart(zmq.NOBLOCK)
             left_ms = (until - time.monotonic()) * 1000
-            if lost or left_ms <= 0:
-                self.lost = bool(lost)
+            if left_ms <= 0:
+                self.lost = lost
                 return None
             await self.watched.turn(left_ms)
         return None
