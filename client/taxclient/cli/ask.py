@@ -10,6 +10,7 @@ import msgspec
 
 from taxclient.cli import exits, show
 from taxclient.cli.follow import follow
+from taxclient.cli.forms import months_of
 from taxclient.cli.kept import Kept, state_folder
 from taxclient.cli.screen import Screen
 from taxclient.protocol import messages as m
@@ -63,7 +64,7 @@ def _args(options: argparse.Namespace, device_no: str) -> m.SubmitArgs:
         device_no=device_no,
         taxpayer_id=options.taxpayer,
         types=tuple(options.type),
-        periods=tuple(options.period),
+        periods=(*options.period, *months_of(options.quarter)),
         late=options.late,
     )
 

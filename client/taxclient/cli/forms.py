@@ -10,6 +10,7 @@ from taxclient.cli.exits import NotSent
 # option -> its form, and the sentence of words.TEXT that says how it is written
 _FORMS = {
     "period": (r"[0-9]{4}-(0[1-9]|1[0-2])", "how_period"),
+    "quarter": (r"[0-9]{4}Q[1-4]", "how_quarter"),
     "device": (r"[0-9]{12}", "how_device"),
     "type": (r"[0-9]{3}", "how_type"),
     "taxpayer": (r"[0-9A-Z]{15}|[0-9A-Z]{17,18}|[0-9A-Z]{20}", "how_taxpayer"),
@@ -19,6 +20,12 @@ _FORMS = {
     "code": (r"[0-9]{10}|[0-9]{12}|[0-9]{20}", "how_code"),
     "number": (r"[0-9]{8}|[0-9]{20}|[1-9][0-9]{0,2}", "how_number"),
 }
+
+
+def months_of(quarter: str) -> tuple[str, ...]:
+    """Return the three months of a quarter, as 2026-07, 2026-08, 2026-09 of 2026Q3; none of ""."""
+    year, _, number = quarter.partition("Q")
+    return tuple(f"{year}-{int(number) * 3 + each:02d}" for each in (-2, -1, 0)) if quarter else ()
 
 
 def check(options: argparse.Namespace) -> None:

@@ -79,6 +79,12 @@ def work_options(command: argparse.ArgumentParser, say: Pick) -> None:
         help=say("已结束的月份，例如 2026-10；可重复", "closed month, for example 2026-10; repeatable"),
     )
     add(
+        "--quarter",
+        default="",
+        metavar=say("季度", "YYYYQN"),
+        help=say("已结束的季度的三个月，例如 2026Q3", "a closed quarter's three months, for example 2026Q3"),
+    )
+    add(
         "--taxpayer",
         default="",
         metavar=say("纳税人识别号", "ID"),

@@ -89,6 +89,7 @@ TEXT: Words = {
         "Update taxctl and taxagent to versions that match.",
     ),
     "out_of_form": ("“{0}”的写法不对", "{0!r} is not written as it must be"),
+    "how_quarter": ("季度请写成 2026Q3。", "Write a quarter as 2026Q3."),
     "how_period": ("月份请写成 2026-10。", "Write a month as 2026-10."),
     "how_device": (
         "设备编号是 12 位数字；taxctl status 会列出设备。",

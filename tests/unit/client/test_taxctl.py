@@ -27,6 +27,7 @@ from taxagent.model.job import (
     WaitReason,
 )
 from taxagent.model.period import period
+from taxclient.cli.forms import months_of
 from taxclient.cli.main import main
 from taxclient.sync import Client
 from tests.builders.command import run, the_object
@@ -316,6 +317,12 @@ def test_several_devices_are_named_with_the_command_to_type(
         said = capsysbinary.readouterr().err.decode()
         assert f"several devices: {DEVICE}, 661234567891" in said
         assert f"next: taxctl check {DEVICE}" in said
+
+
+def test_a_quarter_is_its_three_months() -> None:
+    assert months_of("2026Q3") == ("2026-07", "2026-08", "2026-09")
+    assert months_of("2026Q4") == ("2026-10", "2026-11", "2026-12")
+    assert months_of("") == ()
 
 
 def test_prepare_says_how_the_token_is_used(

@@ -72,6 +72,7 @@ def test_a_wrong_command_line_is_told_in_chinese(
     [
         (("settle", "--period", "202610"), "2026-10"),
         (("settle", "--period", "2026-13"), "2026-10"),
+        (("settle", "--quarter", "2026Q5"), "2026Q3"),
         (("settle", "6612"), "12 位数字"),
         (("settle", "--type", "7"), "007"),
         (("settle", "--taxpayer", "abc"), "纳税人识别号"),
