@@ -54,7 +54,8 @@ class Disk:
     def after_power_cut(self, seed: int, torn: int = 2) -> Iterator[tuple[str, Files]]:
         """Yield (how, files) of what may stand: all, nothing, zeroes, and `torn` mixtures by `seed`."""
         yield "all written", {name: bytes(file.now) for name, file in self._names.items()}
-        for names, which in ((self._certain_names, "old names"), (self._names, "new names")):
+        both = [(self._certain_names, "old names"), (self._names, "new names")]
+        for names, which in both[self._certain_names == self._names :]:
             yield f"nothing written, {which}", {name: file.certain for name, file in names.items()}
             yield f"zeroes, {which}", {name: _with(file, _zeroed) for name, file in names.items()}
             for number in range(torn):
