@@ -12,7 +12,7 @@ from taxagent import __version__
 from taxagent.model.checks import made
 from taxagent.model.device import DeviceKind
 from taxagent.model.errors import BureauDown, DeviceAbsent, DeviceRefused
-from taxagent.model.job import Job, JobKind, JobState, Outcome
+from taxagent.model.job import Job, JobKind, JobState, Outcome, Step
 from taxagent.model.known import Cycle, KnownDevice
 from taxagent.model.lines import CheckLine, CheckState, worst
 from taxagent.model.windows import WindowRule
@@ -80,7 +80,11 @@ def test_the_lines_are_durable_and_stand_in_the_record(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     job = checked(bench)
     assert job.lines
-    assert bench.record().lines == job.lines
+    record = bench.record()
+    assert record.lines == job.lines
+    assert record.filing is not None
+    assert record.filing.deadline == dt.date(2026, 11, 16)
+    assert [run.id.step for run in job.steps] == [Step.IDENTIFY, Step.PREFLIGHT]
 
 
 # ---- the device

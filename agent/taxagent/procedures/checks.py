@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from taxagent.model.checks import made, of_error
 from taxagent.model.device import DeviceInfo, DeviceState, Hello, Statistics
 from taxagent.model.errors import AgentError, DeviceRefused, NeedsHuman, Refusal
-from taxagent.model.job import Reading
+from taxagent.model.job import Reading, Step
 from taxagent.model.lines import CheckLine
 from taxagent.procedures import checks_bureau, checks_device, checks_figures, checks_windows
+from taxagent.procedures.ledger import whole
+from taxagent.procedures.preflight import moment_of
 from taxagent.procedures.session import greet, open_session, read_state, unregistered
 from taxagent.procedures.work import Work, quirks_of
 
@@ -39,8 +41,8 @@ class _Seen:
         self.refused = self.refused or error
 
 
-def check(work: Work) -> Hello:
-    """Look at everything and keep the lines, then the device's state; return what the device says of itself.
+def check(work: Work) -> None:
+    """Look at everything and keep the lines, then the device's state where it could be read.
 
     Raises what a job would be refused for: a password, another taxpayer's device, one that is not registered.
     Raises Unavailable or AnswerLost where the device goes meanwhile: the check is made again.
@@ -65,11 +67,22 @@ def check(work: Work) -> Hello:
     work.ledger.checked(tuple(seen.lines))
     if seen.refused is not None:
         raise seen.refused
-    if seen.state is not None and work.job.before is None:
-        problems = checks_windows.findings_of(work, seen.state, found.error)
-        reading = Reading(state=seen.state, totals=seen.totals, findings=problems)
-        work.ledger.state("before", reading)
-    return seen.hello
+    if seen.state is not None:
+        _keep(work, seen, seen.state, found)
+
+
+def _keep(work: Work, seen: _Seen, state: DeviceState, found: checks_bureau.Answered) -> None:
+    """Keep the reading once, and end the two steps that a check has."""
+    if work.job.before is None:
+        problems = checks_windows.findings_of(work, state, found.error)
+        work.ledger.state("before", Reading(state=state, totals=seen.totals, findings=problems))
+    if not work.job.done(whole(Step.IDENTIFY)):
+        work.ledger.end(whole(Step.IDENTIFY), device_no=seen.hello.device_no, firmware=seen.hello.firmware)
+    if not work.job.done(whole(Step.PREFLIGHT)):
+        filing = moment_of(work, state).filing
+        work.ledger.end(
+            whole(Step.PREFLIGHT), deadline=filing.deadline.isoformat(), source=filing.source.value
+        )
 
 
 def _open(work: Work, seen: _Seen) -> None:

@@ -62,10 +62,7 @@ def _run(work: Work) -> None:
 def _check(work: Work) -> None:
     if work.job.cancel_requested:
         raise Interrupted("CANCELLED")
-    hello = check(work)
-    step = whole(Step.IDENTIFY)
-    if not work.job.done(step):
-        work.ledger.end(step, device_no=hello.device_no, firmware=hello.firmware)
+    check(work)
 
 
 def _identified(work: Work) -> DeviceState:
