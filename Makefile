@@ -17,7 +17,7 @@ PY := $(BIN)/python
 STAMP := $(VENV)/.filled
 CHECKS := check-format check-lint check-types check-imports check-docs
 
-.PHONY: demo test node-packages check $(CHECKS) format bench clean help requirements
+.PHONY: demo test node-packages check $(CHECKS) format bench campaign clean help requirements
 
 demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
@@ -53,6 +53,9 @@ format: $(STAMP) ## Format the code and mend what ruff can mend by itself
 
 bench: $(STAMP) ## Measure against the floors (OUT=bench.json writes it too, ROUNDS=30)
 	@$(PY) -m tests.bench.run --rounds $(ROUNDS) $(if $(OUT),--out $(OUT)) $(ARGS)
+
+campaign: $(STAMP) ## Crash points, faults, random worlds, killed processes, power cuts (SEEDS, DEPTH, KILLS, MINUTES)
+	@$(PY) -m tests.crash.campaign
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache

@@ -54,7 +54,7 @@ def test_the_agent_dies_again_at_every_point_of_each_recovery(base: Path) -> Non
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
-    found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=3)
+    found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=5)
     nothing_wrong(found)
     assert found.faults
 
@@ -62,7 +62,7 @@ def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", BULK_FAULTS)
 def test_usb_fails_at_bulk_transfers(base: Path, kind: str) -> None:
     case = msgspec.structs.replace(SETTLE, bulk=True)
-    found = Explorer(base, case).bulk_troubles((kind,), one_in=9)
+    found = Explorer(base, case).bulk_troubles((kind,), one_in=18)
     nothing_wrong(found)
     assert found.faults
 
