@@ -89,13 +89,13 @@ def peers(number: int, endpoint: str) -> Iterator[list[Peer]]:
 
 
 @contextmanager
-def echo(folder: Path, reply: bytes) -> Iterator[tuple[str, int]]:
-    """Yield the endpoint and the pid of an echo process that answers with `reply`."""
+def echo(folder: Path, reply: bytes, *, held_up_us: int = 0) -> Iterator[tuple[str, int]]:
+    """Yield endpoint and pid of an echo process that answers with `reply`, after so many us of work."""
     number = next(_numbers)
     file, endpoint = folder / f"reply-{number}", f"ipc://{folder}/e{number}.sock"
     file.write_bytes(reply)
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.echo", endpoint, str(file)],
+        [sys.executable, "-m", "tests.bench.echo", endpoint, str(file), str(held_up_us)],
         stdout=subprocess.PIPE,
         cwd=_ROOT,
     )
