@@ -68,7 +68,8 @@ class DrivenBench(Bench):
 
     def transport(self) -> Transport:
         """Return what carries the driver's command blocks to the device."""
-        return Carried(self.device, self.tap)
+        self.carried = Carried(self.device, self.tap)
+        return self.carried
 
     def _passes(self, seconds: float) -> None:
         self.tap.pass_by("settling")
@@ -81,6 +82,10 @@ class Carried:
     def __init__(self, device: VirtualDevice, tap: Tap) -> None:
         self._exchange = Exchange(device)
         self._tap = tap
+
+    def swap(self, device: VirtualDevice) -> None:
+        """Another device is in the port from now on."""
+        self._exchange = Exchange(device)
 
     def command(self, cdb: bytes, *, data_out: bytes = b"", data_in: int = 0, timeout_ms: int) -> bytes:
         try:

@@ -4,7 +4,7 @@
     DEPTH    how many deaths may follow each other in the enumeration (default 2)
     KILLS    SIGKILLs of real processes (default 300), within MINUTES (default 25)
     WORKERS  processes (default: one a core)
-    PARTS    which parts, by commas: deaths, troubles, usb, towns, power, soak (default: all)
+    PARTS    which parts, by commas: deaths, troubles, journals, usb, towns, power, soak
 
 Every violation is a line: with a seed, or with a plan, for `python -m tests.crash.world`. The last line is
 one JSON object.
@@ -36,7 +36,7 @@ from tests.crash.town import Town
 _TOGETHER = 25  # seeds that one task lives through
 Task = tuple[str, str, object]  # part, what, its argument
 Told = tuple[str, Counts, list[str]]
-PARTS = ("deaths", "troubles", "usb", "towns", "power", "soak")
+PARTS = ("deaths", "troubles", "journals", "usb", "towns", "power", "soak")
 
 
 def main() -> int:
@@ -78,6 +78,9 @@ def _tasks(part: str) -> Iterator[Task]:
     if part == "troubles":
         for case in _troubled():
             yield from ((part, f"{case}: {name}", (case, name)) for name in FAULTS)
+    if part == "journals":
+        for case in _troubled():
+            yield from ((part, f"{case}: {what}", (case, what)) for what in ("restored", "removed"))
     if part == "usb":
         for case in (Case(job=JobKind.SETTLE, device=device, types=1, bulk=True) for device in DeviceKind):
             yield from ((part, f"{case}: {kind}", (case, kind)) for kind in BULK_FAULTS)
@@ -113,6 +116,8 @@ def _done(task: Task) -> Told:
         explorer = Explorer(base, case)
         if part == "usb":
             return (what, *_told(explorer.bulk_troubles((name,))))
+        if part == "journals":
+            return (what, *_told(explorer.journals(name)))
         return (what, *_told(explorer.troubles((name,), depth=1)))
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from tests.builders.bulk import BulkBench, strikes
 from tests.builders.driven import DrivenBench
 from tests.crash import durable
-from tests.crash.cases import Case
+from tests.crash.cases import MONTHS, Case
 from tests.crash.faults import FAULTS
 from tests.crash.plans import RESTART, Life, Plan, Stepping, outlived
+from tests.crash.stranger import strangers_were
 
 _CHANGING = frozenset(
     {"commit", "seal", "clock_ticket", "apply_ticket", "put_report", "put_ticket", "confirm", "archive"}
@@ -84,6 +85,21 @@ class Explorer:
                 self._strike(start, Life(fault=kind, transfer=number), depth)
         return self.found
 
+    def journals(self, what: str) -> Found:
+        """After each death the journal is the one from before all work ("restored"), or "removed"."""
+        start = self._prepared()
+        self._lived(start, Life(), keep=True)
+        for world in self._kept:
+            self.found.faults += 1
+            for path in world.folder.glob("journal.db*"):
+                path.unlink()
+            if what == "restored":
+                shutil.copy(start.folder / "journal.db", world.folder)
+            strangers_were(world.folder)
+            self._lived(world, Life(journal=what), keep=False)
+            shutil.rmtree(world.folder)
+        return self.found
+
     # ---- inside
 
     def _strike(self, start: Kept, life: Life, depth: int) -> None:
@@ -108,6 +124,7 @@ class Explorer:
         bench = self._case.prepared(self._live)
         folder = self._base / "start"
         durable.copy(self._live, folder)
+        assert not (folder / "journal.db-wal").exists() or not (folder / "journal.db-wal").stat().st_size
         return Kept(folder=folder, now=bench.clock.now, lives=())
 
     def _places(self, start: Kept) -> list[str]:
@@ -136,8 +153,9 @@ class Explorer:
 
         plan = Plan(case=self._case, lives=(*world.lives, life))
         bench.tap = Stepping(bench, watch)
-        troubled = any(each.fault and not each.fault.startswith("usb_") for each in plan.lives)
-        problem = outlived(bench, life, troubled=troubled)
+        if life.journal == "removed":
+            bench.accept(self._case.job, periods=MONTHS[self._case.months])  # its client asks again
+        problem = outlived(bench, life, troubled=any(each.troubled for each in plan.lives))
         self.found.ends[f"{life.fault or 'none'}: {bench.job().state.value}"] += 1
         if problem:
             self.found.wrong.append((plan, problem))

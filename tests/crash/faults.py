@@ -15,6 +15,7 @@ import msgspec
 
 from taxagent.bureau.messages import Op
 from taxagent.model.bureau import DeclarationState
+from taxagent.model.device import Statistics
 from taxagent.model.errors import (
     AgentError,
     AnswerLost,
@@ -30,8 +31,10 @@ from taxagent.simulator.bureau_faults import Fault as BureauFault
 from taxagent.simulator.bureau_faults import Point
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_state import BureauStore
+from taxagent.simulator.device import VirtualDevice
+from taxagent.simulator.state import DeviceStore
 from tests.builders.driven import DrivenBench
-from tests.builders.scenario import TAXPAYER_ID
+from tests.builders.scenario import TAXPAYER_ID, clear_ticket
 from tests.builders.tap import raising
 from tests.crash.stranger import Stranger
 
@@ -51,6 +54,9 @@ _OPS = {
     "put_ticket": Op.TICKET_PUT,
     "confirm": Op.CONFIRM,
 }
+_TICKET = frozenset({"put_ticket"})
+_FOREIGN = clear_ticket(device_no="661700000029")
+_STALE = clear_ticket(serial=0)
 PASSES = frozenset({"done"})
 STAYS = frozenset({"done", "refused", "needs_human"})
 Strike = Callable[[DrivenBench, str], Callable[[], None]]
@@ -168,6 +174,34 @@ def _returned(state: DeclarationState) -> Strike:
     return strike
 
 
+def _another_device(bench: DrivenBench, _name: str) -> Callable[[], None]:
+    def act() -> None:
+        described = msgspec.structs.replace(bench.device.scenario, device_no="661700000029")
+        store = DeviceStore(bench.folder / "another", described.device_no)
+        bench.carried.swap(VirtualDevice(described, store, bench.clock))
+
+    return act
+
+
+def _counter_lies(bench: DrivenBench, _name: str) -> Callable[[], None]:
+    """From now on one invoice is missing in the device's statistics."""
+    honest = bench.device.statistics
+
+    def lying(invoice_type: str, day_from: dt.date, day_to: dt.date) -> Statistics:
+        said = honest(invoice_type, day_from, day_to)
+        return msgspec.structs.replace(said, positive=said.positive + 1)
+
+    def act() -> None:
+        bench.device.statistics = lying  # type: ignore[method-assign]
+
+    return act
+
+
+def _tickets(**changes: object) -> Strike:
+    """The tickets that the bureau gives from now on are not what they should be."""
+    return lambda bench, _name: lambda: bench.ticket_changes.update(changes)
+
+
 def _stranger(bench: DrivenBench) -> Stranger:
     return Stranger(bench.device, bench.gateway(), bench.job().scope.periods, bench.folder)
 
@@ -219,6 +253,8 @@ _LIST = (
     Fault("password_blocked", "before", DEVICE_CALLS, _remembers(tries_left=0), STAYS),
     Fault("sealed_by_another", "before", DEVICE_CALLS, _other_program, STAYS),
     Fault("cleared_by_another", "before", DEVICE_CALLS, _other_program_clears, STAYS),
+    Fault("another_device", "before", DEVICE_CALLS, _another_device),
+    Fault("counter_lies", "before", DEVICE_CALLS, _counter_lies, STAYS),
     # ---- the bureau, through the real client
     Fault("refused_connection", "before", BUREAU_CALLS, _network(lambda: httpx.ConnectError("refused"))),
     Fault("too_slow", "before", BUREAU_CALLS, _network(lambda: httpx.ReadTimeout("too slow"))),
@@ -232,6 +268,10 @@ _LIST = (
     Fault("bureau_says_no", "before", BUREAU_CALLS, _bureau(BureauAct.REFUSE, code="DEVICE_UNKNOWN"), STAYS),
     Fault("withdrawn", "before", BUREAU_CALLS, _returned(DeclarationState.MISSING), STAYS | {"waiting"}),
     Fault("mismatch", "before", BUREAU_CALLS, _returned(DeclarationState.MISMATCH), STAYS | {"waiting"}),
+    Fault("ticket_garbled", "before", _TICKET, _tickets(clear_ticket=b"no ticket"), STAYS),
+    Fault("ticket_foreign", "before", _TICKET, _tickets(clear_ticket=_FOREIGN), STAYS),
+    Fault("ticket_stale", "before", _TICKET, _tickets(clear_ticket=_STALE), STAYS),
+    Fault("ticket_too_early", "before", _TICKET, _tickets(deadline=dt.date(2026, 11, 1)), STAYS),
     Fault("reports_forgotten", "before", BUREAU_CALLS, _forgets_reports, STAYS),
     # ---- the host
     Fault("disk_full", "before", frozenset({"commit"}), _raises(lambda: JournalFull("JOURNAL_FULL"))),

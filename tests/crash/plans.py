@@ -30,6 +30,12 @@ class Life(Value, frozen=True, kw_only=True):
     at: int = -1
     transfer: int = -1  # of USB, instead of a point
     dies: int = -1
+    journal: str = ""  # what the next agent finds in its place: "restored" from the start, or "removed"
+
+    @property
+    def troubled(self) -> bool:
+        """Whether its job may end otherwise than done; what USB does is always made good."""
+        return bool(self.journal) or (bool(self.fault) and not self.fault.startswith("usb_"))
 
 
 class Plan(Value, frozen=True, kw_only=True):

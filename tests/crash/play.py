@@ -51,8 +51,7 @@ class Player:
                 ended.append(bench.clock.now)
 
         bench.tap = Stepping(bench, watch)
-        troubled = any(each.fault for each in self._plan.lives)
-        problem = outlived(bench, life, troubled=troubled)
+        problem = outlived(bench, life, troubled=any(each.troubled for each in self._plan.lives))
         if not ended:
             return problem, bench.clock.now
         durable.copy(died, self._live)

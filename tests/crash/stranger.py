@@ -12,11 +12,14 @@ from taxagent.model.bureau import Report
 from taxagent.model.errors import AgentError
 from taxagent.model.period import Period
 from taxagent.ports import Bureau
+from taxagent.simulator.bureau_state import BureauStore
 from taxagent.simulator.denial import Denied
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.nonvolatile import Sent
+from taxagent.simulator.state import read_log
 from tests.builders.judge import STRANGERS
 from tests.builders.scenario import seal_of, sent
+from tests.crash.durable import TOLD
 
 
 class Stranger:
@@ -115,3 +118,13 @@ class _Visit:
 
     def __exit__(self, *_: object) -> None:
         self._device.close()
+
+
+def strangers_were(folder: Path) -> None:
+    """The journal of a world is gone: what was done so far is a stranger's to the one that follows."""
+    (folder / TOLD).unlink(missing_ok=True)
+    writes = [line for path in sorted(folder.glob("device/*.writes.jsonl")) for line in read_log(path)]
+    taken = [call.reference for call in BureauStore(folder / "bureau").logged() if call.reference]
+    with (folder / STRANGERS).open("a") as file:
+        for text in [*(line.write.payload_sha256 for line in writes), *taken]:
+            file.write(text + "\n")

@@ -59,6 +59,13 @@ def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
     assert found.faults
 
 
+@pytest.mark.parametrize("what", ["restored", "removed"])
+def test_the_journal_is_yesterdays_or_gone_after_each_death(base: Path, what: str) -> None:
+    found = Explorer(base, SETTLE).journals(what)
+    nothing_wrong(found)
+    assert found.faults > 20
+
+
 @pytest.mark.parametrize("kind", BULK_FAULTS)
 def test_usb_fails_at_bulk_transfers(base: Path, kind: str) -> None:
     case = msgspec.structs.replace(SETTLE, bulk=True)
