@@ -12,6 +12,7 @@ import importlib.util
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -24,14 +25,14 @@ _GUIDED = """
 import sys, atheris
 with atheris.instrument_imports(include=["taxagent", "taxclient"]):
     from tests.fuzz.targets import TARGETS
-atheris.Setup(sys.argv[1:], TARGETS[{name!r}])
+atheris.Setup(sys.argv, TARGETS[{name!r}])
 atheris.Fuzz()
 """
 
 
 def seeds(name: str) -> list[bytes]:
     """Return the corpus of a target, oldest name first."""
-    return [path.read_bytes() for path in sorted((CORPUS / name).glob("*.bin"))]
+    return [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
 
 
 def mutants(name: str, dice: random.Random) -> Iterator[bytes]:
@@ -76,10 +77,11 @@ def mutated(name: str, target: Target, seconds: float, seed: int) -> int:
 def guided(name: str, seconds: float) -> int:
     """Have atheris look for so long; return its exit code."""
     folder = CORPUS / name
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", _GUIDED.format(name=name), f"-max_total_time={seconds:.0f}"]
-    command += ["-print_final_stats=1", f"-artifact_prefix={folder}/found-", "-max_len=4096", str(folder)]
-    return subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode
+    with tempfile.TemporaryDirectory(prefix="tca-fuzz-") as grown:  # only what breaks a promise is kept
+        command = [sys.executable, "-c", _GUIDED.format(name=name), f"-max_total_time={seconds:.0f}"]
+        command += ["-print_final_stats=1", f"-artifact_prefix={folder}/found-", "-max_len=4096"]
+        run = subprocess.run([*command, grown, str(folder)], check=False, cwd=Path(__file__).parents[2])
+    return run.returncode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
