@@ -17,7 +17,7 @@ PY := $(BIN)/python
 STAMP := $(VENV)/.filled
 CHECKS := check-format check-lint check-types check-imports check-docs
 
-.PHONY: demo test node-packages check $(CHECKS) format bench campaign clean help requirements
+.PHONY: demo test node-packages check $(CHECKS) format bench campaign mutants soak siege fuzz clean help requirements
 
 demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
@@ -56,6 +56,18 @@ bench: $(STAMP) ## Measure against the floors (OUT=bench.json writes it too, ROU
 
 campaign: $(STAMP) ## Crash points, faults, random worlds, killed processes, power cuts (SEEDS, DEPTH, KILLS, MINUTES)
 	@$(PY) -m tests.crash.campaign
+
+mutants: $(STAMP) ## Plant deliberate faults in a copy of the tree and show which test catches each (ARGS=part of a name)
+	@$(PY) -m tests.mutants $(ARGS)
+
+soak: $(STAMP) ## Kill the agent at random moments under eight clients, then judge (KILLS=24, MINUTES=30)
+	@$(PY) -m tests.soak.soak $(ARGS)
+
+siege: $(STAMP) ## Hostile clients around a running agent: latency of an honest one, memory (ARGS="--seconds 20")
+	@$(PY) -m tests.fuzz.siege $(ARGS)
+
+fuzz: $(STAMP) ## Fuzz the borders; guided by coverage where atheris is installed (ARGS="frame --seconds 60")
+	@$(PY) -m tests.fuzz.guided $(ARGS)
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache
