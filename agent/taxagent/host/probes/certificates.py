@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taxagent.host.probes.users import User
+from taxagent.host.probes.validity import validity
 from taxagent.model.checks import made
 from taxagent.model.lines import CheckLine
 
@@ -35,14 +36,11 @@ def files(ca: Path, certificate: Path, key: Path, now: dt.datetime, user: User) 
 
 def _validity(path: Path, now: dt.datetime, *, quiet: bool = False) -> Iterator[CheckLine]:
     """Yield until when the first certificate of the file is valid; `quiet`: only where that is soon."""
-    from cryptography import x509  # noqa: PLC0415 - heavy, and only the doctor needs it
-
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        begins, ends = validity(path.read_bytes())
     except ValueError as error:
         yield made("certificate", "CERTIFICATE_UNREADABLE", path=str(path), what=str(error))
         return
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     left = ends - now
     facts = {"path": str(path), "until": ends.date().isoformat(), "days": str(max(0, left.days))}
     if now < begins:
