@@ -84,7 +84,10 @@ def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
         return "the job was never accepted"
     wrote = bool(seen.wrote(accept.job_id))
     acted = wrote or bool(_submitted(seen, accept))
-    may_have = wrote or bool(_took(seen, accept, _tried_to_submit(seen, accept.job_id)))
+    sent = _tried_to_submit(seen, accept.job_id)  # a report whose answer was lost looks like a stranger's
+    may_have = wrote or any(
+        is_done(seen, accept, StepId(step="submit", group=group, period=month)) for group, month in sent
+    )
     missing = [str(step) for step in _wanted(accept) if not is_done(seen, accept, step)]
     if outcome == "not_executed" and acted:
         return "something was done"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from taxagent.model.bureau import Report
+from taxagent.model.bureau import Receipt, Report
 from taxagent.model.device import DeviceState, SealOrder
 from taxagent.model.errors import DeviceRefused, NeedsHuman, Refusal, Unavailable
 from taxagent.model.job import Outcome, Step, StepId
@@ -101,22 +101,30 @@ def _submitted(work: Work, state: DeviceState, group: str, month: Period) -> Non
     if summary is None and beside_the_point(work, state, group, month):
         return
     digest = hashlib.sha256(summary).hexdigest() if summary is not None else ""
-    sent_before = step in {run.id for run in work.job.unread}
-    with work.ledger.trying(step, summary_sha256=digest):
-        receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
-        note = "" if receipt is None else "reconciled" if sent_before else "already"
-        if receipt is None:
-            receipt = work.bureau.put_report(_report(work, state, group, month, summary))
-        if digest and receipt.summary_sha256 != digest:
-            work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
-            raise NeedsHuman(
-                "STATE_DISAGREES",
-                what="bureau_has_another_report",
-                device=digest[:16],
-                bureau=receipt.summary_sha256[:16],
-                period=month,
-            )
+    receipt = work.bureau.get_report(work.job.scope.device_no, group, month)
+    if receipt is not None:
+        sent_before = step in {run.id for run in work.job.unread}
+        _same_report(work, step, receipt, digest)
+        note = "reconciled" if sent_before else "already"
         work.ledger.end(step, note=note, receipt_no=receipt.receipt_no)
+        return
+    with work.ledger.trying(step, summary_sha256=digest):  # begun: it is about to be sent
+        receipt = work.bureau.put_report(_report(work, state, group, month, summary))
+        _same_report(work, step, receipt, digest)
+        work.ledger.end(step, receipt_no=receipt.receipt_no)
+
+
+def _same_report(work: Work, step: StepId, receipt: Receipt, digest: str) -> None:
+    """Raise NeedsHuman where the bureau has another report than the device, whose summary has `digest`."""
+    if digest and receipt.summary_sha256 != digest:
+        work.ledger.end(step, Outcome.NOT_EXECUTED, note="refused")
+        raise NeedsHuman(
+            "STATE_DISAGREES",
+            what="bureau_has_another_report",
+            device=digest[:16],
+            bureau=receipt.summary_sha256[:16],
+            period=step.period,
+        )
 
 
 def _summary(work: Work, group: str, month: Period) -> bytes | None:
