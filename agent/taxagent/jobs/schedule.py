@@ -15,6 +15,7 @@ from taxagent.model.job import Job, JobState, WaitReason
 _RECHECK_MS = 60_000  # wall-clock waits are looked at each minute: suspend and clock steps
 _SETTLE_MS = (0, 1_000, 5_000, 30_000, 60_000, 300_000)  # pauses before an unknown step is read again
 _GRACE_MS = 10_000  # after a start, until a job whose device was not identified is said to wait for it
+_UNDER_WAY = (JobState.ACCEPTED, JobState.RUNNING)
 _AGAIN_MS = 60_000  # until a run that could not be journaled (disk full) is tried again
 
 
@@ -47,7 +48,7 @@ class Schedule:
         self._clock = wheels.clock
         self._background = wheels.background
         self._left_waiting: set[str] = set()  # by the last boot: they look once as soon as they can
-        self._queued: dict[str, object] = {}  # each run has its own mark: one that was given up ends twice
+        self._queued: dict[str, _Run] = {}  # each run has its own mark: one that was given up ends twice
         self._again: set[str] = set()
         self._stopped: set[str] = set()  # cancelled jobs whose end was asked of the journal
         self._unknowns: dict[str, int] = {}
@@ -83,7 +84,7 @@ class Schedule:
             self._in_background(job.job_id, lambda: self._runner.not_run(job.job_id, missing))
 
     def _put(self, job_id: str, queue: DeviceQueue) -> None:
-        mark = object()
+        mark = _Run(self._unknowns.get(job_id, 0))
         if queue.put(
             lambda device: self._then_ran(job_id, mark, lambda: self._runner.run(job_id, device, queue)),
             lambda error: self._then_ran(job_id, mark, lambda: self._runner.not_run(job_id, error)),
@@ -133,14 +134,14 @@ class Schedule:
             return job.wait is not None and job.wait.reason in (WaitReason.DEVICE, WaitReason.DEVICE_IN_USE)
         return job.state in (JobState.ACCEPTED, JobState.RUNNING, JobState.UNKNOWN)
 
-    def _then_ran(self, job_id: str, mark: object, run: Callable[[], None]) -> None:
+    def _then_ran(self, job_id: str, mark: _Run, run: Callable[[], None]) -> None:
         try:
             run()
         finally:
             self._mailbox.post(lambda: self._ran(job_id, mark))
 
     def _in_background(self, job_id: str, run: Callable[[], None]) -> None:
-        mark = self._queued[job_id] = object()
+        mark = self._queued[job_id] = _Run(self._unknowns.get(job_id, 0))
         self._background(lambda: self._then_ran(job_id, mark, run))
 
     def _tick(self) -> None:
@@ -226,7 +227,7 @@ class Schedule:
         else:
             self.wake(job)
 
-    def _ran(self, job_id: str, mark: object) -> None:
+    def _ran(self, job_id: str, mark: _Run) -> None:
         """A run is over. The rows that it made durable were taken before this."""
         if self._queued.get(job_id) is not mark:
             return
@@ -241,11 +242,20 @@ class Schedule:
             self._stop(job_id)
         elif again:
             self.wake(job)
-        elif job.state in (JobState.ACCEPTED, JobState.RUNNING):
+        elif job.state in _UNDER_WAY or self._left_unread(job, mark):
             # The run left no word: the agent drains, or the journal took none.
-            self._timers.call_later(
-                _AGAIN_MS, lambda: self._still(job_id, JobState.ACCEPTED, JobState.RUNNING)
-            )
+            self._timers.call_later(_AGAIN_MS, lambda: self._still(job_id, *_UNDER_WAY, JobState.UNKNOWN))
+
+    def _left_unread(self, job: Job, mark: _Run) -> bool:
+        """Whether a job is as unknown as before its run; one that left a word has a time for the next."""
+        return job.state is JobState.UNKNOWN and self._unknowns.get(job.job_id, 0) == mark.unknowns
+
+
+class _Run:
+    """One run, by its identity; `unknowns` is how often its job had been said to be unknown before."""
+
+    def __init__(self, unknowns: int) -> None:
+        self.unknowns = unknowns
 
 
 def _to_stop(job: Job) -> bool:

@@ -419,6 +419,19 @@ def test_a_run_that_could_not_be_journaled_is_tried_again() -> None:
     assert house.job(job_id).state is JobState.DONE
 
 
+def test_a_reading_that_could_not_be_journaled_is_tried_again() -> None:
+    house = plugged()
+    house.procedure.script = [sealing(AnswerLost("ANSWER_LOST"), None), settled]
+    job_id = house.accepted()
+    assert house.job(job_id).state is JobState.UNKNOWN
+    house.journal.fails = JournalFull("JOURNAL_FULL")
+    house.pass_time(10 * MINUTE)
+    assert house.job(job_id).state is JobState.UNKNOWN
+    house.journal.fails = None
+    house.pass_time(2 * MINUTE)
+    assert house.job(job_id).state is JobState.DONE
+
+
 def test_a_cancel_that_could_not_be_ended_is_ended_later_and_does_not_spin() -> None:
     house = plugged()
     house.procedure.script = [waiting()]
