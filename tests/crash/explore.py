@@ -17,7 +17,7 @@ from tests.builders.driven import DrivenBench
 from tests.crash import durable
 from tests.crash.cases import MONTHS, Case
 from tests.crash.faults import FAULTS
-from tests.crash.plans import RESTART, Life, Plan, Stepping, outlived
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
 from tests.crash.stranger import strangers_were
 
 _CHANGING = frozenset(
@@ -33,6 +33,7 @@ class Kept:
     folder: Path
     now: dt.datetime
     lives: tuple[Life, ...]
+    unseen: bool = False  # a clock was changed between a last look and its write
 
 
 @dataclass
@@ -149,21 +150,23 @@ class Explorer:
             when, _, name = place.partition(" ")
             if number == life.at + 1 or when == "done" or (when == "after" and name in _CHANGING):
                 died = Life(fault=life.fault, at=life.at, dies=number)
-                self._keep(bench, (*world.lives, died))
+                unseen = world.unseen or changed_unseen(bench, life)
+                self._keep(bench, (*world.lives, died), unseen=unseen)
 
         plan = Plan(case=self._case, lives=(*world.lives, life))
         bench.tap = Stepping(bench, watch)
         if life.journal == "removed":
             bench.accept(self._case.job, periods=MONTHS[self._case.months])  # its client asks again
-        problem = outlived(bench, life, troubled=any(each.troubled for each in plan.lives))
+        troubled = any(each.troubled for each in plan.lives)
+        problem = outlived(bench, life, troubled=troubled, unseen=world.unseen)
         self.found.ends[f"{life.fault or 'none'}: {bench.job().state.value}"] += 1
         if problem:
             self.found.wrong.append((plan, problem))
 
-    def _keep(self, bench: DrivenBench, lives: tuple[Life, ...]) -> None:
+    def _keep(self, bench: DrivenBench, lives: tuple[Life, ...], *, unseen: bool) -> None:
         digest = durable.digest(self._live)
         if digest not in self.found.distinct:
             self.found.distinct.add(digest)
             folder = self._base / digest
             durable.copy(self._live, folder)
-            self._kept.append(Kept(folder=folder, now=bench.clock.now, lives=lives))
+            self._kept.append(Kept(folder=folder, now=bench.clock.now, lives=lives, unseen=unseen))

@@ -59,7 +59,7 @@ class Stepping(Tap):
         super().pass_by(place)
 
 
-def outlived(bench: DrivenBench, life: Life, *, troubled: bool) -> str:
+def outlived(bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = False) -> str:
     """Run the bench's job to its end, a client looking on; return what the judge says against it, or ""."""
     transcript = Transcript(bench.folder / durable.TOLD)
     transcript.shown(bench.clock.utc_ms(), "shop", bench.job())
@@ -74,7 +74,8 @@ def outlived(bench: DrivenBench, life: Life, *, troubled: bool) -> str:
         return str(error)
     bench.clock.now += _TICK
     transcript.shown(bench.clock.utc_ms(), "shop", job)
-    said = [str(v) for v in violations(seen_of(bench)) if not (v.rule == "in_time" and _unseen(bench, life))]
+    unseen = unseen or changed_unseen(bench, life)
+    said = [str(v) for v in violations(seen_of(bench)) if not (unseen and v.rule == "in_time")]
     return "; ".join(said) or ("" if troubled else not_done(job)) or unexpected(job, fault)
 
 
@@ -90,7 +91,7 @@ def _to_the_end(bench: DrivenBench) -> Job:
         return bench.run_to_the_end()
 
 
-def _unseen(bench: DrivenBench, life: Life) -> bool:
+def changed_unseen(bench: DrivenBench, life: Life) -> bool:
     """Whether a clock was changed behind the last look: after its reading of the clock, before the write."""
     after = [place for place in bench.tap.passed[life.at :] if place in _WRITES or place == "before clock"]
     return life.at >= 0 and bool(after) and after[0] in _WRITES

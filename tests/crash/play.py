@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.builders.driven import DrivenBench
 from tests.crash import durable
-from tests.crash.plans import RESTART, Life, Plan, Stepping, outlived
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
 
 
 class Player:
@@ -19,6 +19,7 @@ class Player:
         self._plan = plan
         self._say = say
         self._live = base / "live"
+        self._unseen = False
 
     def play(self) -> list[str]:
         """Return what the judge says at the end."""
@@ -51,7 +52,9 @@ class Player:
                 ended.append(bench.clock.now)
 
         bench.tap = Stepping(bench, watch)
-        problem = outlived(bench, life, troubled=any(each.troubled for each in self._plan.lives))
+        troubled = any(each.troubled for each in self._plan.lives)
+        problem = outlived(bench, life, troubled=troubled, unseen=self._unseen)
+        self._unseen = self._unseen or changed_unseen(bench, life)
         if not ended:
             return problem, bench.clock.now
         durable.copy(died, self._live)

@@ -243,7 +243,7 @@ class Town:
         for count in range(_CALM):
             if count % 100 == 0:
                 self.happenings.returns_filed()
-            if count % 300 == 299:
+            if count % 300 >= 200 and not self.happenings.at_work() and not self.draw.randrange(100):
                 self.true.jump(86_400)  # who waits for what never comes waits to the window's end
             self._turn(people=False)
             if self.agent.fatal:

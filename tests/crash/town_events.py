@@ -81,17 +81,17 @@ class Happenings:
 
     def time_jumped(self) -> None:
         """The machine slept: minutes, a night, a day, or over the month's end."""
-        if not self._at_work():
+        if not self.at_work():
             self._town.true.jump(self._draw.choice((600, _NIGHT, 86_400, _FORTNIGHT)))
 
     def host_clock_set(self) -> None:
         """The machine's clock is set, rightly or wrongly."""
-        if not self._at_work():
+        if not self.at_work():
             self._town.clock.error = dt.timedelta(hours=self._draw.choice((0, 0, 1, -1, 13, -13)))
 
     def device_clock_set(self) -> None:
         """A device's clock is right, or wrong."""
-        if not self._at_work():
+        if not self.at_work():
             error = dt.timedelta(hours=self._draw.choice((0, 0, 1, -1, 13)))
             self._some_device().kept.set_clock(self._town.true.now + error)
 
@@ -108,6 +108,6 @@ class Happenings:
     def _some_device(self) -> VirtualDevice:
         return self._town.source.devices[self._draw.choice(self._town.scenarios).device_no]
 
-    def _at_work(self) -> bool:
+    def at_work(self) -> bool:
         """Whether a device's thread may stand between its last look and a write: no clock jumps there."""
         return any(actor.working for actor in self._town.agent.devices())

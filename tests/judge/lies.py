@@ -259,8 +259,9 @@ def a_seal_that_was_done_is_called_not_executed(seen: Evidence) -> None:
 
 
 @lie("steps_are_true")
-def a_report_that_the_bureau_lacks_is_called_executed(seen: Evidence) -> None:
+def a_report_that_the_bureau_never_had_is_called_executed(seen: Evidence) -> None:
     seen.bureau = msgspec.structs.replace(seen.bureau, reports={})
+    seen.calls = tuple(call for call in seen.calls if call.op != "report.put")
 
 
 @lie("outcomes_are_true")
