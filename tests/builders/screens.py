@@ -131,7 +131,7 @@ def check(lang: Lang) -> list[str]:
         outcome=Outcome.EXECUTED,
         accepted_ms=now_ms,
         steps=steps,
-        checked=lines,
+        lines=lines,
     )
     view, speech = job_view(done, lang), Speech(lang)
     return [

@@ -323,7 +323,7 @@ def applied(job: Job, event: AnyJobEvent) -> Job:
         case StateRead(reading=reading):
             return change(job, after=reading)
         case CheckMade(lines=lines):
-            return change(job, checked=lines)
+            return change(job, lines=lines)
         case BackupWritten(backup=backup):
             return change(job, backups=(*job.backups, backup))
         case TicketStored(group=group, ticket=ticket):

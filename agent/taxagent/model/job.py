@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 
-import msgspec
-
 from taxagent.model.bureau import Ticket
 from taxagent.model.device import DeviceState, Statistics
 from taxagent.model.lines import CheckLine
@@ -242,7 +240,7 @@ class Job(Value, frozen=True, kw_only=True):
     cancel_requested: bool = False
     ended_ms: int | None = None
     record_sha256: str = ""
-    checked: tuple[CheckLine, ...] | msgspec.UnsetType = msgspec.UNSET  # unset: stored as it ever was
+    lines: tuple[CheckLine, ...] = ()  # of a check: what it found
 
     def run_of(self, step: StepId) -> StepRun | None:
         """Return what is known of `step`, or None where it was never begun."""
@@ -256,11 +254,6 @@ class Job(Value, frozen=True, kw_only=True):
     def ticket_of(self, group: str) -> Ticket | None:
         """Return the newest stored ticket of `group`, or None."""
         return next((t.ticket for t in self.tickets if t.group == group), None)
-
-    @property
-    def lines(self) -> tuple[CheckLine, ...]:
-        """What a check found."""
-        return self.checked or ()
 
     @property
     def outcome_so_far(self) -> Outcome:

@@ -102,7 +102,7 @@ def test_show_can_be_narrowed_to_a_job_and_to_newer_rows(
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert main(["journal", "show", *where, "--since", str(ROWS - 1)]) == 0
     assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == [ROWS]
-    assert main(["journal", "show", *where, "--job", "01NONE"]) == 11
+    assert main(["journal", "show", *where, "--job", "01NONE"]) == 10
 
 
 def test_a_snapshot_is_verified_and_never_overwrites(
