@@ -5,6 +5,8 @@ It knows nothing of how the work is done, only what must be true of it.
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import hashlib
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from taxagent.model.errors import AgentError
 from taxagent.model.events import AnyEvent, StepEnded
 from taxagent.model.job import Job, JobState, Outcome, Step, StepId
 from taxagent.model.period import Period
+from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_state import IssuedTicket, Result
 from taxagent.simulator.durable import whole_lines
 from taxagent.simulator.kinds import last_report_of
@@ -23,6 +26,13 @@ from tests.builders.work import Bench
 from tests.judge import Evidence, read, violations
 
 STRANGERS = "strangers.txt"  # in a world's folder: hashes of writes and numbers of receipts of other programs
+
+
+@functools.cache
+def deadlines() -> dict[str, dt.date]:
+    """Return the last day of each month's filing window, as the bureau's calendar has it."""
+    months = [Period(f"{year}-{number:02d}") for year in (2025, 2026) for number in range(1, 13)]
+    return {month: BureauScenario().filing_deadline(month) for month in months}
 
 
 class Untrue(AgentError):
@@ -61,6 +71,7 @@ def evidence(bench: Bench) -> Evidence:
     """Return what the independent judge is shown of the world."""
     folder = bench.folder
     found = read(folder / JOURNAL_NAME, device=folder / "device", bureau=folder / "bureau")
+    found.deadlines = deadlines()
     noted = [line.decode() for line in whole_lines(folder / STRANGERS)]
     found.strangers = frozenset({sent().payload_sha256, *noted})  # the first by world.seal_by_another_program
     return found

@@ -24,7 +24,7 @@ from taxagent.simulator.kinds import last_report_of
 from taxagent.simulator.scenario import Blanks, Generated, Scenario
 from taxagent.simulator.state import DeviceStore
 from tests.builders.driven import TYPES
-from tests.builders.judge import STRANGERS
+from tests.builders.judge import STRANGERS, deadlines
 from tests.builders.model import synthetic_taxpayer_id
 from tests.builders.scenario import CODE, PASSWORD, scenario, type_007
 from tests.builders.transcript import Transcript
@@ -282,6 +282,7 @@ class Town:
             told=folder.parent / durable.TOLD,
         )
         seen.passwords_given = self.secrets.count
+        seen.deadlines = deadlines()
         seen.strangers = frozenset(line.decode() for line in whole_lines(folder / STRANGERS))
         self.jobs = len(seen.accepts)
         for job_id, accept in seen.accepts.items():
