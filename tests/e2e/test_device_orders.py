@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from taxclient import Client
 from taxclient.cli.main import main
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import RemoteError
@@ -23,6 +24,11 @@ from tests.builders.site import (
     waits,
     writes,
 )
+
+
+def verified(one: Client) -> None:
+    """Wait until the agent has read its journal: before that it does not know how a device stands."""
+    until(lambda: not one.status().verifying, "the journal is verified")
 
 
 def test_a_released_device_keeps_its_jobs_waiting_until_it_is_taken_again() -> None:
@@ -44,6 +50,7 @@ def test_a_released_device_keeps_its_jobs_waiting_until_it_is_taken_again() -> N
             agent.kill()
             shop.start_agent()
         with client(shop) as one:
+            verified(one)
             assert one.job(job.job_id).state == "waiting"
             assert one.device(DEVICE).released_by == released.released_by
             shop.file_return(TAXPAYER, PERIOD)
@@ -69,8 +76,10 @@ def test_a_kept_device_is_held_by_the_agent_since_it_came() -> None:
 def test_a_device_of_which_nothing_is_known_has_no_details() -> None:
     with site() as shop:
         shop.start_agent()
-        with client(shop) as one, pytest.raises(RemoteError, match="DEVICE_UNKNOWN"):
-            one.device("000000000000")
+        with client(shop) as one:
+            verified(one)
+            with pytest.raises(RemoteError, match="DEVICE_UNKNOWN"):
+                one.device("000000000000")
 
 
 def test_taxctl_shows_a_device_and_orders_about_it(capsys: pytest.CaptureFixture[str]) -> None:
