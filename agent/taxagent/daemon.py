@@ -70,7 +70,7 @@ class Agent:
     def _begin(self) -> None:
         parts = self._parts
         try:
-            verified = parts.reader.verify(lambda _done, _all: self.check_stop())
+            verified = parts.reader.verify(self._verifying)
             self.check_stop()
             parts.journal.append(
                 AgentStarted(
@@ -97,6 +97,10 @@ class Agent:
         except Exception as error:  # noqa: BLE001 - a start that fails in any way ends the process
             self.failed(error)
 
+    def _verifying(self, done: int, of: int) -> None:
+        self.check_stop()
+        self._parts.supervision.verifying(done, of)
+
     def _interrupted(self, job: Job) -> None:
         """A job that was left in the middle of an irreversible step is unknown until it is read."""
         if job.open_steps and job.state is JobState.RUNNING:
@@ -118,6 +122,7 @@ class Agent:
         parts.roster.start()
         parts.schedule.recover()
         parts.desk.verified()
+        parts.supervision.ready()
         _log.info("ready", endpoint=parts.settings.file.ipc.endpoint, boot=parts.boot)
 
     # ---- what happens
@@ -143,6 +148,7 @@ class Agent:
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:
                 self._renew(job)
+        parts.supervision.look()
 
     def _renew(self, job: Job) -> None:
         """After a job, and where it waits after a write, take what it read last, or read afresh."""
@@ -170,6 +176,7 @@ class Agent:
             _log.warning("bus_unreadable", fault=trouble.fault, **trouble.detail)
         roster.trouble = trouble
         roster.changed(seen)
+        self._parts.supervision.look()
 
     # ---- a device that hangs
 
@@ -199,6 +206,7 @@ class Agent:
         """Tell the clients, and wake the jobs that wait for it."""
         self._parts.loop.device_changed(device_no)
         self._parts.schedule.arrived(device_no)
+        self._parts.supervision.look()
 
     def in_office(self, call: Callable[[], None]) -> None:
         """Do `call` in the office's thread; never after the drain."""
@@ -227,6 +235,7 @@ class Agent:
         _log.info("draining", principal=principal)
         self._parts.desk.draining = True
         self._parts.loop.draining()
+        self._parts.supervision.draining()
         self._stopping.set()
         threading.Thread(target=self._wait_for_devices, name="drain", daemon=True).start()
 
@@ -246,6 +255,7 @@ class Agent:
         self._parts.mailbox.post(self._parts.loop.stop)
         known = error if isinstance(error, AgentError) else AgentError("INTERNAL", error=type(error).__name__)
         words = text(known.problem(), self._language)
+        self._parts.supervision.failed(words.title)
         _log.critical("fatal", fault=known.fault, error=str(error), title=words.title, remedy=words.remedy)
 
     def _end(self) -> None:

@@ -18,7 +18,9 @@ from taxagent.device import drivers
 from taxagent.examination import examined, gateway_of, roles
 from taxagent.host.clock import HostClock
 from taxagent.host.lock import Owner, take_lock
+from taxagent.host.notify import Notifier
 from taxagent.host.secret_files import SecretFiles
+from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
 from taxagent.ipc.access import Access, AccessTable
 from taxagent.ipc.diagnose import Diagnoser
@@ -51,6 +53,7 @@ from taxagent.records.page import page
 from taxagent.records.verification import verified_record
 
 _LIVE_JOBS = 100_000
+_HUNG = frozenset({"DEVICE_HUNG", "DEVICE_QUARANTINED"})
 
 
 class Hands(Protocol):
@@ -114,6 +117,13 @@ class Parts:
         self.schedule = Schedule(self.book, Runner(self._tools()), self.roster, self._wheels)
         self.desk = JobDesk(self._office())
         self.loop = self._door()
+        self.supervision = Supervision(
+            Notifier(os.environ, os.getpid()),
+            language=file.agent.language,
+            later=self.loop.call_later,
+            ask=self._through_the_journal,
+            picture=self._picture,
+        )
 
     def _door(self) -> Loop:
         file = self.settings.file
@@ -143,6 +153,16 @@ class Parts:
         """The doctor's probes, for which the bus is as the roster knows it: nobody opens it twice."""
         lines = examined(self.settings, lambda: status.seen, lambda: status.trouble)
         return (*lines, *device_lines(status))
+
+    def _through_the_journal(self, call: Callable[[], None]) -> None:
+        """Have the journal's writer come by, then the loop call `call`; writes nothing."""
+        self.journal.transact_soon(lambda _tx: None, lambda _answer: self.mailbox.post(call))
+
+    def _picture(self) -> Picture:
+        """What the service manager is told. The loop's thread."""
+        plugged = [view for view in self.roster.views() if view.location]
+        hung = sum(view.problem is not None and view.problem.fault in _HUNG for view in plugged)
+        return Picture(devices=len(plugged), hung=hung, jobs=tuple(self.book.live()))
 
     def names_without_owner(self) -> tuple[dict[str, str], ...]:
         """Return the facts (name, role) of each configured user or group that the system does not know."""

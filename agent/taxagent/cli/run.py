@@ -1,4 +1,7 @@
-"""`taxagent run --config FILE`: the agent in the foreground, as systemd and people start it."""
+"""`taxagent run --config FILE`: the agent in the foreground, as systemd and people start it.
+
+With `--check` the configuration is looked at and nothing is started.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,23 @@ def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("run", help=COMMANDS["run"].help(default_lang()))
     parser.add_argument("--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE")
+    check = {"zh": "只检查配置，不启动", "en": "check the configuration and start nothing"}
+    parser.add_argument("--check", action="store_true", help=check[default_lang()])
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT; 0 after a drain, 75 where another agent owns the state directory."""
+    """Run until SIGTERM or SIGINT; 0 after a drain, 75 where another agent owns the state directory.
+
+    0 after a check too.
+    """
     from taxagent import config, logs
     from taxagent.daemon import Agent
 
     os.umask(0o077)  # whoever starts it: what it writes is its own; the door alone is opened wider (ipc/)
     settings = config.load(args.config)
     _readable(settings)
+    if args.check:
+        return 0
     logs.set_up(settings.file.agent.log_level)
     return Agent(settings).run()
 
