@@ -118,7 +118,8 @@ def _done(task: Task) -> Told:
             return (what, *_told(explorer.bulk_troubles((name,))))
         if part == "journals":
             return (what, *_told(explorer.journals(name)))
-        return (what, *_told(explorer.troubles((name,), depth=1)))
+        depth = 1 if case.months == 1 else 0  # two months: each fault alone
+        return (what, *_told(explorer.troubles((name,), depth=depth)))
 
 
 def _told(found: Found) -> tuple[Counts, list[str]]:

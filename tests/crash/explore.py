@@ -17,7 +17,7 @@ from tests.builders.driven import DrivenBench
 from tests.crash import durable
 from tests.crash.cases import MONTHS, Case
 from tests.crash.faults import FAULTS
-from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived, unannounced_try
 from tests.crash.stranger import strangers_were
 
 _CHANGING = frozenset(
@@ -158,7 +158,13 @@ class Explorer:
         if life.journal == "removed":
             bench.accept(self._case.job, periods=MONTHS[self._case.months])  # its client asks again
         troubled = any(each.troubled for each in plan.lives)
-        problem = outlived(bench, life, troubled=troubled, unseen=world.unseen)
+        problem = outlived(
+            bench,
+            life,
+            troubled=troubled,
+            unseen=world.unseen,
+            unannounced=unannounced_try(plan.lives),
+        )
         self.found.ends[f"{life.fault or 'none'}: {bench.job().state.value}"] += 1
         if problem:
             self.found.wrong.append((plan, problem))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.builders.driven import DrivenBench
 from tests.crash import durable
-from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived, unannounced_try
 
 
 class Player:
@@ -53,7 +53,8 @@ class Player:
 
         bench.tap = Stepping(bench, watch)
         troubled = any(each.troubled for each in self._plan.lives)
-        problem = outlived(bench, life, troubled=troubled, unseen=self._unseen)
+        unannounced = unannounced_try(self._plan.lives)
+        problem = outlived(bench, life, troubled=troubled, unseen=self._unseen, unannounced=unannounced)
         self._unseen = self._unseen or changed_unseen(bench, life)
         if not ended:
             return problem, bench.clock.now
