@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -23,6 +24,7 @@ class Errands:
     def __init__(self, name: str, mailbox: Mailbox, *, bound: int = 256) -> None:
         self._mailbox = mailbox
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(bound)
+        self._ending = False
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
@@ -30,9 +32,11 @@ class Errands:
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End the thread after what it does now; what still waits is dropped with the process."""
+        """End the thread after what it does now, waiting `timeout_s` at most; what still waits is dropped."""
+        self._ending = True
         if self._thread.is_alive():
-            self._queue.put(None)
+            with suppress(queue.Full):  # then it meets another errand, and sees that it ends
+                self._queue.put_nowait(None)
             self._thread.join(timeout_s)
 
     def run(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
@@ -70,5 +74,5 @@ class Errands:
         return answer
 
     def _serve(self) -> None:
-        while (errand := self._queue.get()) is not None:
+        while (errand := self._queue.get()) is not None and not self._ending:
             errand()
