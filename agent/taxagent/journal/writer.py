@@ -27,6 +27,7 @@ BATCH_UNITS = 256  # bounds a batch's latency and the pages that it can dirty
 RESERVE_BYTES = 8 << 20  # a full disk must show before COMMIT, where "not executed" is still certain
 CHECKPOINT_ROWS = 500  # of large batches
 CHECKPOINT_COMMITS = 80  # of single rows, about 10 pages each: the log stays within LOG_PAGES
+_PAGE_BYTES = 4096
 LOG_PAGES = 1024  # 4 MiB of log that the agent has written before its first row: 10 ms on a fast disk
 
 Done = Callable[[Any], None]  # a queue cannot keep each unit's own result type
@@ -143,7 +144,7 @@ class JournalWriter:
         self._shut()
 
     def _lengthen(self) -> None:
-        if self._log_pages and self._has_room():
+        if self._log_pages and self._has_room(self._log_pages * _PAGE_BYTES):
             try:
                 store.lengthened(self._db, self._log_pages)
             except sqlite3.Error as error:  # rows behind these pages could be lost with them
@@ -220,8 +221,9 @@ class JournalWriter:
         finally:
             del failure  # an error knows this frame: they would hold each other until a collection
 
-    def _has_room(self) -> bool:
-        return self._free_bytes(self._folder) >= RESERVE_BYTES
+    def _has_room(self, taken: int = 0) -> bool:
+        """Return whether the reserve is free, also once `taken` bytes are."""
+        return self._free_bytes(self._folder) >= RESERVE_BYTES + taken
 
     def _room(self) -> None:
         """Asked before a batch's first row; units that only read go on when the disk is full."""

@@ -61,6 +61,15 @@ def test_a_log_that_cannot_be_lengthened_stays_as_it_is(tmp_path: Path) -> None:
         assert log_bytes(tmp_path) == 0
 
 
+def test_a_log_is_not_lengthened_into_the_room_that_commits_need(tmp_path: Path) -> None:
+    def free_bytes(_folder: str) -> int:
+        return RESERVE_BYTES + PAGES * 4096 - 1 - log_bytes(tmp_path)
+
+    with build.journal(tmp_path, log_pages=PAGES, free_bytes=free_bytes) as writer:
+        assert writer.append(build.accept(1)) == 1
+        assert log_bytes(tmp_path) < PAGES * 4096
+
+
 def test_nothing_is_committed_behind_pages_that_the_disk_may_have_lost(tmp_path: Path) -> None:
     class LosingPages(sqlite3.Connection):
         """Pages are taken; to make them certain fails."""
