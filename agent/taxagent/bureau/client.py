@@ -176,7 +176,7 @@ class GatewayClient:
                 raise
 
         try:
-            raw = self._retrying.run(attempt)
+            raw = self._retrying.run(attempt, repeatable=call.op.repeatable)
         except AgentError as error:
             raise _final(call, error, maybe_done=maybe_done) from error
         if raw is None:

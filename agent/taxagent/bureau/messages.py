@@ -44,6 +44,14 @@ class Op(StrEnum):
         """True where the bureau may remember something after the call."""
         return self.method != "GET"
 
+    @property
+    def repeatable(self) -> bool:
+        """True where the call may be made again though an earlier one may have been carried out.
+
+        A person's answer carries no key, and a wrong one given twice may cost two tries.
+        """
+        return self is not Op.CHALLENGE_ANSWER
+
 
 class Code(StrEnum):
     """The codes of an ErrorAnswer that this version knows. Others may come; they are kept as text."""

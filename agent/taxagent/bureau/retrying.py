@@ -37,11 +37,11 @@ class Retrying:
         self._pause = pause
         self._jitter = jitter
 
-    def run(self, attempt: Callable[[], T]) -> T:
+    def run(self, attempt: Callable[[], T], *, repeatable: bool = True) -> T:
         """Return what `attempt` returns; raise its last error.
 
-        Only errors on the allow-list are tried again: not reached, busy, answer lost. So `attempt` must be
-        repeatable.
+        Only errors on the allow-list are tried again: not reached, busy, and, where `attempt` is repeatable,
+        answer lost.
         """
         import tenacity  # noqa: PLC0415 - 14 ms that no other command pays
 
@@ -53,7 +53,8 @@ class Retrying:
         last: list[AgentError] = []
 
         def remembered(error: BaseException) -> bool:
-            if isinstance(error, AgentError) and _repeatable(error):
+            lost = isinstance(error, AnswerLost)
+            if isinstance(error, AgentError) and _repeatable(error) and (repeatable or not lost):
                 last[:] = [error]
                 return True
             return False

@@ -8,7 +8,7 @@ import pytest
 
 from taxagent.bureau.client import GatewayClient
 from taxagent.bureau.messages import Op
-from taxagent.model.errors import BureauRefused, ChallengeAsked
+from taxagent.model.errors import AnswerLost, BureauRefused, ChallengeAsked
 from taxagent.simulator.bureau_faults import Act, Fault, Point
 from taxagent.simulator.bureau_server import Running
 from tests.builders.bureau import DEVICE, OCTOBER, accepted, sealed_report
@@ -66,13 +66,14 @@ def test_an_answer_that_was_taken_is_taken_again(running: Running, client: Gatew
         client.answer_challenge(challenge.challenge_id, "7k3m")
 
 
-def test_the_answer_whose_reply_is_lost_is_sent_again_and_counts_once(
+def test_the_answer_whose_reply_is_lost_is_given_once_and_the_next_call_shows_whether_it_was_taken(
     running: Running, client: GatewayClient
 ) -> None:
     ordered(running)
     challenge = asked(client)
     running.bureau.faults.order(Fault(op=Op.CHALLENGE_ANSWER, act=Act.DROP, point=Point.AFTER))
-    client.answer_challenge(challenge.challenge_id, "7k3m")
+    with pytest.raises(AnswerLost):
+        client.answer_challenge(challenge.challenge_id, "7k3m")
     client.put_report(sealed_report())
 
 

@@ -57,6 +57,25 @@ def run(
     return pauses.taken, None
 
 
+def answer(client: GatewayClient) -> None:
+    client.answer_challenge("C1", "w7x9")
+
+
+def test_a_persons_answer_is_given_once_though_its_reply_is_lost() -> None:
+    script = Script(httpx.ReadError)
+    pauses, error = run(script, answer)
+    assert isinstance(error, AnswerLost)
+    assert (len(script.keys), pauses) == (1, [])
+
+
+def test_a_persons_answer_that_certainly_was_not_given_is_given_then() -> None:
+    taken = httpx.Response(200, json={"challenge_id": "C1", "accepted_ms": 1})
+    script = Script(httpx.ConnectError, no(503, "BUSY"), taken)
+    _, error = run(script, answer)
+    assert error is None
+    assert len(script.keys) == 3
+
+
 def test_a_passing_failure_is_not_even_noticed() -> None:
     script = Script(httpx.ConnectError, httpx.ReadTimeout, absent())
     taken, error = run(script, read)
