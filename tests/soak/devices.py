@@ -31,7 +31,7 @@ def _written(folder: Path, number: int, kind: str, dice: random.Random) -> Path:
         r'^taxpayer_id = "\w+"': f'taxpayer_id = "{first_17}{check_character(first_17)}"',
         r"^terminal_no = \d+": "terminal_no = 0",
         r"^settles_ms = \d+": "settles_ms = 200",
-        r"^default = \d+": f"default = {dice.choice((0, 2, 6))}",  # ms a command: a kill finds work
+        r"^default = \d+$": f"default = {dice.choice((0, 2, 6))}",  # ms a command: a kill finds work
         r"^(seal|read_summary|clock_ticket|apply_ticket) = \d+": rf"\1 = {dice.choice((5, 40, 120))}",
         r"^per_month = \d+": "per_month = 12",
     }
