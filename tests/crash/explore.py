@@ -20,6 +20,7 @@ from tests.crash.faults import FAULTS
 from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived, unannounced_try
 from tests.crash.stranger import strangers_were
 
+_WRITES = frozenset({"seal", "reading", "clock_ticket", "apply_ticket", "put_report"})
 _CHANGING = frozenset(
     {"commit", "seal", "clock_ticket", "apply_ticket", "put_report", "put_ticket", "confirm", "archive"}
     | {"reading", "open"}
@@ -65,12 +66,13 @@ class Explorer:
         return self.found
 
     def troubles(self, names: tuple[str, ...], *, depth: int = 1, one_in: int = 1) -> Found:
-        """Let each fault strike at each place (or `one_in` so many) where it can, with deaths behind it."""
+        """Let each fault strike at each place where it can (or one in so many, and at every write)."""
         start = self._prepared()
         places = self._places(start)
         for name in names:
             shows = [number for number, place in enumerate(places) if FAULTS[name].shows_at(place)]
-            for number in shows[::one_in]:
+            writes = [number for number in shows if places[number].partition(" ")[2] in _WRITES]
+            for number in sorted({*shows[::one_in], *writes}):
                 self._strike(start, Life(fault=name, at=number), depth)
         return self.found
 

@@ -54,7 +54,7 @@ def test_the_agent_dies_again_at_every_point_of_each_recovery(base: Path) -> Non
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
-    found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=5)
+    found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=7)
     nothing_wrong(found)
     assert found.faults
 
