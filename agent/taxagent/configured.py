@@ -1,9 +1,16 @@
-"""The settings as the values that the work needs: windows, what is known of each device. Decides nothing."""
+"""The settings as the values that the parts need: windows, roles, limits, patience. Decides nothing."""
 
 from __future__ import annotations
 
+import msgspec
+
 from taxagent.bureau.client import GatewaySettings
 from taxagent.config import File, WindowsSection
+from taxagent.ipc.access import AccessTable
+from taxagent.jobs.asks import Role
+from taxagent.jobs.office import Consent
+from taxagent.jobs.runner import Patience
+from taxagent.jobs.watched import Limits
 from taxagent.model.known import Cycle, KnownDevice
 from taxagent.model.period import Period
 from taxagent.model.windows import Rules
@@ -30,3 +37,28 @@ def gateway_settings(file: File) -> GatewaySettings:
     """Return where the bureau is, for its client."""
     bureau = file.bureau
     return GatewaySettings(url=bureau.url, ca=bureau.ca, certificate=bureau.certificate, key=bureau.key)
+
+
+def access_of(file: File) -> AccessTable:
+    """Return who has which role."""
+    return AccessTable(
+        users={name: Role(role) for name, role in file.access.users.items()},
+        groups={name: Role(role) for name, role in file.access.groups.items()},
+    )
+
+
+def limits_of(file: File) -> Limits:
+    """Return how long a call to a device may take."""
+    device = file.device
+    return Limits(read_s=device.read_s, write_s=device.write_s, grace_s=device.grace_s)
+
+
+def patience_of(file: File) -> Patience:
+    """Return how often a waiting job looks again."""
+    return Patience(**msgspec.structs.asdict(file.patience))
+
+
+def consent_of(file: File) -> Consent:
+    """Return the standing consent."""
+    consent = file.consent
+    return Consent(kinds=frozenset(consent.kinds), principals=frozenset(consent.principals))

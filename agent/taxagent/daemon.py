@@ -23,6 +23,7 @@ from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.usb import SeenDevice
 from taxagent.parts import Parts
 from taxagent.ports import Watch
+from taxagent.retuning import on_hangup
 
 _log = structlog.get_logger("taxagent")
 _DRAIN_S = 150.0  # a device's answer to a seal or clear may take this long (watchdogs of the field: 120 s)
@@ -54,6 +55,7 @@ class Agent:
         parts.loop.bind()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
+        on_hangup(parts, self.in_office, self.drain)
         parts.journal.start()
         self._office_thread.submit(self._begin)
         parts.loop.run()

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from taxagent import __version__
+from taxagent import __version__, logs
 from taxagent.bureau.client import GatewayClient
-from taxagent.config import File, Settings
-from taxagent.configured import gateway_settings, known_of, rules_of
+from taxagent.config import Settings
+from taxagent.configured import (
+    access_of,
+    consent_of,
+    gateway_settings,
+    known_of,
+    limits_of,
+    patience_of,
+    rules_of,
+)
 from taxagent.device import drivers
 from taxagent.examination import examined, gateway_of, roles
 from taxagent.host.clock import HostClock
@@ -22,25 +30,24 @@ from taxagent.host.notify import Notifier
 from taxagent.host.secret_files import SecretFiles
 from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
-from taxagent.ipc.access import Access, AccessTable
+from taxagent.ipc.access import Access
 from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.doctor import device_lines
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.readings import Answers
 from taxagent.ipc.windows import Explainer
-from taxagent.jobs.asks import DeskStatus, Role
+from taxagent.jobs.asks import DeskStatus
 from taxagent.jobs.book import Book
 from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.desk import JobDesk
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.looks import Looks
-from taxagent.jobs.office import Consent, Office
+from taxagent.jobs.office import Office
 from taxagent.jobs.queue import Terms
 from taxagent.jobs.roster import Roster
-from taxagent.jobs.runner import Patience, Runner, Tools
+from taxagent.jobs.runner import Runner, Tools
 from taxagent.jobs.schedule import Schedule
-from taxagent.jobs.watched import Limits
 from taxagent.jobs.wheels import Wheels
 from taxagent.journal import JOURNAL_NAME, LOG_PAGES, JournalWriter, Reader
 from taxagent.model.events import AnyEvent
@@ -99,13 +106,13 @@ class Parts:
         self.lock = take_lock(settings.state_dir, self._owner())
         self.mailbox = Mailbox()
         path = settings.state_dir / JOURNAL_NAME
-        self.journal = JournalWriter(path, sink=hands.committed, on_fatal=hands.failed, log_pages=LOG_PAGES)
+        self._challenges = Challenges()
+        self.journal = JournalWriter(path, sink=self._committed, on_fatal=hands.failed, log_pages=LOG_PAGES)
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
         self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
         self._secrets = SecretFiles(settings.secrets_dir, _credentials())
         self._latch = JournalLatch(self.journal, self.reader, self.clock)
-        self._challenges = Challenges()
         self._rules = rules_of(file.windows)
         self._wheels = Wheels(
             clock=self.clock,
@@ -113,9 +120,22 @@ class Parts:
             mailbox=self.mailbox,
             background=hands.in_office,
         )
+        keep = file.device.hold == "always"
+        self._terms = Terms(keep=keep, limits=limits_of(file), monotonic=self.clock.monotonic)
         self.roster = self._roster()
-        self.schedule = Schedule(self.book, Runner(self._tools()), self.roster, self._wheels)
-        self.desk = JobDesk(self._office())
+        self._tools = self._made_tools()
+        self.schedule = Schedule(self.book, Runner(self._tools), self.roster, self._wheels)
+        self._office = self._made_office()
+        self.desk = JobDesk(self._office)
+        self._access = Access(access_of(file))
+        self._answers = Answers(
+            explain=Explainer(self._rules, self.clock),
+            diagnose=self._diagnoser(),
+            examine=self._examined,
+            contact=file.support.contact,
+            page=page,
+            verify=lambda job_id: verified_record(job_id, self.reader),
+        )
         self.loop = self._door()
         self.supervision = Supervision(
             Notifier(os.environ, os.getpid()),
@@ -124,6 +144,13 @@ class Parts:
             ask=self._through_the_journal,
             picture=self._picture,
         )
+
+    def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
+        """In the writer's thread: an answer that is durable is there before its job moves."""
+        kept = tuple(rows)
+        for _, event in kept:
+            self._challenges.committed(event)
+        self._hands.committed(kept)
 
     def _door(self) -> Loop:
         file = self.settings.file
@@ -134,20 +161,34 @@ class Parts:
                 version=__version__,
                 language=file.agent.language,
             ),
-            access=Access(_access(file)),
+            access=self._access,
             mailbox=self.mailbox,
             desk=self.desk,
             reader=self.reader,
             clock=self.clock,
-            answers=Answers(
-                explain=Explainer(self._rules, self.clock),
-                diagnose=Diagnoser(self._rules, self.clock, self.settings.simulation, file.support.contact),
-                examine=self._examined,
-                contact=file.support.contact,
-                page=page,
-                verify=lambda job_id: verified_record(job_id, self.reader),
-            ),
+            answers=self._answers,
         )
+
+    def retune(self, settings: Settings) -> None:
+        """Take over what a new configuration may change under a running agent. The loop's thread.
+
+        What runs goes on with what it began with; see retuning.FIXED for what stays as it is.
+        """
+        self.settings, file = settings, settings.file
+        self._rules = rules_of(file.windows)
+        self._access.renew(access_of(file))
+        self._terms.limits = limits_of(file)
+        self._tools.rules, self._tools.known = self._rules, known_of(file)
+        self._tools.patience = patience_of(file)
+        self._office.rules, self._office.consent = self._rules, consent_of(file)
+        self._answers.explain = Explainer(self._rules, self.clock)
+        self._answers.diagnose = self._diagnoser()
+        self._answers.contact = file.support.contact
+        logs.set_up(file.agent.log_level)
+
+    def _diagnoser(self) -> Diagnoser:
+        contact = self.settings.file.support.contact
+        return Diagnoser(self._rules, self.clock, self.settings.simulation, contact)
 
     def _examined(self, status: DeskStatus) -> tuple[CheckLine, ...]:
         """The doctor's probes, for which the bus is as the roster knows it: nobody opens it twice."""
@@ -178,19 +219,16 @@ class Parts:
         )
 
     def _roster(self) -> Roster:
-        device = self.settings.file.device
-        limits = Limits(read_s=device.read_s, write_s=device.write_s, grace_s=device.grace_s)
         return Roster(
             self.source,
             Looks(self._secrets, self._latch, simulation=self.simulation),
             self._wheels,
             self.journal,
             identified=self._hands.identified,
-            terms=Terms(keep=device.hold == "always", limits=limits, monotonic=self.clock.monotonic),
+            terms=self._terms,
         )
 
-    def _tools(self) -> Tools:
-        patience = self.settings.file.patience
+    def _made_tools(self) -> Tools:
         return Tools(
             journal=self.journal,
             bureau=self.bureau,
@@ -199,12 +237,7 @@ class Parts:
             latch=self._latch,
             archives=ZipArchives(self.settings.state_dir / "backups"),
             rules=self._rules,
-            patience=Patience(
-                declaration_s=patience.declaration_s,
-                bureau_s=patience.bureau_s,
-                in_use_s=patience.in_use_s,
-                most_s=patience.most_s,
-            ),
+            patience=patience_of(self.settings.file),
             record=self._record,
             boot=self.boot,
             simulation=self.simulation,
@@ -217,8 +250,7 @@ class Parts:
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self._rules),
         )
 
-    def _office(self) -> Office:
-        consent = self.settings.file.consent
+    def _made_office(self) -> Office:
         return Office(
             book=self.book,
             roster=self.roster,
@@ -228,7 +260,7 @@ class Parts:
             secrets=self._secrets,
             latch=self._latch,
             rules=self._rules,
-            consent=Consent(kinds=frozenset(consent.kinds), principals=frozenset(consent.principals)),
+            consent=consent_of(self.settings.file),
             record=self._record,
             boot=self.boot,
             version=__version__,
@@ -259,13 +291,6 @@ class _LateTimers:
 
     def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
         return self.loop().call_later(delay_ms, call)
-
-
-def _access(file: File) -> AccessTable:
-    return AccessTable(
-        users={name: Role(role) for name, role in file.access.users.items()},
-        groups={name: Role(role) for name, role in file.access.groups.items()},
-    )
 
 
 def _credentials() -> Path | None:

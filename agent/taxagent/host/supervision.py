@@ -5,7 +5,7 @@ Lives in the loop's thread, but for `verifying`. Knows jobs as values; decides n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from taxagent.host.notify import Notifier
 from taxagent.host.watchdog import Ask, Later, Watchdog
@@ -88,7 +88,7 @@ class Supervision:
         """A new configuration is being read, since this instant of CLOCK_MONOTONIC."""
         self._notifier.tell(RELOADING=1, MONOTONIC_USEC=monotonic_us)
 
-    def reloaded(self, *, refused: str = "", restart: Iterable[str] = ()) -> None:
+    def reloaded(self, *, refused: str = "", restart: tuple[str, ...] = ()) -> None:
         """It is in force; or `refused` says why not; `restart` are the keys that wait for a restart."""
         keys = ", ".join(restart)
         self._remark = ""

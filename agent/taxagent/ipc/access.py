@@ -88,6 +88,11 @@ class Access:
         self._accounts = accounts or SystemAccounts()
         self._cache: OrderedDict[tuple[int, int], tuple[float, Principal | None]] = OrderedDict()
 
+    def renew(self, table: AccessTable) -> None:
+        """Go by another table from now on."""
+        self._table = table
+        self._cache.clear()
+
     def known(self, peer: Peer, now_s: float) -> tuple[Principal | None] | None:
         """Return (principal,), (None,) for a peer without a role, or None where `resolve` must be asked."""
         found = self._cache.get((peer.uid, peer.gid))

@@ -32,9 +32,12 @@ Page = Callable[[bytes, Lang], str]
 Verify = Callable[[str], RecordProof | None]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Answers:
-    """What is asked outside the loop's thread: window.explain, diagnose, doctor, a page, a proof."""
+    """What is asked outside the loop's thread: window.explain, diagnose, doctor, a page, a proof.
+
+    `explain`, `diagnose` and `contact` are replaced where the configuration is read anew.
+    """
 
     explain: Explain
     diagnose: Diagnose

@@ -27,9 +27,9 @@ class Consent:
         return kind in self.kinds and principal in self.principals
 
 
-@dataclass(frozen=True)
+@dataclass
 class Office:
-    """What the desk works with."""
+    """What the desk works with. `rules` and `consent` are replaced where the configuration is read anew."""
 
     book: Book
     roster: Roster

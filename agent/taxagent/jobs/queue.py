@@ -21,9 +21,12 @@ Work = Callable[[Device], None]
 Failed = Callable[[AgentError], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Terms:
-    """How a device is used. `keep`: claimed also between pieces of work (racks)."""
+    """How a device is used. `keep`: claimed also between pieces of work (racks).
+
+    A new configuration replaces `limits`: they hold from the next claim on.
+    """
 
     keep: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -58,9 +58,9 @@ class Patience:
         return now_ms + round(longer * 1000)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tools:
-    """What every run needs of the agent."""
+    """What every run needs of the agent. A new configuration replaces `rules`, `patience` and `known`."""
 
     journal: Journal
     bureau: Bureau

@@ -123,6 +123,14 @@ def test_a_role_is_remembered_for_a_minute_and_not_for_everyone() -> None:
     assert access.known(Peer(uid=0, gid=0, pid=1), 0.0) is None
 
 
+def test_a_new_table_holds_at_once_for_who_was_known_as_well() -> None:
+    access = Access(AccessTable(users={"anna": Role.ADMIN}), own_uid=1, accounts=Town())
+    access.remember(ANNA, access.resolve(ANNA), 0.0)
+    access.renew(AccessTable(users={"anna": Role.VIEWER}))
+    assert access.known(ANNA, 0.0) is None
+    assert access.resolve(ANNA) == Principal(name="anna", role=Role.VIEWER)
+
+
 def test_the_system_knows_root() -> None:
     accounts = SystemAccounts()
     assert accounts.name_of(0) == "root"

@@ -1,0 +1,149 @@
+"""A new configuration under a running agent: what takes effect at once, and what waits for a restart.
+
+Limits, roles, windows, consents and the pace of waiting are taken over; endpoints, paths, the driver and the
+gateway stay as they were at the start. A configuration that is out of form changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from taxagent import config
+from taxagent.config import File, Settings
+from taxagent.model.errors import AgentError
+from taxagent.model.faults import text
+from taxagent.ports import Clock, Mailbox
+
+_log = structlog.get_logger("taxagent")
+
+FIXED = (
+    "agent.state_dir",
+    "agent.language",
+    "ipc.endpoint",
+    "usb.driver",
+    "usb.backend",
+    "device.hold",
+    "bureau.url",
+    "bureau.ca",
+    "bureau.certificate",
+    "bureau.key",
+    "secrets.directory",
+    "simulation",
+)
+"""The keys that hold until a restart; of a section that is named here, all of it."""
+
+
+class Teller(Protocol):
+    """Who is told of a reload: host.supervision."""
+
+    def reloading(self, monotonic_us: int) -> None:
+        """It has begun."""
+
+    def reloaded(self, *, refused: str = "", restart: tuple[str, ...] = ()) -> None:
+        """It is over."""
+
+
+class Tunable(Protocol):
+    """Who takes the new settings: parts.Parts."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def mailbox(self) -> Mailbox: ...
+    @property
+    def supervision(self) -> Teller: ...
+    def retune(self, settings: Settings) -> None:
+        """Take these over. The loop's thread."""
+
+    def names_without_owner(self) -> tuple[dict[str, str], ...]:
+        """Return the configured names that the system does not know. May block."""
+
+
+def on_hangup(
+    parts: Tunable, in_office: Callable[[Callable[[], None]], None], drain: Callable[[], None]
+) -> None:
+    """Have SIGHUP read the configuration anew; at a terminal it means that the terminal has gone: drain."""
+    if sys.platform != "win32":
+        act = drain if os.isatty(0) else Reload(parts, in_office).begin
+        signal.signal(signal.SIGHUP, lambda _number, _frame: parts.mailbox.post(act))
+
+
+class Reload:
+    """Reads the configuration anew. `begin` in the loop's thread, the reading in the office's."""
+
+    def __init__(self, parts: Tunable, in_office: Callable[[Callable[[], None]], None]) -> None:
+        self._parts = parts
+        self._in_office = in_office
+
+    def begin(self) -> None:
+        """Read the file that the agent was started with, and take over what may change."""
+        self._parts.supervision.reloading(round(self._parts.clock.monotonic() * 1_000_000))
+        self._in_office(self._read)
+
+    def _read(self) -> None:
+        old = self._parts.settings
+        try:
+            new = config.load(old.path)
+        except AgentError as error:
+            words = text(error.problem(), old.file.agent.language)
+            _log.error(
+                "reload_refused", fault=error.fault, title=words.title, cause=words.cause, **error.detail
+            )
+            title = f"{words.title} ({error.detail['key']})" if error.detail.get("key") else words.title
+            self._parts.mailbox.post(lambda: self._parts.supervision.reloaded(refused=title))
+            return
+        settings, waiting = merged(old, new)
+        self._parts.mailbox.post(lambda: self._take(settings, waiting))
+
+    def _take(self, settings: Settings, waiting: tuple[str, ...]) -> None:
+        changed = changed_keys(self._parts.settings.file, settings.file)
+        self._parts.retune(settings)
+        _log.info("reloaded", changed=list(changed), needs_restart=list(waiting))
+        self._parts.supervision.reloaded(restart=waiting)
+        self._in_office(self._look_for_nobody)
+
+    def _look_for_nobody(self) -> None:
+        for named in self._parts.names_without_owner():
+            _log.warning("role_of_nobody", **named)
+
+
+def merged(old: Settings, new: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """Return `new` with what holds until a restart taken from `old`, and the keys in which they differ."""
+    file, waiting = new.file, list[str]()
+    for key in FIXED:
+        section, _, name = key.partition(".")
+        kept, wanted = getattr(old.file, section), getattr(file, section)
+        if name:
+            if getattr(kept, name) != getattr(wanted, name):
+                waiting.append(key)
+            kept = msgspec.structs.replace(wanted, **{name: getattr(kept, name)})
+        elif kept != wanted:
+            waiting.append(key)
+        file = msgspec.structs.replace(file, **{section: kept})
+    return msgspec.structs.replace(old, file=file), tuple(waiting)
+
+
+def changed_keys(old: File, new: File) -> tuple[str, ...]:
+    """Return the keys, or the sections that are tables of their own, in which two files differ."""
+    found = []
+    for section in File.__struct_fields__:
+        before, after = getattr(old, section), getattr(new, section)
+        if before == after:
+            continue
+        if isinstance(before, msgspec.Struct) and isinstance(after, msgspec.Struct):
+            names = (
+                name for name in before.__struct_fields__ if getattr(before, name) != getattr(after, name)
+            )
+            found += [f"{section}.{name}" for name in names]
+        else:
+            found.append(section)
+    return tuple(found)
