@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from taxagent.model.errors import (
+    AgentError,
     AnswerLost,
     BureauDown,
     BureauRefused,
     DeviceAbsent,
     DeviceInUse,
+    DeviceLent,
     DeviceRefused,
+    JournalFull,
     Refusal,
 )
 from taxagent.model.job import Job, JobKind, JobState, Outcome, Step, WaitReason
@@ -359,6 +362,27 @@ def test_a_report_whose_answer_was_lost_is_asked_for_before_a_cancelled_job_ends
     bench.cancel()
     job = bench.run()
     assert (job.state, job.outcome) == (JobState.STOPPED, outcome)
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("before archive", DeviceLent(holder="shop")),
+        ("before put_report", AnswerLost("ANSWER_LOST")),
+        ("before put_report", BureauDown("BUREAU_DOWN")),
+        ("before get_declaration", RuntimeError("a defect")),
+        ("before archive", JournalFull("JOURNAL_FULL")),
+    ],
+)
+def test_however_a_run_ends_the_session_of_a_device_that_is_well_is_closed(
+    tmp_path: Path, place: str, error: Exception
+) -> None:
+    bench = settling(tmp_path)
+    bench.tap.on(place, raising(error))
+    bench.run()
+    assert not bench.job().state.ended
+    with pytest.raises(AgentError):
+        bench.this_device().clock()
 
 
 def test_a_cancelled_job_that_is_unknown_is_read_first(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from taxagent.model.errors import AgentError
 from taxagent.model.job import JobKind, JobState, Outcome, WaitReason
 from tests.builders.scenario import type_007
 from tests.builders.work import Bench
@@ -23,6 +26,8 @@ def test_no_other_job_writes_while_a_step_on_the_device_is_open(tmp_path: Path) 
     assert other.wait is not None
     assert (other.wait.reason, other.wait.fault) == (WaitReason.DEVICE_IN_USE, "STEP_OPEN_ELSEWHERE")
     assert other.wait.detail["job_id"] == first
+    with pytest.raises(AgentError):
+        bench.this_device().clock()  # its session was closed
     assert len(bench.writes()) == 1
 
     bench.number = 1

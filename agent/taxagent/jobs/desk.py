@@ -37,7 +37,7 @@ from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.scoping import claims_of, pinned, state_of
 from taxagent.jobs.stuck import closed, resumed
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, AnswerLost, JournalError, Refusal, Unavailable
+from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
 from taxagent.model.events import CancelRequested, JobAccepted, accepted
 from taxagent.model.job import Confirmed, Job, JobState
 from taxagent.ports import Device, JournalTx
@@ -170,8 +170,7 @@ class JobDesk:
                 # Only reads were asked of the device: nothing can have been done.
                 result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)
             except AgentError as error:
-                if isinstance(error, Refusal):
-                    device.close()  # it is well: nobody else may find its session open
+                device.close()  # nobody else may find its session open
                 result = error
             self._answer(result, done)
 
@@ -234,7 +233,7 @@ class JobDesk:
             return
 
         def told(result: Job | AgentError) -> None:
-            if isinstance(result, JournalError):
+            if isinstance(result, AgentError):
                 office.challenges.withdraw(principal, answer)
             done(result)
 

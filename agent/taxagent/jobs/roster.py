@@ -26,7 +26,6 @@ from taxagent.model.errors import (
     DeviceInUse,
     DeviceLent,
     Interrupted,
-    Refusal,
     Unavailable,
 )
 from taxagent.model.job import Problem
@@ -206,8 +205,7 @@ class Roster:
         try:
             state = self._looks.look(device, greeted)
         except AgentError as error:
-            if isinstance(error, Refusal):
-                device.close()  # it is well: nobody else may find its session open
+            device.close()  # nobody else may find its session open
             self._unreadable(queue, known, error)
             return
         self._wheels.mailbox.post(lambda: self._arrived(queue, state))

@@ -55,7 +55,12 @@ class WatchedDevice:
         self._write("open", lambda: self._device.open(password))
 
     def close(self) -> None:
-        """As ports.Device; a thread that was given up closes nothing, and is told at its next step."""
+        """As ports.Device; a device that failed is asked nothing more.
+
+        A thread that was given up closes nothing, and is told at its next step.
+        """
+        if self.spoiled:
+            return
         with contextlib.suppress(Interrupted):
             self._read("close", self._device.close)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from taxagent.model.bureau import Declaration, DeclarationState
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import BureauDown, Interrupted, NeedsHuman, Refusal
+from taxagent.model.errors import Interrupted, Refusal
 from taxagent.model.job import JobKind, Outcome, Problem, Reading, Step, StepId, WaitReason
 from taxagent.model.period import Period
 from taxagent.model.period_state import PeriodState, period_state
@@ -28,8 +28,8 @@ def run_procedure(work: Work) -> None:
     work.check_stop()
     try:
         _run(work)
-    except (Waiting, Refusal, NeedsHuman, Interrupted, BureauDown):
-        work.device.close()  # it is well: nobody else may find its session open
+    except Exception:
+        work.device.close()  # however the run ends: nobody else may find its session open
         raise
     work.device.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from taxagent.jobs.fence import Fence, FencedJournal
 from taxagent.jobs.watched import Limits, WatchedDevice
-from taxagent.model.errors import AnswerLost, DeviceRefused, Interrupted, JournalFull
+from taxagent.model.errors import AnswerLost, DeviceAbsent, DeviceRefused, Interrupted, JournalFull
 from taxagent.model.events import AgentStarted
 from tests.builders.jobs import FakeDevice, MemoryJournal
 
@@ -128,5 +128,14 @@ def test_a_device_is_spoiled_by_a_lost_answer_and_not_by_a_refusal() -> None:
 def test_closing_a_device_of_a_thread_that_was_given_up_raises_nothing() -> None:
     real = FakeDevice(session_open=True)
     device = WatchedDevice(real, given_up(), Limits())  # type: ignore[arg-type]  # as above
+    device.close()
+    assert real.session_open
+
+
+def test_a_device_that_failed_is_not_asked_to_close() -> None:
+    real = FakeDevice(session_open=True, fails=DeviceAbsent("DEVICE_MUTE"))
+    device = WatchedDevice(real, Fence(Watch()), Limits())  # type: ignore[arg-type]  # as above
+    with pytest.raises(DeviceAbsent):
+        device.clock()
     device.close()
     assert real.session_open
