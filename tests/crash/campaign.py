@@ -118,8 +118,11 @@ def _done(task: Task) -> Told:
             return (what, *_told(explorer.bulk_troubles((name,))))
         if part == "journals":
             return (what, *_told(explorer.journals(name)))
-        depth = 1 if case.months == 1 else 0  # two months: each fault alone
-        return (what, *_told(explorer.troubles((name,), depth=depth)))
+        whole = (
+            case.job is JobKind.SETTLE and case.months == 1
+        )  # all steps: here with deaths behind each fault
+        found = explorer.troubles((name,), depth=1 if whole else 0, one_in=case.months**2)
+        return (what, *_told(found))
 
 
 def _told(found: Found) -> tuple[Counts, list[str]]:
