@@ -177,8 +177,9 @@ class Journal(Protocol):
     def transact(self, work: Callable[[JournalTx], T]) -> T:
         """Run `work` in the writer and return its result once it is durable.
 
-        What `work` raises undoes its rows and is raised here. Raises JournalFull (nothing written) or
-        JournalUnknown (may be durable: the caller stops at once).
+        What `work` raises undoes its rows and is raised here. Where the batch that it stands in fails, `work`
+        is called again, for what it reads: it must change nothing but its rows. Raises JournalFull (nothing
+        written) or JournalUnknown (may be durable: the caller stops at once).
         """
 
     def transact_soon(

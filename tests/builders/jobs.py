@@ -255,6 +255,9 @@ class FakeDevice:
         for name, value in changes.items():
             setattr(self, name, value)
 
+    def claimed(self) -> None:
+        """What the bus does before a hold is granted."""
+
     def hello(self) -> Hello:
         return Hello(
             device_no=self.device_no,
@@ -335,9 +338,11 @@ class FakeSource:
             raise self.refuses
         if location not in self.plugged:
             raise DeviceAbsent("DEVICE_ABSENT", location=location)
+        device = self.plugged[location]
+        device.claimed()
         self.held.add(location)
         try:
-            yield cast("Device", self.plugged[location])
+            yield cast("Device", device)
         finally:
             self.held.discard(location)
         if self.release_fails is not None:
@@ -479,7 +484,7 @@ class House:
                 stop=self._stop,
             )
         )
-        self.journal.sink = lambda rows: self.mailbox.post(lambda: self._take(rows))
+        self.journal.sink = self._committed
         self.roster.start()
         self.desk.verified()
 
@@ -576,6 +581,11 @@ class House:
     def _identified(self, device_no: str) -> None:
         self.identified.append(device_no)
         self.schedule.arrived(device_no)
+
+    def _committed(self, rows: list[AnyEvent]) -> None:
+        for event in rows:
+            self.challenges.committed(event)
+        self.mailbox.post(lambda: self._take(rows))
 
     def _take(self, rows: list[AnyEvent]) -> None:
         moved = {job.job_id: job for event in rows if (job := self.book.take(event)) is not None}

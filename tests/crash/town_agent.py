@@ -179,6 +179,8 @@ class Agent:
 
     def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         kept = tuple(rows)
+        for _, event in kept:
+            self._challenges.committed(event)
         if not self.dead:
             self.mailbox.post(lambda: self._take(kept))
 
@@ -250,6 +252,7 @@ class Agent:
     def _build(self) -> None:
         ground, clock = self.ground, self.ground.clock
         latch, rules, challenges = JournalLatch(self.journal, self.reader, clock), Rules(), Challenges()
+        self._challenges = challenges
         wheels = Wheels(
             clock=clock, timers=self.timers, mailbox=self.mailbox, background=self._office_calls.append
         )

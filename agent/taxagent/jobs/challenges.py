@@ -12,7 +12,7 @@ import structlog
 
 from taxagent.jobs.asks import Answer, Picture, Principal
 from taxagent.model.errors import AnswerLost, BureauDown, BureauRefused, ChallengeAsked, Refusal
-from taxagent.model.events import ChallengeAnswered
+from taxagent.model.events import AnyEvent, ChallengeAnswered
 from taxagent.model.job import Job, JobState, Outcome, Problem, WaitReason
 from taxagent.ports import Bureau, Clock, JournalTx
 
@@ -30,12 +30,13 @@ class Challenges:
         self._answers: dict[str, Answer] = {}  # by job
         self._wrong: dict[str, Problem] = {}  # by job: what the bureau said to the last answer
         self._keys: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        self._offered: dict[tuple[str, str], tuple[JournalTx, Answer]] = {}  # by key: not durable yet
 
     def answered(self, tx: JournalTx, principal: Principal, answer: Answer, clock: Clock) -> Job:
-        """Take an answer, durably noted without its words; the job goes on with it. Inside the writer.
+        """Note an answer durably, without its words. Inside the writer, which may call it again.
 
-        The same key again changes nothing. Raises Refusal with JOB_UNKNOWN, JOB_ENDED, CHALLENGE_OVER or
-        KEY_CONFLICT.
+        The answer is given to nobody before `committed` has heard of its row. The same key again changes
+        nothing. Raises Refusal with JOB_UNKNOWN, JOB_ENDED, CHALLENGE_OVER or KEY_CONFLICT.
         """
         job = tx.job(answer.job_id)
         if job is None:
@@ -57,18 +58,29 @@ class Challenges:
             )
         )
         with self._lock:
+            self._offered[principal.name, answer.key] = (tx, answer)
+        return tx.job(answer.job_id) or job
+
+    def committed(self, event: AnyEvent) -> None:
+        """Let the answer of a durable row go to the bureau. For each row, before its job moves."""
+        if not isinstance(event, ChallengeAnswered):
+            return
+        asker = (event.principal, event.key)
+        with self._lock:
+            _, answer = self._offered.pop(asker, (None, None))
+            if answer is None:
+                return
             self._answers[answer.job_id] = answer
-            self._keys[principal.name, answer.key] = (answer.job_id, answer.challenge_id)
+            self._keys[asker] = (answer.job_id, answer.challenge_id)
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
-        return tx.job(answer.job_id) or job
 
     def withdraw(self, principal: Principal, answer: Answer) -> None:
         """Forget an answer that the journal did not take; it was given to nobody."""
+        asker = (principal.name, answer.key)
         with self._lock:
-            if self._answers.get(answer.job_id) is answer:
-                del self._answers[answer.job_id]
-                self._keys.pop((principal.name, answer.key), None)
+            if self._offered.get(asker, (None, None))[1] is answer:
+                del self._offered[asker]
 
     def forward(self, job_id: str, bureau: Bureau) -> None:
         """Give the bureau the answer that came for this job, if one did. In the device's thread.
@@ -115,9 +127,13 @@ class Challenges:
             self._wrong.pop(job_id, None)
 
     def _given(self, tx: JournalTx, principal: Principal, answer: Answer) -> bool:
-        """Return whether this very answer was given under its key."""
+        """Return whether this very answer was given under its key, durably or earlier in this transaction."""
+        asker = (principal.name, answer.key)
         with self._lock:
-            known = self._keys.get((principal.name, answer.key))
+            known = self._keys.get(asker)
+            offered_in, offered = self._offered.get(asker, (None, None))
+            if known is None and offered is not None and offered_in is tx:
+                known = (offered.job_id, offered.challenge_id)
         if known is None and tx.job_by_key(principal.name, answer.key) is not None:
             known = ("", "")  # it is a job's own key
         if known is not None and known != (answer.job_id, answer.challenge_id):

@@ -151,17 +151,6 @@ def test_after_a_restart_the_bureau_is_asked_again_and_asks_anew() -> None:
     assert house.answering.heard == []
 
 
-def test_an_answer_that_the_journal_did_not_take_goes_to_nobody_and_frees_its_key() -> None:
-    house, job_id = waiting(NEXT)
-    given = Answer(job_id=job_id, challenge_id="C1", text=ANSWER, key=KEY)
-    house.journal.transact(lambda tx: house.challenges.answered(tx, SHOP, given, house.clock))
-    house.challenges.withdraw(SHOP, given)  # as the desk does where the commit fails
-    house.settle()
-    assert house.answering.heard == []
-    assert fault(answer(house, job_id, to="C2")) == ""
-    assert house.answering.heard == [("C2", ANSWER)]
-
-
 def test_a_full_disk_takes_no_answer() -> None:
     house, job_id = waiting()
     house.journal.fails = JournalFull("JOURNAL_FULL")
