@@ -11,19 +11,26 @@ from tests.builders.jobs import DEVICE_NO, LIMIT_S, FakeDevice, HandQueue, House
 
 
 class HangingDevice(FakeDevice):
-    """A FakeDevice whose clock hangs while `hangs`; `entered` and `left` count its readings."""
+    """A FakeDevice that hangs while `hangs`, in its clock or where `hangs_in` says; `entered` counts it."""
 
     def __init__(self, device_no: str = DEVICE_NO, **changes: Any) -> None:
         self.hangs = False
+        self.hangs_in = "clock"
         self.entered = threading.Semaphore(0)
         self.come_back = threading.Event()
         super().__init__(device_no, **changes)
 
+    def claimed(self) -> None:
+        self._may_hang("claim")
+
     def clock(self) -> dt.datetime:
-        if self.hangs:
+        self._may_hang("clock")
+        return super().clock()
+
+    def _may_hang(self, where: str) -> None:
+        if self.hangs and where == self.hangs_in:
             self.entered.release()
             assert self.come_back.wait(LIMIT_S)
-        return super().clock()
 
 
 class Stuck:

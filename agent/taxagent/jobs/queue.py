@@ -206,20 +206,20 @@ class DeviceQueue:
         return self._device
 
     def _let_go(self) -> None:
-        """Give the device back; never raises."""
-        if self._device is None:
-            return
+        """Give the device back, also one whose claim came through too late; never raises."""
+        held = self.held
         try:
             if self._given_up():
                 self._grip.close()
-            else:
+            elif held:
                 self._fence.command("give_back", self._terms.limits.reading, self._grip.close)
         except AgentError as error:
             _log.warning("device_not_given_back", location=self.location, fault=error.fault)
         except Exception:  # noqa: BLE001 - as above
             _log.exception("device_not_given_back", location=self.location)
         self._device, self._grip = None, contextlib.ExitStack()
-        self._gripped(self)
+        if held:
+            self._gripped(self)
 
     def _given_up(self) -> bool:
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from taxagent.jobs.asks import DeviceView
-from taxagent.model.events import AnyEvent, DeviceFreed, DeviceHung, DeviceQuarantined
+from taxagent.model.events import AnyEvent, DeviceFreed, DeviceHung, DeviceQuarantined, TokenIssued
 from taxagent.model.job import JobKind, JobState, Outcome, WaitReason
 from taxagent.procedures.work import Work
 from tests.builders.hanging import HangingDevice, given_up, hanging, stuck_in_next
@@ -252,3 +253,54 @@ def test_the_end_of_the_agent_does_not_wait_for_a_thread_that_was_given_up() -> 
     given_up(house)
     assert house.roster.close(0)
     stuck.comes_back()
+
+
+def test_a_device_whose_claim_came_through_after_all_is_given_back() -> None:
+    house = House()
+    device = plugged(house)
+    device.hangs_in = "claim"
+    stuck = hanging(house, device)
+    given_up(house)
+    assert fault(house) == "DEVICE_HUNG"
+    assert house.source.held == set()
+    stuck.comes_back()
+    assert house.source.held == set()
+    house.settle()
+    assert fault(house) == ""
+
+
+class HangsWhereItCloses(HangingDevice):
+    """Its reads return; it hangs in `close`."""
+
+    def clock(self) -> dt.datetime:
+        return FakeDevice.clock(self)
+
+    def close(self) -> None:
+        if self.hangs:
+            self.entered.release()
+            assert self.come_back.wait(20)
+        super().close()
+
+
+@pytest.mark.parametrize("replugged", [True, False])
+def test_a_prepare_that_hung_where_it_closed_gives_no_token_and_shows_nothing_when_it_is_back(
+    replugged: bool,
+) -> None:
+    house, device = House(), HangsWhereItCloses()
+    house.plug("1-1", device)
+    answers: list[Any] = []
+    house.desk.prepare(SHOP, house.ask(ttl_ms=3_600_000), answers.append)
+    house.loop()
+    stuck = stuck_in_next(house, device)
+    given_up(house)
+    assert [answer.fault for answer in answers] == ["DEVICE_HUNG"]
+    if replugged:
+        house.unplug("1-1")
+        house.plug("1-1", FakeDevice())
+        house.pass_time(30 * 60_000)
+    shown = view(house)
+    stuck.comes_back()
+    house.loop()
+    assert rows(house, TokenIssued) == []
+    assert view(house).as_of_ms == shown.as_of_ms
+    assert len(answers) == 1
