@@ -32,6 +32,7 @@ from taxagent.jobs.device_orders import DeviceOrders
 from taxagent.jobs.device_views import worked_on
 from taxagent.jobs.finding import wanted
 from taxagent.jobs.office import Office
+from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.reading import found, prepared
 from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.scoping import claims_of, pinned, state_of
@@ -130,9 +131,7 @@ class JobDesk:
 
     def prepare(self, principal: Principal, ask: Ask, done: Callable[[Prepared | AgentError], None]) -> None:
         """Read the device in its own thread, and give a token for what it shows."""
-        self._at_device(
-            ask, lambda device, location: prepared(self._office, principal, ask, device, location), done
-        )
+        self._at_device(ask, lambda device, at: prepared(self._office, principal, ask, device, at), done)
 
     def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
         """Look an invoice up in the device's own thread; what cannot be on a device is refused at once."""
@@ -141,17 +140,15 @@ class JobDesk:
         except Refusal as refusal:
             done(refusal)
             return
-        self._at_device(
-            ask, lambda device, location: found(self._office, looked_for, ask, device, location), done
-        )
+        self._at_device(ask, lambda device, at: found(self._office, looked_for, ask, device, at), done)
 
     def _at_device(
         self,
         ask: Ask | InvoiceAsk,
-        read: Callable[[Device, str], T],
+        read: Callable[[Device, DeviceQueue], T],
         done: Callable[[T | AgentError], None],
     ) -> None:
-        """Answer what `read` returns; it is called with device and location in the device's thread."""
+        """Answer what `read` returns; it is called with the device and its queue, in the device's thread."""
         if self.verifying:
             self._kept_back.append(lambda: self._at_device(ask, read, done))
             return
@@ -159,13 +156,12 @@ class JobDesk:
         if self.draining or queue is None:
             done(self._not_there(ask.device_no))
             return
-        location = queue.location
         done = _once(done)  # a thread that was given up may come back with an answer, long after
 
         def work(device: Device) -> None:
             try:
                 fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
-                result: T | AgentError = read(device, location)
+                result: T | AgentError = read(device, queue)
             except AnswerLost as lost:
                 # Only reads were asked of the device: nothing can have been done.
                 result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)

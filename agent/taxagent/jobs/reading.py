@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random_bytes
+from typing import Protocol
 
 from taxagent.jobs.asks import Ask, FoundInvoice, InvoiceAsk, Prepared, Principal
 from taxagent.jobs.device_views import view_of
+from taxagent.jobs.fence import FencedJournal
 from taxagent.jobs.finding import Wanted, find
 from taxagent.jobs.office import Office
 from taxagent.jobs.scoping import consequences_of, pinned
@@ -22,27 +24,43 @@ from taxagent.procedures.work import totals
 _TOKEN_MS = 10 * 60_000
 
 
-def found(office: Office, looked_for: Wanted, ask: InvoiceAsk, device: Device, location: str) -> FoundInvoice:
+class Place(Protocol):
+    """The device's thread and where it stands, as a reading in it asks."""
+
+    @property
+    def location(self) -> str: ...
+
+    def passed(self) -> None:
+        """Raise Interrupted where the thread was given up: then nothing of the reading counts."""
+
+
+def found(office: Office, looked_for: Wanted, ask: InvoiceAsk, device: Device, at: Place) -> FoundInvoice:
     """Look the invoice up; raises what opening and reading raise, and INVOICE_UNKNOWN."""
-    state = _opened(office, device, ask.device_no)
+    state, read_ms = _opened(office, device, ask.device_no)
     invoice = find(device, state, looked_for)
     device.close()
-    office.mailbox.post(lambda: office.roster.took(location, state))
+    _show(office, at, state, read_ms)
     return invoice
 
 
-def _opened(office: Office, device: Device, device_no: str) -> DeviceState:
+def _show(office: Office, at: Place, state: DeviceState, read_ms: int) -> None:
+    at.passed()
+    office.mailbox.post(lambda: office.roster.took(at.location, state, read_ms))
+
+
+def _opened(office: Office, device: Device, device_no: str) -> tuple[DeviceState, int]:
+    """Return what the device shows, and when that was read (ms UTC)."""
     hello = greet(device, device_no, simulation=office.simulation)
     open_session(device, hello, office.secrets, office.latch)
-    return read_state(device, hello)
+    return read_state(device, hello), office.clock.utc_ms()
 
 
-def prepared(office: Office, principal: Principal, ask: Ask, device: Device, location: str) -> Prepared:
+def prepared(office: Office, principal: Principal, ask: Ask, device: Device, at: Place) -> Prepared:
     """Give a token for what the device shows; raises what opening and reading raise, and each shut window."""
-    state = _opened(office, device, ask.device_no)
+    state, read_ms = _opened(office, device, ask.device_no)
     scope = pinned(ask, state)
-    at = moment(scope, state, office.clock.local(), office.rules, None, late=ask.late)
-    warnings = foreseen(ask.kind, scope, at, state)
+    now_there = moment(scope, state, office.clock.local(), office.rules, None, late=ask.late)
+    warnings = foreseen(ask.kind, scope, now_there, state)
     sums = totals(device, scope.types, scope.periods)
     device.close()
     now = office.clock.utc_ms()
@@ -54,7 +72,7 @@ def prepared(office: Office, principal: Principal, ask: Ask, device: Device, loc
         device_clock=state.clock,
     )
     token = random_bytes.token_urlsafe(24)
-    office.journal.append(
+    FencedJournal(office.journal, at.passed).append(
         TokenIssued(
             token_sha256=hashlib.sha256(token.encode()).hexdigest(),
             principal=principal.name,
@@ -66,13 +84,13 @@ def prepared(office: Office, principal: Principal, ask: Ask, device: Device, loc
             sim_ms=office.clock.sim_ms(),
         )
     )
-    office.mailbox.post(lambda: office.roster.took(location, state))
+    _show(office, at, state, read_ms)
     return Prepared(
         token=token,
         expires_ms=now + _TOKEN_MS,
         kind=ask.kind,
         scope=scope,
-        device=view_of(location, state, now),
+        device=view_of(at.location, state, read_ms),
         totals=sums,
         confirmed=confirmed,
         consequences=consequences_of(ask.kind, scope, state),

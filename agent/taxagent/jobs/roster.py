@@ -156,17 +156,22 @@ class Roster:
         """A number that grows with every change of a view or of what is seen."""
         return self._changes + self._views.changes
 
-    def took(self, location: str, state: DeviceState) -> None:
+    def took(self, location: str, state: DeviceState, read_ms: int | None = None) -> None:
         """Take a reading that a job or a prepare has made; the device may have gone since.
 
+        `read_ms` is when it was made (ms UTC; None: just now); one that is older than what is shown is left.
         A stock that it did not read is as it was known: no work of ours changes it.
         """
         here = location in self._plugged.places
         barred = self._plugged.bar(location)
         known = self._views.kept(state.hello.device_no)
+        now_ms = self._clock.utc_ms()
+        as_of_ms = now_ms if read_ms is None else read_ms
+        if known is not None and known.state is not None and as_of_ms < known.as_of_ms <= now_ms:
+            return
         if state.stock is None and known is not None and known.state is not None:
             state = msgspec.structs.replace(state, stock=known.state.stock)
-        view = view_of(location if here else "", state, self._clock.utc_ms())
+        view = view_of(location if here else "", state, as_of_ms)
         if barred is not None:
             view = msgspec.structs.replace(view, problem=barred.problem())
         if here:

@@ -260,3 +260,25 @@ def test_a_device_without_a_password_is_not_read_again_however_often_somebody_lo
         house.desk.status()
         house.settle()
     assert (device.passwords_tried, house.identified) == ([], [DEVICE_NO])
+
+
+def test_a_reading_is_shown_as_old_as_it_is_and_not_over_a_newer_one() -> None:
+    house = House()
+    house.plug()
+    first = view(house)
+    assert first.state is not None
+    house.clock.now_ms += 60_000
+    house.roster.took("1-1", first.state, first.as_of_ms + 1000)
+    assert view(house).as_of_ms == first.as_of_ms + 1000
+    house.roster.took("1-1", first.state, first.as_of_ms)
+    assert view(house).as_of_ms == first.as_of_ms + 1000
+
+
+def test_a_reading_of_a_clock_that_was_set_back_is_shown() -> None:
+    house = House()
+    house.plug()
+    first = view(house)
+    assert first.state is not None
+    house.clock.now_ms -= 3_600_000
+    house.roster.took("1-1", first.state, house.clock.now_ms)
+    assert view(house).as_of_ms == house.clock.now_ms
