@@ -35,11 +35,13 @@ class Transcript:
     def __init__(self) -> None:
         self._gate = threading.Lock()
         self._lines: list[dict[str, Any]] = []
+        self.answers = 0  # how many of them have a reply
 
     def add(self, line: dict[str, Any]) -> None:
         """Keep one request and its reply."""
         with self._gate:
             self._lines.append(line)
+            self.answers += "reply" in line
 
     def __len__(self) -> int:
         return len(self._lines)
