@@ -77,6 +77,11 @@ COMMANDS = {
         "taxagent.cli.simulate", "运行模拟设备或模拟税务机关", "run a simulated device or bureau"
     ),
     "journal": Command("taxagent.cli.journal", "核对、查看、复制日志", "verify, show or copy the journal"),
+    "service": Command(
+        "taxagent.cli.service",
+        "安装、卸载、查看系统服务",
+        "install, uninstall or look at the system's service",
+    ),
     "secret": Command("taxagent.cli.secret", "保存设备密码", "store a device's password"),
 }
 

@@ -1,0 +1,82 @@
+"""`taxagent service`: what it prints, what it refuses, and its exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from taxagent.cli.main import main
+from taxagent.host import installing
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's services")
+
+
+@pytest.fixture(autouse=True)
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command of the system is found: files alone."""
+    monkeypatch.setattr(shutil, "which", lambda *_words, **_more: None)
+
+
+def service(*words: str) -> int:
+    return main(["--lang", "en", "service", *words])
+
+
+def test_it_prints_what_it_did_and_a_status_finds_it_in_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service("install", "--root", str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert f"written   {tmp_path}/etc/systemd/system/taxagent.service" in said
+    assert "next: taxagent setup" in said
+    assert service("status", "--root", str(tmp_path)) == 1  # nothing runs below a folder
+    said = capsys.readouterr().out
+    assert said.count("in place") == len(said.splitlines()) - 1
+
+
+def test_a_dry_run_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert service("install", "--root", str(tmp_path), "--dry-run") == 0
+    assert capsys.readouterr().out.startswith("Dry run, this would be done:\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_would_read_it_as_json(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert service("install", "--root", str(tmp_path), "--json") == 0
+    told = msgspec.json.decode(capsysbinary.readouterr().out)
+    assert told["dry_run"] is False
+    assert {step["did"] for step in told["steps"]} == {"written", "not_there"}
+
+
+def test_a_purge_asks_and_does_nothing_unless_it_hears_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "var/lib/taxagent").mkdir(parents=True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))  # no terminal: nobody to ask
+    assert service("uninstall", "--root", str(tmp_path), "--purge") == 2
+    assert "Nothing was done." in capsys.readouterr().err
+    assert (tmp_path / "var/lib/taxagent").exists()
+    assert service("uninstall", "--root", str(tmp_path), "--purge", "--yes") == 0
+    assert not (tmp_path / "var/lib/taxagent").exists()
+
+
+def test_a_program_in_a_home_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = tmp_path / "taxagent"
+    program.touch(mode=0o755)
+    if not installing.hidden(program):
+        pytest.skip("the test's folder is nowhere hidden")
+    assert service("install", "--program", str(program), "--dry-run") == 2
+    assert "install taxagent under /opt" in capsys.readouterr().err
+
+
+def test_only_root_installs_it_on_the_host(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert service("install", "--program", "/bin/sh") == 77
+    assert service("uninstall") == 77
+    assert "Run this as root." in capsys.readouterr().err
