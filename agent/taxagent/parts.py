@@ -112,7 +112,8 @@ class Parts:
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
         self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
         self._secrets = SecretFiles(settings.secrets_dir, _credentials())
-        self._latch = JournalLatch(self.journal, self.reader, self.clock)
+        crashed = self.reader.crashed()
+        self._latch = JournalLatch(self.journal, self.reader, self.clock, after_crash=crashed)
         self._rules = rules_of(file.windows)
         self._wheels = Wheels(
             clock=self.clock,
@@ -129,7 +130,7 @@ class Parts:
         self.desk = JobDesk(self._office)
         self._access = Access(access_of(file))
         self._answers = Answers(
-            explain=Explainer(self._rules, self.clock),
+            explain=Explainer(self._rules, self.clock, self._settings.simulation),
             diagnose=self._diagnoser(),
             examine=self._examined,
             contact=file.support.contact,
@@ -181,7 +182,7 @@ class Parts:
         self._tools.rules, self._tools.known = self._rules, known_of(file)
         self._tools.patience = patience_of(file)
         self._office.rules, self._office.consent = self._rules, consent_of(file)
-        self._answers.explain = Explainer(self._rules, self.clock)
+        self._answers.explain = Explainer(self._rules, self.clock, self._settings.simulation)
         self._answers.diagnose = self._diagnoser()
         self._answers.contact = file.support.contact
         logs.set_up(file.agent.log_level)

@@ -88,6 +88,7 @@ class Bench:
         self.stopping = False
         self._writer: JournalWriter | None = None
         self.number = 1  # of the job that is worked on
+        self.after_crash = False  # the agent before died in mid-work
         self.network: list[Exception] = []  # what becomes of the next exchanges with the bureau
         self.simulation = False
         self.rules = Rules()
@@ -273,7 +274,7 @@ class Bench:
             bureau=TappedBureau(self.gateway(), self.tap, self.ticket_changes),
             clock=self.clock,
             secrets=self.secrets,
-            latch=JournalLatch(journal, reader, self.clock),
+            latch=JournalLatch(journal, reader, self.clock, after_crash=self.after_crash),
             archives=TappedArchives(self.folder / "backups", self.tap),
             rules=self.rules,
             patience=Patience(),

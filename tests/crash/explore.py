@@ -17,7 +17,7 @@ from tests.builders.driven import DrivenBench
 from tests.crash import durable
 from tests.crash.cases import MONTHS, Case
 from tests.crash.faults import FAULTS
-from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived, unannounced_try
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
 from tests.crash.stranger import strangers_were
 
 _WRITES = frozenset({"seal", "reading", "clock_ticket", "apply_ticket", "put_report"})
@@ -138,7 +138,9 @@ class Explorer:
 
     def _restored(self, world: Kept) -> DrivenBench:
         durable.copy(world.folder, self._live)
-        return self._case.opened(self._live, world.now + RESTART)
+        bench = self._case.opened(self._live, world.now + RESTART)
+        bench.after_crash = bool(world.lives)
+        return bench
 
     def _lived(self, world: Kept, life: Life, *, keep: bool) -> None:
         """Let an agent live from `world` to the job's end; keep the worlds that its deaths would leave."""
@@ -160,13 +162,7 @@ class Explorer:
         if life.journal == "removed":
             bench.accept(self._case.job, periods=MONTHS[self._case.months])  # its client asks again
         troubled = any(each.troubled for each in plan.lives)
-        problem = outlived(
-            bench,
-            life,
-            troubled=troubled,
-            unseen=world.unseen,
-            unannounced=unannounced_try(plan.lives),
-        )
+        problem = outlived(bench, life, troubled=troubled, unseen=world.unseen)
         self.found.ends[f"{life.fault or 'none'}: {bench.job().state.value}"] += 1
         if problem:
             self.found.wrong.append((plan, problem))

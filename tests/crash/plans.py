@@ -39,14 +39,6 @@ class Life(Value, frozen=True, kw_only=True):
         return bool(self.journal) or (bool(self.fault) and not self.fault.startswith("usb_"))
 
 
-def unannounced_try(lives: tuple[Life, ...]) -> bool:
-    """Whether the agent died right after a device refused a password that it had always accepted.
-
-    Such a try is not announced (docs/trust.md, "What is not covered"): the next agent spends a second one.
-    """
-    return any(life.fault == "password_changed" and 0 < life.dies <= life.at + 1 for life in lives)
-
-
 class Plan(Value, frozen=True, kw_only=True):
     """A run that can be repeated: `python -m tests.crash.world --plan FILE`."""
 
@@ -68,9 +60,7 @@ class Stepping(Tap):
         super().pass_by(place)
 
 
-def outlived(
-    bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = False, unannounced: bool = False
-) -> str:
+def outlived(bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = False) -> str:
     """Run the bench's job to its end, a client looking on; return what the judge says against it, or ""."""
     transcript = Transcript(bench.folder / durable.TOLD)
     transcript.shown(bench.clock.utc_ms(), "shop", bench.job())
@@ -85,12 +75,8 @@ def outlived(
         return str(error)
     bench.clock.now += _TICK
     transcript.shown(bench.clock.utc_ms(), "shop", job)
-    left_out = set[str]()
-    if unseen or changed_unseen(bench, life):
-        left_out.add("in_time")
-    if unannounced:
-        left_out.add("no_password_twice")
-    said = [str(found) for found in violations(seen_of(bench)) if found.rule not in left_out]
+    left_out = "in_time" if unseen or changed_unseen(bench, life) else ""
+    said = [str(found) for found in violations(seen_of(bench)) if found.rule != left_out]
     return "; ".join(said) or ("" if troubled else not_done(job)) or unexpected(job, fault)
 
 

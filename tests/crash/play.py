@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.builders.driven import DrivenBench
 from tests.crash import durable
-from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived, unannounced_try
+from tests.crash.plans import RESTART, Life, Plan, Stepping, changed_unseen, outlived
 
 
 class Player:
@@ -31,6 +31,7 @@ class Player:
             left = self._base / f"left-{number}"
             durable.copy(self._live, left)
             bench = self._plan.case.opened(self._live, now + RESTART)
+            bench.after_crash = number > 1
             problem, now = self._lived(bench, number, life)
         job = bench.job()
         self._say(f"the job: {job.state.value}, {job.outcome.value}; {job.problem}")
@@ -53,8 +54,7 @@ class Player:
 
         bench.tap = Stepping(bench, watch)
         troubled = any(each.troubled for each in self._plan.lives)
-        unannounced = unannounced_try(self._plan.lives)
-        problem = outlived(bench, life, troubled=troubled, unseen=self._unseen, unannounced=unannounced)
+        problem = outlived(bench, life, troubled=troubled, unseen=self._unseen)
         self._unseen = self._unseen or changed_unseen(bench, life)
         if not ended:
             return problem, bench.clock.now

@@ -164,3 +164,20 @@ def test_a_device_that_leaves_during_open_is_waited_for(tmp_path: Path) -> None:
     assert job.wait is not None
     assert job.wait.reason is WaitReason.DEVICE
     judge.settled(bench, bench.run())
+
+
+def test_a_password_that_was_good_and_is_refused_right_before_a_crash_buys_no_second_try(
+    tmp_path: Path,
+) -> None:
+    """It is not announced: only the tries left tell the next agent."""
+    bench = bench_with(tmp_path, RIGHT)
+    bench.run()
+    world.remember(bench, password="12345678")()
+    bench.next_job()
+    bench.accept(confirmed=False)
+    bench.tap.on("before open", lambda: bench.tap.on("before commit", bench.tap.die))
+    bench.run_until_killed()
+    assert bench.device.memory.tries_left == 4
+    bench.after_crash = True
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from taxagent.model.device import PasswordVerdict, TriedPassword
 from taxagent.model.events import PasswordTried
 from taxagent.ports import Clock, Journal, JournalReader
@@ -10,7 +12,12 @@ from taxagent.ports import Clock, Journal, JournalReader
 class JournalLatch:
     """procedures.session.Latch; it outlives replugs, restarts and the process. Any thread."""
 
-    def __init__(self, journal: Journal, reader: JournalReader, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, reader: JournalReader, clock: Clock, *, after_crash: bool = False
+    ) -> None:
+        """`after_crash`: the process before ended in mid-work, maybe between a refusal and its row."""
+        self._after_crash = after_crash
+        self._opened: set[str] = set()  # devices that this process has let in
         self._journal = journal
         self._reader = reader
         self._clock = clock
@@ -19,13 +26,17 @@ class JournalLatch:
     def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
         """Return every password that was tried on the device, and what became of each."""
         known = {one.salted_sha256: one for one in self._reader.passwords(device_no)}
-        return tuple((known | self._refused.get(device_no, {})).values())
+        found = (known | self._refused.get(device_no, {})).values()
+        doubtful = self._after_crash and device_no not in self._opened
+        return tuple(_doubted(one) if doubtful else one for one in found)
 
     def note(self, device_no: str, tried: TriedPassword) -> None:
         """Make a try, or its end, durable; raises what the journal raises.
 
         A refusal that the journal does not take is remembered until the process ends.
         """
+        if tried.verdict is PasswordVerdict.ACCEPTED:
+            self._opened.add(device_no)
         if tried.verdict is PasswordVerdict.REFUSED:
             self._refused.setdefault(device_no, {})[tried.salted_sha256] = tried
         self._journal.append(
@@ -36,3 +47,13 @@ class JournalLatch:
                 sim_ms=self._clock.sim_ms(),
             )
         )
+
+
+def _doubted(one: TriedPassword) -> TriedPassword:
+    """A password that was always good is tried unannounced: the crash may have hidden its refusal.
+
+    As one that is being tried it is latched where the device has fewer tries left, and announced elsewhere.
+    """
+    if one.verdict is not PasswordVerdict.ACCEPTED:
+        return one
+    return msgspec.structs.replace(one, verdict=PasswordVerdict.TRYING)

@@ -107,8 +107,17 @@ class Reader:
 
     def of_no_job(self) -> Sequence[AnyEvent]:
         """Return the rows that are of no job and give no token, oldest first. Walks the whole file."""
-        sql = "SELECT body FROM event WHERE job_id IS NULL AND body NOT LIKE ? ORDER BY seq"
+        sql = "SELECT body FROM event WHERE job_id IS NULL AND CAST(body AS TEXT) NOT LIKE ? ORDER BY seq"
         return self._all(lambda row: decode_event(row[0]), sql, '{"event":"token.issued"%')
+
+    def crashed(self) -> bool:
+        """Return whether the newest process that took the journal has not given it back in good order."""
+        sql = (
+            "SELECT body FROM event WHERE job_id IS NULL AND CAST(body AS TEXT) LIKE ?"
+            " ORDER BY seq DESC LIMIT 1"
+        )
+        rows = self._all(lambda row: decode_event(row[0]), sql, '{"event":"agent.st%')
+        return any(isinstance(row, AgentStarted) for row in rows)
 
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         """Return every password that was tried on the device, and what became of each."""

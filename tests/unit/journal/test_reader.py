@@ -11,7 +11,7 @@ import pytest
 
 from taxagent.journal import JOURNAL_NAME, Reader, store
 from taxagent.model.device import PasswordVerdict
-from taxagent.model.events import replayed
+from taxagent.model.events import AgentStopped, replayed
 from tests.builders import journal as build
 
 
@@ -158,3 +158,13 @@ def test_a_snapshot_of_a_live_journal_verifies_and_is_a_whole_journal(tmp_path: 
 def test_a_snapshot_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with build.journal(tmp_path), build.reading(tmp_path) as reader, pytest.raises(FileNotFoundError):
         reader.snapshot(tmp_path / "missing" / "copy.db")
+
+
+def test_a_start_without_the_stop_before_it_followed_a_crash(tmp_path: Path) -> None:
+    stopped = AgentStopped(at_ms=1, boot="boot-1", reason="drained")
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        assert not reader.crashed()
+        writer.append(build.started(), build.accept(1))
+        assert reader.crashed()
+        writer.append(stopped)
+        assert not reader.crashed()
