@@ -15,7 +15,7 @@ from taxagent.model.faults import Lang
 from taxagent.model.filing import filing_deadline
 from taxagent.model.job import Outcome, Problem
 from taxagent.model.period import period, period_of
-from taxagent.model.simtime import SHANGHAI
+from taxagent.model.simtime import SHANGHAI, SimulatedTime
 from taxagent.model.value import Value
 from taxagent.model.windows import Act, Finding, Moment, Rules, WindowRule, findings, window
 from taxagent.model.words import word
@@ -41,9 +41,11 @@ class _Found(Value, frozen=True, kw_only=True):
 class Explainer:
     """Answers window.explain by the configured rules. Loads the holiday tables: not for the loop's thread."""
 
-    def __init__(self, rules: Rules, clock: Clock) -> None:
+    def __init__(self, rules: Rules, clock: Clock, simulation: SimulatedTime | None = None) -> None:
+        """Use the agent's own `simulation` of time: a device's clock is read in its world."""
         self._rules = rules
         self._clock = clock
+        self._simulation = simulation
 
     def __call__(
         self, args: m.WindowArgs, status: DeskStatus, lang: Lang, role: Role = Role.VIEWER
@@ -128,10 +130,9 @@ class Explainer:
         )
 
     def _device_then(self, state: DeviceState, as_of_ms: int, at: dt.datetime) -> dt.datetime:
-        """The device's clock then: as read, plus what passes since; in simulation it is the host's."""
-        if self._clock.sim_ms() is not None:
-            return at.replace(tzinfo=None)
-        passed = dt.timedelta(milliseconds=self._clock.utc_ms() - as_of_ms)
+        """The device's clock then: as far from the host's as when it was read."""
+        rate = self._simulation.rate if self._simulation is not None else 1
+        passed = dt.timedelta(milliseconds=(self._clock.utc_ms() - as_of_ms) * rate)
         return state.clock + passed + (at - self._clock.local())
 
 

@@ -12,10 +12,23 @@ from taxagent.jobs.asks import DeskStatus, Role, TypeView
 from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello
 from taxagent.model.errors import Refusal
 from taxagent.model.period import period
+from taxagent.model.simtime import SimulatedTime
 from taxagent.model.windows import Rules, WindowRule
 from taxclient.protocol import messages as m
 from tests.builders.ipc import DEVICE, TAXPAYER, FakeClock, FakeDesk, device_view
 from tests.builders.model import monitor
+
+
+class SimulatedClock(FakeClock):
+    """The same, where a minute is an hour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        start_ms = round(super().local().timestamp() * 1000)
+        self.simulation = SimulatedTime(start_ms=start_ms, origin_ms=self.now_ms, rate=60)
+
+    def sim_ms(self) -> int | None:
+        return self.simulation.at(self.now_ms)
 
 
 def status_at(clock: dt.datetime, as_of_ms: int) -> DeskStatus:
@@ -78,6 +91,22 @@ def test_the_devices_clock_goes_on_since_it_was_read() -> None:
     ten_minutes_ago = status_at(dt.datetime(2026, 11, 3, 0, 1), clock.now_ms - 600_000)
     found = Explainer(Rules(), clock)(m.WindowArgs(device_no=DEVICE), ten_minutes_ago, "zh").findings
     assert "TOO_EARLY_IN_DAY" not in [finding.code for finding in found]
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_a_device_whose_clock_is_wrong_is_told_so_in_a_simulation_too(simulated: bool) -> None:
+    clock = SimulatedClock() if simulated else FakeClock()
+    wrong = status_at(dt.datetime(2027, 3, 20, 9, 30), clock.now_ms - 60_000)
+    simulation = clock.simulation if isinstance(clock, SimulatedClock) else None
+    found = Explainer(Rules(), clock, simulation)(m.WindowArgs(device_no=DEVICE), wrong, "en")
+    shut = {window.rule: window.code for window in found.windows if not window.open}
+    assert shut["clocks_agree"] == "CLOCK_WRONG"
+    assert shut["not_overdue"] == "OVERDUE"
+    agree = next(window for window in found.windows if window.rule == "clocks_agree")
+    minutes = 60 if simulated else 1
+    assert (
+        agree.detail["device_clock"] == f"2027-03-20 {9 + (30 + minutes) // 60:02d}:{(30 + minutes) % 60:02d}"
+    )
 
 
 @pytest.mark.parametrize(
