@@ -184,7 +184,8 @@ class Agent:
 
     def _look_for_restart(self, after_ms: int) -> None:
         rule = self._parts.settings.file.device.restart_if_hung
-        if not self._looking and restarting.wanted(rule, os.environ):
+        again = restarting.wanted(rule, os.environ, pid=os.getpid(), parent=os.getppid())
+        if again and not self._looking:
             self._looking = True
             self._parts.loop.call_later(after_ms, self._restart_if_due)
 

@@ -14,11 +14,26 @@ EXIT = 71  # EX_OSERR: systemd's Restart=on-failure starts it again
 FIRST_LOOK_MS = 10_000  # the job that hangs is journaled as unknown by then
 NEXT_LOOK_MS = 60_000
 LEAST_MS = 3_600_000  # between two such restarts, whatever hangs
+_INIT = 1  # the process that runs the units of the machine
 
 
-def wanted(rule: Literal["under_systemd", "always", "never"], environment: Mapping[str, str]) -> bool:
-    """Return whether somebody starts the agent again: systemd names each run of a unit."""
-    return rule == "always" or (rule == "under_systemd" and bool(environment.get("INVOCATION_ID")))
+def wanted(
+    rule: Literal["under_systemd", "always", "never"],
+    environment: Mapping[str, str],
+    *,
+    pid: int,
+    parent: int,
+) -> bool:
+    """Return whether somebody starts the agent again. `pid` is this process, `parent` the one that began it.
+
+    systemd names each run of a unit in INVOCATION_ID, which all children inherit: those of a terminal and of
+    a cron job too. Since version 248 SYSTEMD_EXEC_PID says which process is meant; before, a child of the
+    machine's own systemd is.
+    """
+    if rule != "under_systemd" or not environment.get("INVOCATION_ID"):
+        return rule == "always"
+    started = environment.get("SYSTEMD_EXEC_PID")
+    return started == str(pid) if started is not None else parent == _INIT
 
 
 def due(hanging: Iterable[str], live: Iterable[Job], restarted_ms: int | None, now_ms: int) -> bool:

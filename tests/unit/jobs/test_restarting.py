@@ -52,15 +52,26 @@ def test_it_is_done_at_most_once_an_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule, environment, expected",
+    "rule, environment, parent, expected",
     [
-        ("under_systemd", {"INVOCATION_ID": "c0ffee"}, True),
-        ("under_systemd", {}, False),
-        ("always", {}, True),
-        ("never", {"INVOCATION_ID": "c0ffee"}, False),
+        ("under_systemd", {"INVOCATION_ID": "c0ffee", "SYSTEMD_EXEC_PID": "4711"}, 1, True),
+        ("under_systemd", {"INVOCATION_ID": "c0ffee", "SYSTEMD_EXEC_PID": "4711"}, 812, True),
+        ("under_systemd", {"INVOCATION_ID": "c0ffee"}, 1, True),
+        ("under_systemd", {}, 1, False),
+        ("always", {}, 812, True),
+        ("never", {"INVOCATION_ID": "c0ffee", "SYSTEMD_EXEC_PID": "4711"}, 1, False),
     ],
 )
 def test_it_is_done_where_somebody_starts_it_again(
-    rule: Literal["under_systemd", "always", "never"], environment: dict[str, str], expected: bool
+    rule: Literal["under_systemd", "always", "never"],
+    environment: dict[str, str],
+    parent: int,
+    expected: bool,
 ) -> None:
-    assert wanted(rule, environment) is expected
+    assert wanted(rule, environment, pid=4711, parent=parent) is expected
+
+
+def test_a_terminal_or_a_cron_job_only_inherits_the_name_of_a_systemd_unit() -> None:
+    inherited = {"INVOCATION_ID": "c0ffee", "SYSTEMD_EXEC_PID": "812"}
+    assert not wanted("under_systemd", inherited, pid=4711, parent=812)
+    assert not wanted("under_systemd", {"INVOCATION_ID": "c0ffee"}, pid=4711, parent=812)
