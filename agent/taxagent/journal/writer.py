@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from taxagent.journal import store, stored
 from taxagent.journal.transaction import Transaction
-from taxagent.model.errors import Interrupted, JournalFull, JournalUnknown
+from taxagent.model.errors import AgentError, Interrupted, JournalFull, JournalUnknown
 from taxagent.model.events import AnyEvent
 from taxagent.ports import EventSink, JournalTx
 
@@ -206,6 +206,10 @@ class JournalWriter:
         failure: BaseException | None = None
         try:
             answer = work(tx)
+        except AgentError as refusal:
+            # Its words are all that counts; the frames that it passed would hold it, and all of a batch,
+            # until a collection.
+            failure = refusal.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, in its own thread
             failure = error
         if tx.broken is not None:
