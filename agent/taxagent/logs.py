@@ -1,13 +1,19 @@
-"""structlog, set up once at the composition root: JSON lines on stderr, one canonical line a job."""
+"""structlog, set up once at the composition root: one canonical line a job, as JSON on stderr.
+
+Where stderr is the system journal's, each line is an entry with fields instead (host/journald.py).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from typing import TextIO, cast
 
 import structlog
+
+from taxagent.host import journald
 
 # Local variables are left out: among them are passwords and tickets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -37,7 +43,7 @@ class Unfailing:
 
 
 def set_up(level: str) -> None:
-    """Write JSON lines of at least `level` ("debug" to "error") to stderr, for journald or a file."""
+    """Say what is of at least `level` ("debug" to "error"): JSON lines on stderr, or journal entries."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -45,9 +51,15 @@ def set_up(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _TRACEBACKS,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            _last(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
+
+
+def _last() -> structlog.typing.Processor:
+    if sys.platform == "linux" and journald.wanted(os.environ, 2):
+        return journald.Journald()
+    return structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from taxagent.model.errors import Refusal
 
+CREDENTIAL = "secret_"
+"""What stands before a file's name where the unit loads a whole folder: LoadCredential=secret:FOLDER."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # a device names itself: its name must stay a name
 
 
@@ -26,11 +29,12 @@ class SecretFiles:
         Raises Refusal: SECRET_EXPOSED (path=) for a file in the folder that others than its owner may read,
         SECRET_STORE_UNUSABLE (path=, what=) for one that cannot be read as text.
         """
-        for folder in (self._credentials, self._folder):
-            path = folder / _checked(name) if folder is not None else None
-            if path is not None and (value := _read(path, private=folder is self._folder)):
-                return value
-        return None
+        _checked(name)
+        if self._credentials is not None:
+            for given in (name, f"{CREDENTIAL}{name}"):
+                if value := _read(self._credentials / given, private=False):
+                    return value
+        return _read(self._folder / name, private=True) or None
 
     def given(self, name: str) -> str:
         """Return the mark of the last `set` of this secret, "" where it was put there by other means."""
@@ -64,7 +68,15 @@ def _replace(path: Path, value: str) -> None:
         file.write(value)
         file.flush()
         os.fsync(file.fileno())
+    _give_to_owner_of(path.parent, partial)
     partial.replace(path)
+
+
+def _give_to_owner_of(folder: Path, path: Path) -> None:
+    """What root writes into the folder of the agent's user belongs to that user, who is to read it."""
+    if os.name == "posix" and os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _read(path: Path, *, private: bool) -> str | None:

@@ -100,3 +100,20 @@ def test_a_device_cannot_name_itself_out_of_the_folder(tmp_path: Path, name: str
     for deed in (SecretFiles(tmp_path).get, lambda name: SecretFiles(tmp_path).set(name, "8888")):
         with pytest.raises(Refusal, match="BAD_REQUEST"):
             deed(name)
+
+
+def test_a_credential_of_a_whole_folder_has_the_units_word_before_its_name(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / f"secret_{NAME}").write_text("8888\n")
+    assert SecretFiles(tmp_path / "secrets", credentials).get(NAME) == "8888"
+    (credentials / NAME).write_text("9999\n")  # one that the unit names itself
+    assert SecretFiles(tmp_path / "secrets", credentials).get(NAME) == "9999"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_sets_belongs_to_the_user_who_is_to_read_it(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4242, 4243)
+    path = SecretFiles(tmp_path).set(NAME, "8888")
+    for written in (path, tmp_path / f".{NAME}.given"):
+        assert (written.stat().st_uid, written.stat().st_gid) == (4242, 4243)

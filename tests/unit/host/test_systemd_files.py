@@ -13,6 +13,7 @@ import pytest
 
 from taxagent.device.identities import identities
 from taxagent.device.recognition import PROFILE_IDS
+from taxagent.host.secret_files import CREDENTIAL
 from taxagent.host.unit_files import FILES, PROGRAM, UNIT, UnitFile
 from taxagent.jobs import restarting
 
@@ -145,3 +146,8 @@ def test_the_rule_opens_profile_devices_to_the_agents_group_alone() -> None:
     ]
     jumps = {match for line in lines for match in re.findall(r'GOTO="(\w+)"', line)}
     assert jumps == {match for line in lines for match in re.findall(r'LABEL="(\w+)"', line)}
+
+
+def test_the_units_credentials_are_found_under_the_names_that_secrets_look_for() -> None:
+    loaded = [line.split("=", 1)[1] for line in settings(UNIT) if line.startswith("LoadCredential=")]
+    assert loaded == [f"{CREDENTIAL.removesuffix('_')}:/etc/taxagent/credentials"]
