@@ -17,13 +17,16 @@ PY := $(BIN)/python
 STAMP := $(VENV)/.filled
 CHECKS := check-format check-lint check-types check-imports check-docs
 
-.PHONY: demo test node-packages check $(CHECKS) format bench campaign mutants soak siege fuzz clean help requirements
+.PHONY: demo test test-vm node-packages check $(CHECKS) format bench campaign mutants soak siege fuzz clean help requirements
 
 demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
 
 test: $(STAMP) node-packages ## Run all tests in random order, with branch coverage
 	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+
+test-vm: $(STAMP) ## Boot Debian in QEMU and prove the agent on a real kernel's USB, udev and systemd (root)
+	@$(PY) -m tests.vm.stage $(ARGS)
 
 node-packages: # what the Node.js example needs, where npm is there; without it that example's tests are skipped
 	@[ -d examples/node/node_modules ] || ! command -v npm >/dev/null \

@@ -1,0 +1,98 @@
+"""The month's whole work by the installed service: its own user, real libusb, the kernel's driver first."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from tests.vm.guest.machine import done, driver, journal, main_pid, mode, node, out, unit, until
+from tests.vm.guest.report import Report
+from tests.vm.guest.shop import MEMBER, STRANGER, Shop
+
+
+def checks(report: Report, shop: Shop) -> None:
+    """Install, start, settle a device of each kind, refuse a stranger."""
+    report.check("systemd is PID 1", first_process)
+    report.check("users, folders, rules and unit are installed", shop.install, always=True)
+    report.check("bureau and devices run", shop.start_simulators, always=True)
+    shop.configure()
+    report.check("the unit starts and says that it is ready", partial(starts, shop), always=True)
+    report.check("the agent runs as its own user", own_user)
+    report.check("the socket is the group's and nobody else's", socket_modes)
+    for number, kind in list(shop.kinds.items())[:3]:
+        report.check(f"{kind}: the kernel's usb-storage has it first", partial(kernel_first, shop, number))
+        report.check(f"{kind}: found, its node belongs to the agent's group", partial(found, shop, number))
+        report.check(
+            f"{kind}: the month is settled for a member of the group by taxctl",
+            partial(settles, shop, number),
+        )
+        report.check(f"{kind}: usb-storage has it back after the job", partial(shop.given_back, number))
+    report.check("a user who is no member is refused, and told why", partial(refused, shop))
+
+
+def first_process() -> str:
+    """The guest is a real Linux."""
+    assert Path("/proc/1/comm").read_text("ascii").strip() == "systemd"
+    return out("uname", "-r").strip() + ", " + out("systemctl", "--version").splitlines()[0]
+
+
+def starts(shop: Shop) -> str:
+    """Type=notify: start returns when the agent said so."""
+    ended = done("systemctl", "start", "taxagent")
+    assert ended.returncode == 0, ended.stderr + journal("-n", "20")
+    until(shop.answers, "the agent answers")
+    told = unit("ActiveState", "StatusText", "Result")
+    assert told["ActiveState"] == "active", told
+    return told["StatusText"]
+
+
+def own_user() -> str:
+    """Neither root nor a person."""
+    user = out("ps", "-o", "user=", "-p", str(main_pid())).strip()
+    assert user == "taxagent", user
+    return user
+
+
+def socket_modes() -> str:
+    """The folder keeps strangers out, the socket lets the group in."""
+    folder, sock = mode("/run/taxagent"), mode("/run/taxagent/agent.sock")
+    assert folder == ("750", "taxagent", "taxagent"), folder
+    assert sock == ("660", "taxagent", "taxagent"), sock
+    return " ".join(sock)
+
+
+def kernel_first(shop: Shop, number: str) -> None:
+    """The agent is stopped while the device is plugged, so that nobody else can have been first."""
+    out("systemctl", "stop", "taxagent")
+    shop.plug(number)
+    until(lambda: driver(number) == "usb-storage", f"usb-storage binds {number}")
+    shop.start()
+
+
+def found(shop: Shop, number: str) -> str:
+    """The agent reads it through the rights that udev gave."""
+    rights = mode(node(number))
+    assert rights == ("660", "root", "taxdev"), rights
+    return f"{shop.view(number).location}, {' '.join(rights)}"
+
+
+def settles(shop: Shop, number: str) -> str:
+    """Prepared, confirmed and followed by an ordinary user; the return is filed while the job waits for it."""
+    job_id = shop.submitted(number)
+    until(lambda: (wait := shop.job(job_id).wait) and wait.reason == "declaration", "it waits for the return")
+    assert driver(number) != "usbfs", "held while the job waits"
+    shop.file_returns(number)
+    followed = shop.ask("job", "wait", job_id)
+    assert followed.returncode == 0, f"{followed.returncode} {followed.stdout}{followed.stderr}"
+    shop.settled(job_id, number)
+    groups = out("id", "-nG", MEMBER).split()
+    assert groups[0] != "taxagent", groups
+    assert "taxagent" in groups, groups
+    return ", ".join(shop.writes(number))
+
+
+def refused(shop: Shop) -> str:
+    """The folder of the socket is closed to them: exit code 77 and the words say so."""
+    ended = shop.ask("status", user=STRANGER)
+    assert ended.returncode == 77, f"{ended.returncode} {ended.stdout}{ended.stderr}"
+    return (ended.stdout + ended.stderr).strip().splitlines()[0]

@@ -1,0 +1,106 @@
+"""One run of the guest under QEMU's software emulation: its lines, its orders to the hardware, its status.
+
+A line of the guest that begins with "@qmp " is an order to the machine (a cable is pulled), not output.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import IO, TextIO
+
+LIMIT_S = 900.0
+CLOCK = "2026-11-03T03:30:00"  # UTC, a day in the filing window: the guest's real time
+_DIED = 2
+_STICK = "driver=usb-storage,drive=stick,removable=on,id=stick,serial=QEMUSTICK1"
+
+
+class Machine:
+    """The guest of `work`, with `place` as its /stage."""
+
+    def __init__(self, work: Path, place: Path, out: TextIO) -> None:
+        self._work = work
+        self._place = place
+        self._out = out
+
+    def run(self, limit_s: float) -> int:
+        """Boot, and boot again while the guest asks for it; return the checks' status, 2 where there is none."""
+        until = time.monotonic() + limit_s
+        while True:
+            (self._place / "rc").unlink(missing_ok=True)
+            self._boot(until)
+            told = self._place / "rc"
+            if not told.exists():
+                return _DIED
+            code = told.read_text("ascii").strip()
+            if code != "again":
+                return int(code)
+
+    def _boot(self, until: float) -> None:
+        with subprocess.Popen(
+            self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
+        ) as qemu:
+            end = threading.Timer(max(1.0, until - time.monotonic()), qemu.kill)
+            end.daemon = True
+            end.start()
+            assert qemu.stdout is not None
+            self._follow(qemu.stdout)
+            end.cancel()
+
+    def _follow(self, lines: IO[str]) -> None:
+        for line in lines:
+            if line.startswith("@qmp "):
+                self._order(line.removeprefix("@qmp ").split())
+            else:
+                self._out.write(line)
+                self._out.flush()
+
+    def _order(self, words: list[str]) -> None:
+        """Carry out `unplug` or `plug` of the stick."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(self._place / "qmp"))
+            stream = sock.makefile("rw")
+            stream.readline()
+            orders: list[dict[str, object]] = [{"execute": "qmp_capabilities"}]
+            if words == ["unplug"]:
+                orders.append({"execute": "device_del", "arguments": {"id": "stick"}})
+            else:
+                arguments = dict(word.split("=", 1) for word in _STICK.split(","))
+                arguments |= {"removable": True}
+                orders.append({"execute": "device_add", "arguments": arguments})
+            for order in orders:
+                stream.write(json.dumps(order) + "\n")
+                stream.flush()
+                while "return" not in (said := json.loads(stream.readline())):
+                    if "error" in said:
+                        self._out.write(f"the machine refuses {words}: {said['error']}\n")
+                        return
+
+    def _command(self) -> list[str]:
+        work, place = self._work, self._place
+        drives = [
+            ("root", work / "root.squashfs", "if=virtio,readonly=on"),
+            ("app", work / "app.squashfs", "if=virtio,readonly=on"),
+            ("state", work / "state.img", "if=virtio,cache=unsafe"),
+            ("stick", work / "stick.img", "if=none"),
+        ]
+        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"]
+        command += ["-smp", "2", "-m", "1536", "-nodefaults", "-no-user-config", "-display", "none"]
+        command += ["-no-reboot", "-nic", "none", "-rtc", f"base={CLOCK},clock=vm"]
+        command += ["-kernel", str(work / "vmlinux"), "-initrd", str(work / "initrd.cpio")]
+        command += ["-append", f"{_KERNEL} {_UNIT}"]
+        for name, path, how in drives:
+            command += ["-drive", f"id={name},file={path},format=raw,{how}"]
+        command += ["-device", "qemu-xhci", "-device", _STICK.removeprefix("driver=")]
+        command += ["-virtfs", f"local,path={place},mount_tag=stage,security_model=none,multidevs=remap"]
+        command += ["-qmp", f"unix:{place / 'qmp'},server=on,wait=off"]
+        command += ["-serial", f"file:{place / 'console.log'}", "-serial", "stdio"]
+        return command
+
+
+_KERNEL = "console=ttyS0 quiet panic=-1 mitigations=off"
+_UNIT = "systemd.unit=stage.target systemd.show_status=0"
