@@ -177,7 +177,11 @@ class FakeDesk:
         )
 
     def invoice(self, ask: InvoiceAsk, done: Callable[[FoundInvoice | AgentError], None]) -> None:
-        done(self.invoices.get(ask.device_no) or Refusal("INVOICE_UNKNOWN", device_no=ask.device_no))
+        answer = self.invoices.get(ask.device_no) or Refusal("INVOICE_UNKNOWN", device_no=ask.device_no)
+        if self.hold:
+            self.held.append(lambda: done(answer))
+        else:
+            done(answer)
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         found = self.jobs.get(job_id)

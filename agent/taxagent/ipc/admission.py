@@ -12,14 +12,16 @@ from taxagent.ipc.access import Access, Peer, peer_of
 from taxagent.ipc.calls import Call, Fault
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight, lateness, missing_role
-from taxagent.ipc.operations import Operations
+from taxagent.ipc.operations import Operation, Operations
 from taxagent.jobs.asks import Principal
 from taxagent.model.errors import AgentError, Refusal, Unavailable
 from taxagent.model.job import Job
 from taxagent.ports import Clock, JournalReader
+from taxclient.protocol import messages as m
 
 _UNNAMED = 1024  # calls of one account that may wait until the name service has answered
 _AT_DESK = 64  # of one process: what waits for the journal takes memory, and time from everyone
+_AT_DEVICE = 16  # of one process at one device: a reading takes the device's time
 _LATER_MS = 1000
 
 _log = structlog.get_logger("ipc.admission")
@@ -64,7 +66,7 @@ class Admission:
         self._names = names
         self._reads = reads
         self._unnamed: dict[tuple[int, int], list[Arrival]] = {}
-        self._at_desk: Counter[int] = Counter()  # by process
+        self._at_desk: Counter[tuple[int, str]] = Counter()  # by process, and for readings by device
 
     def admit(self, arrival: Arrival) -> None:
         """Serve the call, or answer why not."""
@@ -148,25 +150,30 @@ class Admission:
         self._reads.run(lambda: self._reader.job_by_key(principal, key), call.guarded(looked_up))
 
     def _serve(self, call: Call) -> None:
-        if call.op.makes_job and not self._taken(call):
-            call.fail(Fault("RATE_LIMITED"), retry_after_ms=_LATER_MS)  # its key may have a job: unknown
-            return
         operation = self._operations.table[call.request.op]
+        if operation.at_desk and not self._taken(call, operation):
+            # The key of a request that makes a job may have one: unknown.
+            error = Fault("RATE_LIMITED") if call.op.makes_job else Unavailable("RATE_LIMITED")
+            call.fail(error, retry_after_ms=_LATER_MS)
+            return
         try:
             operation.serve(call, call.args)
         except Exception:  # noqa: BLE001 - as Call.attempt
             call.defect()
 
-    def _taken(self, call: Call) -> bool:
-        process = call.process
-        if self._at_desk[process] >= _AT_DESK:
+    def _taken(self, call: Call, operation: Operation) -> bool:
+        """Count the call until it is answered; return whether there was room for it."""
+        line, room = (call.process, ""), _AT_DESK
+        if operation.reads_device and isinstance(call.args, m.InvoiceArgs | m.CheckArgs):
+            line, room = (call.process, call.args.device_no), _AT_DEVICE
+        if self._at_desk[line] >= room:
             return False
-        self._at_desk[process] += 1
+        self._at_desk[line] += 1
 
         def left() -> None:
-            self._at_desk[process] -= 1
-            if not self._at_desk[process]:
-                del self._at_desk[process]
+            self._at_desk[line] -= 1
+            if not self._at_desk[line]:
+                del self._at_desk[line]
 
         call.then = left
         return True

@@ -36,14 +36,20 @@ from taxclient.protocol import messages as m
 
 T = TypeVar("T")
 Hello = Callable[[Call], m.HelloResult]
+Serve = Callable[[Call, Any], None]
 
 
 class Operation(Value, frozen=True, kw_only=True):
-    """An op as the agent sees it. `effect` is of the request itself, not of the job that it may make."""
+    """An op as the agent sees it. `effect` is of the request itself, not of the job that it may make.
+
+    `at_desk`: its answer waits for the journal or a device; `reads_device`: for a device.
+    """
 
     role: Role
     effect: Effect
-    serve: Callable[[Call, Any], None]
+    serve: Serve
+    at_desk: bool = False
+    reads_device: bool = False
 
 
 class Operations:
@@ -69,8 +75,11 @@ class Operations:
         self.table: Mapping[str, Operation] = self._operations()
 
     def _operations(self) -> dict[str, Operation]:
-        def op(role: Role, effect: Effect, serve: Callable[[Call, Any], None]) -> Operation:
-            return Operation(role=role, effect=effect, serve=serve)
+        def op(role: Role, effect: Effect, serve: Serve, *, reads_device: bool = False) -> Operation:
+            at_desk = reads_device or effect is not Effect.READ
+            return Operation(
+                role=role, effect=effect, serve=serve, at_desk=at_desk, reads_device=reads_device
+            )
 
         read = self._readings
         return {
@@ -81,9 +90,9 @@ class Operations:
             "device.release": op(ROLES["release"], Effect.REPEATABLE, self._one_device.ordering("release")),
             "device.hold": op(ROLES["hold"], Effect.REPEATABLE, self._one_device.ordering("hold")),
             "device.retry": op(ROLES["retry"], Effect.REPEATABLE, self._one_device.ordering("retry")),
-            "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice),
+            "device.invoices": op(Role.VIEWER, Effect.READ, self._invoice, reads_device=True),
             "check": op(Role.OPERATOR, Effect.REPEATABLE, self._check),
-            "prepare": op(Role.OPERATOR, Effect.READ, self._prepare),
+            "prepare": op(Role.OPERATOR, Effect.READ, self._prepare, reads_device=True),
             "submit": op(Role.OPERATOR, Effect.REPEATABLE, self._submit),
             "job.get": op(Role.VIEWER, Effect.READ, self._job_get),
             "job.wait": op(Role.VIEWER, Effect.READ, self._job_wait),

@@ -17,6 +17,7 @@ from taxagent.model.lines import CheckLine, CheckState
 from taxagent.model.value import to_json
 from taxclient.protocol import messages as m
 
+_LATER_MS = 1000
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 
 
@@ -29,8 +30,10 @@ def lang_of(text: str, default: Lang) -> Lang:
 
 
 def error_body(error: AgentError, lang: Lang, *, retry_after_ms: int | None = None) -> m.ErrorBody:
-    """Return the reply's error for `error`."""
+    """Return the reply's error for `error`; where too much waits, with a time even if nobody gave one."""
     problem = error.problem()
+    if problem.fault == "RATE_LIMITED":
+        retry_after_ms = retry_after_ms or _LATER_MS
     entry, words = faults.fault(problem.fault), faults.text(problem, lang)
     return m.ErrorBody(
         code=problem.fault,

@@ -29,6 +29,7 @@ from taxagent.jobs.asks import (
     Principal,
 )
 from taxagent.jobs.device_orders import DeviceOrders
+from taxagent.jobs.device_readings import WAITING, DeviceReadings
 from taxagent.jobs.device_views import worked_on
 from taxagent.jobs.finding import wanted
 from taxagent.jobs.office import Office
@@ -38,7 +39,7 @@ from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
 from taxagent.jobs.scoping import claims_of, pinned, state_of
 from taxagent.jobs.stuck import closed, resumed
 from taxagent.model.device import DeviceState
-from taxagent.model.errors import AgentError, AnswerLost, Refusal, Unavailable
+from taxagent.model.errors import AgentError, Refusal, Unavailable
 from taxagent.model.events import CancelRequested, JobAccepted, accepted
 from taxagent.model.job import Confirmed, Job, JobState
 from taxagent.ports import Device, JournalTx
@@ -53,6 +54,8 @@ class JobDesk:
         self._office = office
         self._started_ms = office.clock.utc_ms()
         self._kept_back: list[Callable[[], None]] = []
+        self._readings_kept = 0  # of them, so many are readings
+        self._readings = DeviceReadings(office, self._answer)
         self._ready: DeskStatus | None = None
         self._ready_key: tuple[object, ...] = ()
         self._ready_until_ms = 0
@@ -64,6 +67,7 @@ class JobDesk:
         """The journal's chain is whole: what was kept back is done now."""
         self.verifying = False
         kept, self._kept_back = self._kept_back, []
+        self._readings_kept = 0
         for call in kept:
             self._office.mailbox.post(call)  # one that fails takes no other with it
 
@@ -149,41 +153,15 @@ class JobDesk:
         done: Callable[[T | AgentError], None],
     ) -> None:
         """Answer what `read` returns; it is called with the device and its queue, in the device's thread."""
-        if self.verifying:
-            self._kept_back.append(lambda: self._at_device(ask, read, done))
-            return
-        queue = self._office.roster.queue_of(ask.device_no)
-        if self.draining or queue is None:
-            done(self._not_there(ask.device_no))
-            return
-        done = _once(done)  # a thread that was given up may come back with an answer, long after
-
-        def work(device: Device) -> None:
-            try:
-                fresh(ask, self._office.clock.utc_ms())  # who asked may have given up while a job ran
-                result: T | AgentError = read(device, queue)
-            except AnswerLost as lost:
-                # Only reads were asked of the device: nothing can have been done.
-                result = Unavailable(lost.fault, device_code=lost.device_code, **lost.detail)
-            except AgentError as error:
-                device.close()  # nobody else may find its session open
-                result = error
-            self._answer(result, done)
-
-        def failed(error: AgentError) -> None:
-            # Only reads were asked of the device: nothing can have been done.
-            lost = isinstance(error, AnswerLost)
-            self._answer(Unavailable(error.fault, **error.detail) if lost else error, done)
-
-        if not queue.put(work, failed):
-            done(Unavailable("DRAINING", device_no=ask.device_no))
-
-    def _not_there(self, device_no: str) -> AgentError:
         if self.draining:
-            return Unavailable("DRAINING", device_no=device_no)
-        if self._office.roster.view(device_no) is None:
-            return Unavailable("DEVICE_UNKNOWN", device_no=device_no)
-        return self._office.roster.missing(device_no)
+            done(Unavailable("DRAINING", device_no=ask.device_no))
+        elif not self.verifying:
+            self._readings.ask(ask, read, done)
+        elif self._readings_kept >= WAITING:
+            done(Unavailable("VERIFYING"))
+        else:
+            self._readings_kept += 1
+            self._kept_back.append(lambda: self._at_device(ask, read, done))
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:
         """Ask a job to stop before its next irreversible step; one that waits stops at once."""
@@ -314,16 +292,3 @@ class JobDesk:
             at_ms=office.clock.utc_ms(),
             sim_ms=office.clock.sim_ms(),
         )
-
-
-def _once(done: Callable[[T], None]) -> Callable[[T], None]:
-    """Return `done` for its first call alone. In the loop's thread."""
-    answered = False
-
-    def first(answer: T) -> None:
-        nonlocal answered
-        if not answered:
-            answered = True
-            done(answer)
-
-    return first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -34,7 +35,7 @@ class Terms:
 
 
 class DeviceQueue:
-    """Runs work on the device at one location, in order.
+    """Runs work on the device at one location, in order; readings when there is nothing else to do.
 
     `begun` is called at each `put`, in the caller's thread. In the device's own: `gripped` when the device
     was taken or given back (`held` says which), and `back` when a thread that was given up has come back.
@@ -56,7 +57,8 @@ class DeviceQueue:
         self._begun = begun
         self._gripped = gripped
         self._back = back
-        self._work: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._work: queue.PriorityQueue[_Place] = queue.PriorityQueue()
+        self._places = itertools.count()
         self._gate = threading.Lock()  # nothing is queued behind the end
         self._left = 0  # pieces that are queued or run
         self._running: Failed | None = None  # what to tell where the piece that runs never ends
@@ -79,11 +81,21 @@ class DeviceQueue:
         INTERNAL. Once `work` is done, nothing that happens later calls `failed`. Returns False, and calls
         neither, after `close` or `abandon`.
         """
+        return self._put(_WORK, (work, failed, _always))
+
+    def put_reading(self, work: Work, failed: Failed, wanted: Callable[[], None]) -> bool:
+        """As `put`, but all other work passes it: it may be a viewer's, and there may be many.
+
+        `wanted` is called first, without the device, and raises where the reading is not wanted any more.
+        """
+        return self._put(_READING, (work, failed, wanted))
+
+    def _put(self, rank: int, item: _Item) -> bool:
         with self._gate:
             if self._closed is not None:
                 return False
             self._left += 1
-            self._work.put((work, failed))
+            self._work.put((rank, next(self._places), item))
         self._begun(self)
         return True
 
@@ -102,7 +114,7 @@ class DeviceQueue:
         with self._gate:
             if self._closed is None:
                 self._closed = why or DeviceAbsent("DEVICE_ABSENT", location=self.location)
-                self._work.put(None)
+                self._work.put((_END, next(self._places), None))
 
     def stop_if_unwanted(self) -> None:
         """Raise why the piece that runs must not begin anything more: given up, or released for others."""
@@ -130,7 +142,7 @@ class DeviceQueue:
         waiting = list[Failed]()
         with contextlib.suppress(queue.Empty):
             while True:
-                item = self._work.get(block=False)
+                item = self._work.get(block=False)[2]
                 if item is not None:
                     waiting.append(item[1])
         self._over.set()
@@ -143,7 +155,7 @@ class DeviceQueue:
     def turn(self, *, block: bool = False) -> bool:
         """Do the next piece of work in the caller's thread; return False at the end, or where none is."""
         try:
-            item = self._work.get(block=block)
+            item = self._work.get(block=block)[2]
         except queue.Empty:
             return False
         if item is None:
@@ -157,10 +169,10 @@ class DeviceQueue:
             pass
         self._over.set()
 
-    def _do(self, work: Work, failed: Failed) -> None:
+    def _do(self, work: Work, failed: Failed, wanted: Callable[[], None]) -> None:
         """Whatever happens, the thread goes on to the next piece."""
         self._running = failed
-        problem = self._worked(work)
+        problem = self._worked(work, wanted)
         if self._given_up():
             _log.warning("device_came_back", location=self.location)
             self._back(self)  # whom it concerned was told long ago
@@ -173,20 +185,22 @@ class DeviceQueue:
         with self._gate:
             self._left -= 1
 
-    def _worked(self, work: Work) -> AgentError | None:
+    def _worked(self, work: Work, wanted: Callable[[], None]) -> AgentError | None:
         """Return why the work was not done, or None; the device is given back unless it is kept."""
-        done, problem = False, None
+        well, problem = True, None
         try:
             if self._closed is not None:
                 raise self._closed
+            wanted()
+            well = False
             work(self._taken())
-            done, self._running = True, None
+            well, self._running = True, None
         except AgentError as error:
             problem = error
         except Exception:  # noqa: BLE001 - the device's thread outlives a defect; the log has it
             _log.exception("device_work_failed", location=self.location)
             problem = AgentError("INTERNAL", location=self.location)
-        if not (done and self._kept()):
+        if not (well and self._kept()):
             self._let_go()
         return problem
 
@@ -229,4 +243,10 @@ class DeviceQueue:
         return False
 
 
-_Item = tuple[Work, Failed]
+def _always() -> None:
+    """Work of ours is wanted whenever its turn comes."""
+
+
+_Item = tuple[Work, Failed, Callable[[], None]]
+_Place = tuple[int, int, _Item | None]  # rank and number; None is the end
+_WORK, _READING, _END = range(3)

@@ -51,6 +51,44 @@ def test_a_process_has_so_many_requests_at_the_desk_and_learns_that_more_are_unk
         assert reply_of(socket.recv_multipart()).status == "accepted", "there is room again"
 
 
+def invoice(h: House, number: int, device_no: str = DEVICE) -> list[bytes]:
+    args = {"device_no": device_no, "code": "011001900111", "number": f"{number:08d}"}
+    message = {"id": f"r{number}", "op": "device.invoices", "ttl_ms": 5000, "sent_at": h.clock.now_ms}
+    return [b"TCA1", msgpack.packb({**message, "args": args})]
+
+
+def test_a_process_has_so_many_readings_at_a_device_and_others_at_another(tmp_path: Path) -> None:
+    with house(tmp_path) as h, peer(h.endpoint) as socket:
+        h.desk.hold = True
+        for number in range(17):
+            socket.send_multipart(invoice(h, number))
+        limited = reply_of(socket.recv_multipart())
+        assert limited.error is not None
+        assert (limited.id, limited.error.code, limited.error.outcome) == (
+            "r16",
+            "RATE_LIMITED",
+            "not_executed",
+        )
+        assert limited.error.retry_after_ms == 1000
+        h.desk.hold = False
+        socket.send_multipart(invoice(h, 99, "661999999999"))
+        elsewhere = reply_of(socket.recv_multipart())
+        assert elsewhere.error is not None
+        assert elsewhere.error.code == "INVOICE_UNKNOWN"
+
+        def answer_all() -> None:
+            for answer in h.desk.held:
+                answer()
+
+        h.inside(answer_all)
+        answered = [reply_of(socket.recv_multipart()).error for _ in range(16)]
+        assert {error.code for error in answered if error is not None} == {"INVOICE_UNKNOWN"}
+        socket.send_multipart(invoice(h, 100))
+        there = reply_of(socket.recv_multipart())
+        assert there.error is not None
+        assert there.error.code == "INVOICE_UNKNOWN", "there is room again"
+
+
 def test_a_flood_of_subscriptions_shuts_the_channel_and_it_can_be_opened_again(tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     channel = Channel(context)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from taxagent.jobs.queue import DeviceQueue
-from taxagent.model.errors import AgentError, DeviceAbsent, DeviceInUse, Interrupted, JournalFull
+from taxagent.jobs.queue import DeviceQueue, Terms
+from taxagent.model.errors import AgentError, DeviceAbsent, DeviceInUse, Interrupted, JournalFull, Refusal
 from taxagent.ports import Device
 from tests.builders.jobs import LIMIT_S, FakeDevice, FakeSource
 
@@ -95,6 +95,54 @@ def test_a_device_that_goes_while_it_is_given_back_does_not_undo_the_work(
     queue.put(told.work, told.failed)
     queue.put(told.work, told.failed)
     assert told.waits_for(2) == ["worked", "worked"]
+
+
+class Turns(Told):
+    """Work that notes its name."""
+
+    def named(self, name: str) -> Callable[[Device], None]:
+        return lambda _device: self._say(name)
+
+
+def test_a_reading_is_passed_by_all_other_work(queue: DeviceQueue) -> None:
+    told, begun, let_go = Turns(), threading.Event(), threading.Event()
+
+    def long(device: Device) -> None:
+        begun.set()
+        assert let_go.wait(LIMIT_S)
+
+    queue.put(long, told.failed)
+    assert begun.wait(LIMIT_S)
+    for number in range(3):
+        queue.put_reading(told.named(f"reading {number}"), told.failed, lambda: None)
+    queue.put(told.named("job 1"), told.failed)
+    queue.put(told.named("job 2"), told.failed)
+    let_go.set()
+    assert told.waits_for(5) == ["job 1", "job 2", "reading 0", "reading 1", "reading 2"]
+
+
+def test_a_reading_that_is_not_wanted_any_more_does_not_touch_the_device(
+    queue: DeviceQueue, source: FakeSource
+) -> None:
+    told = Told()
+    source.refuses = DeviceInUse(
+        "DEVICE_IN_USE", location=HERE, holder="usb-storage"
+    )  # where it were claimed
+    queue.put_reading(told.work, told.failed, raising(Refusal("EXPIRED")))
+    queue.put_reading(told.work, told.failed, raising(ValueError("a defect")))
+    assert told.waits_for(2) == ["EXPIRED", "INTERNAL"]
+
+
+def test_a_device_that_is_kept_stays_so_where_a_reading_is_not_wanted_any_more(source: FakeSource) -> None:
+    kept, told = DeviceQueue(source, HERE, Terms(keep=True)), Told()
+    kept.put(told.work, told.failed)
+    kept.put_reading(told.work, told.failed, raising(Refusal("EXPIRED")))
+    kept.put_reading(lambda _device: told.failed(Refusal("HELD")), told.failed, lambda: None)
+    told.waits_for(3)
+    assert source.held == {HERE}
+    kept.close()
+    assert kept.join(LIMIT_S)
+    assert told.said == ["worked", "EXPIRED", "HELD"]
 
 
 def test_what_is_queued_when_the_device_goes_fails_as_absent(source: FakeSource) -> None:
