@@ -22,6 +22,7 @@ from taxagent.jobs.roster import Roster
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.jobs.schedule import Schedule
 from taxagent.jobs.wheels import Wheels
+from taxagent.model.bureau import Receipt
 from taxagent.model.device import (
     DeviceInfo,
     DeviceKind,
@@ -34,6 +35,7 @@ from taxagent.model.device import (
 )
 from taxagent.model.errors import (
     AgentError,
+    BureauDown,
     ClaimTaken,
     DeviceAbsent,
     DeviceRefused,
@@ -410,11 +412,20 @@ class Passwords(dict[str, str]):
 
 
 class Answering:
-    """The bureau as far as it takes answers: each is heard, and met with what is next in `says`, if any."""
+    """The bureau as far as it takes answers: each is heard, and met with what is next in `says`, if any.
+
+    Asked for a report it tells `report`, or raises it.
+    """
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
         self.says: list[AgentError] = []
+        self.report: Receipt | AgentError | None = BureauDown("BUREAU_DOWN")
+
+    def get_report(self, device_no: str, group: str, period: Period) -> Receipt | None:
+        if isinstance(self.report, AgentError):
+            raise self.report
+        return self.report
 
     def answer_challenge(self, challenge_id: str, answer: str) -> None:
         self.heard.append((challenge_id, answer))

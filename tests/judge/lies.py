@@ -278,6 +278,19 @@ def an_uncleared_month_is_called_executed(seen: Evidence) -> None:
     seen.devices = {DEVICE_NO: msgspec.structs.replace(memory, groups=groups)}
 
 
+@lie("outcomes_are_true")
+def a_month_whose_report_is_not_known_is_called_partly_executed(seen: Evidence) -> None:
+    dropped(seen, where(seen.rows, "step.ended", "submit"))
+    changed(seen, where(seen.rows, "job.ended"), outcome="partly_executed")
+
+
+@lie("told_is_true")
+def a_client_is_told_partly_executed_while_a_report_is_under_way(seen: Evidence) -> None:
+    step = {"step": "submit", "group": "007", "period": "2026-10", "outcome": "unknown"}
+    seen.told = tuple(line for line in seen.told if line.key == settle(seen).key)
+    said(seen, "job.get", steps=[step], outcome="partly_executed", ended=False, state="waiting")
+
+
 @lie("told_is_true")
 def a_client_is_told_not_executed(seen: Evidence) -> None:
     told = tuple(line for line in seen.told if line.key == settle(seen).key)

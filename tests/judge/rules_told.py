@@ -13,6 +13,7 @@ from tests.judge.shapes import Call, GroupMemory, Issued, JobRecord, JobView, Ro
 from tests.judge.verdicts import Facts, facts, rule
 
 _STEPS = {"report": ("seal", "submit"), "clear": ("apply",), "settle": ("seal", "submit", "apply")}
+_ACTS = (*IRREVERSIBLE, "submit")  # what only reading tells of, once an answer is lost
 
 
 @rule
@@ -38,7 +39,7 @@ def steps_are_true(seen: Evidence) -> Iterator[Facts]:
 def outcomes_are_true(seen: Evidence) -> Iterator[Facts]:
     """The outcome of each ended job is what was done for it."""
     for job_id, end in seen.ends.items():
-        problem = _untrue(seen, seen.accepts.get(job_id), end.outcome)
+        problem = _untrue(seen, seen.accepts.get(job_id), end.outcome) or _unread(seen, job_id, end.outcome)
         if problem:
             yield facts(job=job_id, said=end.outcome, truth=problem)
 
@@ -57,6 +58,9 @@ def told_is_true(seen: Evidence) -> Iterator[Facts]:
             yield facts(job=view.job_id, told="not_executed", truth="a write was done")
         if view.outcome == "executed" and _untrue(seen, accept, "executed"):
             yield facts(job=view.job_id, told="executed", truth=_untrue(seen, accept, "executed"))
+        open_steps = [step.step for step in view.steps if step.outcome == "unknown" and step.step in _ACTS]
+        if open_steps and view.outcome in ("not_executed", "partly_executed"):
+            yield facts(job=view.job_id, told=view.outcome, truth=f"not known: {', '.join(open_steps)}")
         yield from _false_steps(seen, told, view, accept)
 
 
@@ -96,6 +100,19 @@ def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
     if outcome == "executed" and missing:
         return f"not done: {', '.join(missing)}"
     return ""
+
+
+def _unread(seen: Evidence, job_id: str, outcome: str) -> str:
+    """Return which steps nobody has read again where `outcome` claims to know what they did, else ""."""
+    if outcome not in ("not_executed", "partly_executed"):
+        return ""
+    last = {
+        str(row.id): row.event
+        for row in seen.by_job[job_id]
+        if row.event in ("step.begun", "step.ended") and row.id.step in _ACTS
+    }
+    unread = [step for step, event in last.items() if event == "step.begun"]
+    return f"not known: {', '.join(unread)}" if unread else ""
 
 
 def _submitted(seen: Evidence, accept: Row) -> list[Call]:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from taxagent.jobs.challenges import Challenges
+from taxagent.jobs.deadlines import out_of_time, overdue
 from taxagent.jobs.fence import FencedJournal
 from taxagent.jobs.stuck import Recorder
 from taxagent.model.errors import (
@@ -23,12 +24,12 @@ from taxagent.model.errors import (
     NeedsHuman,
     Unavailable,
 )
-from taxagent.model.job import Job, JobState, Outcome, Problem, Wait, WaitReason
+from taxagent.model.job import Job, JobKind, JobState, Outcome, Problem, Wait, WaitReason
 from taxagent.model.known import KnownDevice
-from taxagent.model.simtime import local_time
 from taxagent.model.windows import Rules
 from taxagent.ports import Bureau, Clock, Device, Journal, Secrets, Surroundings
 from taxagent.procedures.ledger import Ledger
+from taxagent.procedures.report import settle_reports
 from taxagent.procedures.session import Latch
 from taxagent.procedures.settle import run_procedure
 from taxagent.procedures.work import Archives, Waiting, Work
@@ -170,12 +171,26 @@ class Runner:
         return end is not None and (now if now is not None else self._tools.clock.utc_ms()) >= end
 
     def _expire(self, ledger: Ledger) -> None:
+        self._ask_for_reports(ledger)
         job = ledger.job
         outcome = job.outcome_so_far
+        if outcome is Outcome.EXECUTED and job.kind is JobKind.REPORT:
+            self._end(ledger, JobState.DONE, outcome, None)  # the bureau had it in time
+            return
         state = JobState.EXPIRED if outcome is Outcome.NOT_EXECUTED else JobState.REFUSED
-        self._end(ledger, state, outcome, _out_of_time(job))
+        self._end(ledger, state, outcome, out_of_time(job))
+
+    def _ask_for_reports(self, ledger: Ledger) -> None:
+        """Before a job ends: what became of reports whose answer was lost? It may be away."""
+        try:
+            settle_reports(ledger, self._tools.bureau)
+        except (JournalError, Interrupted):
+            raise
+        except AgentError as error:
+            _log.warning("report_left_unknown", job_id=ledger.job.job_id, fault=error.fault)
 
     def _stop(self, ledger: Ledger) -> None:
+        self._ask_for_reports(ledger)
         outcome = ledger.job.outcome_so_far
         problem = Problem(fault="CANCELLED", outcome=outcome)
         self._end(ledger, JobState.STOPPED, outcome, problem)
@@ -225,7 +240,8 @@ class Runner:
             case Unavailable():
                 self._wait(ledger, WaitReason.DEVICE, error.problem(), waited)
             case _:
-                self._end(ledger, JobState.REFUSED, job.outcome_so_far, error.problem())
+                self._ask_for_reports(ledger)
+                self._end(ledger, JobState.REFUSED, ledger.job.outcome_so_far, error.problem())
 
     def _wait(
         self,
@@ -277,23 +293,3 @@ class Runner:
             seconds=round(((job.ended_ms or job.accepted_ms) - job.accepted_ms) / 1000, 3),
             steps={str(run.id): run.outcome.value for run in job.steps},
         )
-
-
-def overdue(job: Job, clock: Clock) -> bool:
-    """Return whether a waiting job's time ran out, by the job's own time (simulated where there is one)."""
-    until = job.wait.until_ms if job.wait is not None else None
-    now = clock.sim_ms()
-    return until is not None and (now if now is not None else clock.utc_ms()) >= until
-
-
-def _out_of_time(job: Job) -> Problem:
-    """Return why: a window that closed, or, for a job that only reads, what it waited for in vain."""
-    wait, outcome = job.wait, job.outcome_so_far
-    if wait is None or wait.until_ms is None:
-        return Problem(fault="WINDOW_CLOSED", outcome=outcome)
-    if not job.kind.irreversible:
-        return Problem(fault=wait.fault, outcome=outcome, detail=wait.detail)
-    closed = local_time(wait.until_ms).strftime("%Y-%m-%d %H:%M")
-    return Problem(
-        fault="WINDOW_CLOSED", outcome=outcome, detail={"closes_at": closed, "waited_for": wait.fault}
-    )

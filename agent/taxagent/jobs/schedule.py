@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from taxagent.jobs.book import Book
+from taxagent.jobs.deadlines import overdue
 from taxagent.jobs.queue import DeviceQueue
-from taxagent.jobs.runner import Runner, overdue
+from taxagent.jobs.runner import Runner
 from taxagent.jobs.wheels import Wheels
 from taxagent.model.errors import DeviceLent, Unavailable
 from taxagent.model.job import Job, JobState, WaitReason

@@ -49,7 +49,7 @@ TABLES: dict[str, str] = {
 """Each projection with the columns that order it."""
 
 _BODIES: dict[str, tuple[int, Callable[[Any], object]]] = {
-    "job": (8, lambda body: from_json(body, Job)),
+    "job": (8, lambda body: _as_now_said(from_json(body, Job))),
     "token": (1, decode_event),
     "password": (2, lambda body: from_json(body, TriedPassword)),
 }  # where the JSON of a value stands, and what reads it; a record is evidence: its bytes count
@@ -198,6 +198,11 @@ def _meant(table: str, row: tuple[object, ...] | None) -> tuple[object, ...] | N
         return (*row[:at], read(row[at]), *row[at + 1 :])
     except (TypeError, ValueError, msgspec.DecodeError):
         return row
+
+
+def _as_now_said(job: Job) -> Job:
+    """Return a live job with the outcome so far of its steps: an earlier agent may have said another."""
+    return job if job.state.ended else msgspec.structs.replace(job, outcome=job.outcome_so_far)
 
 
 def _unheard_of(db: sqlite3.Connection, event: JobAccepted) -> None:

@@ -258,10 +258,10 @@ class Job(Value, frozen=True, kw_only=True):
     @property
     def outcome_so_far(self) -> Outcome:
         """Whether the work is done, as far as the journal knows: the outcome if the job ended now."""
-        if self.open_steps:
+        if self.unread:
             return Outcome.UNKNOWN
         if not any(run.wrote or run.submitted for run in self.steps):
-            return Outcome.UNKNOWN if self.unread else Outcome.NOT_EXECUTED
+            return Outcome.NOT_EXECUTED
         wanted = self._wanted()
         all_done = bool(wanted) and all(self.done(step) for step in wanted)
         return Outcome.EXECUTED if all_done else Outcome.PARTLY_EXECUTED

@@ -10,8 +10,10 @@ from taxagent.model.errors import DeviceRefused, NeedsHuman, Refusal, Unavailabl
 from taxagent.model.job import Outcome, Step, StepId
 from taxagent.model.period import Period, first_day, last_day
 from taxagent.model.period_state import PeriodState, period_state
+from taxagent.ports import Bureau
 from taxagent.procedures.backup import back_up
 from taxagent.procedures.guard import baseline, last_look, same_month
+from taxagent.procedures.ledger import Ledger
 from taxagent.procedures.preflight import beside_the_point
 from taxagent.procedures.session import read_state
 from taxagent.procedures.work import Work, groups_of, quirks_of
@@ -29,16 +31,21 @@ def report(work: Work, state: DeviceState) -> DeviceState:
     return state
 
 
-def settle_reports(work: Work) -> None:
-    """Ask the bureau what became of reports whose answer was lost, for a job that will not go on."""
-    for run in work.job.unread:
-        if run.id.step is Step.SUBMIT:
-            device_no, month = work.job.scope.device_no, Period(run.id.period)
-            receipt = work.bureau.get_report(device_no, run.id.group, month)
-            if receipt is None:
-                work.ledger.end(run.id, Outcome.NOT_EXECUTED, "reconciled")
-            else:
-                work.ledger.end(run.id, note="reconciled", receipt_no=receipt.receipt_no)
+def settle_reports(ledger: Ledger, bureau: Bureau) -> None:
+    """Ask the bureau what became of reports whose answer was lost, for a job that will not go on.
+
+    Raises what `bureau` raises; those of which it did not tell stay unknown.
+    """
+    device_no = ledger.job.scope.device_no
+    for run in ledger.job.unread:
+        if run.id.step is not Step.SUBMIT:
+            continue
+        receipt = bureau.get_report(device_no, run.id.group, Period(run.id.period))
+        ours = run.facts.get("summary_sha256", "")
+        if receipt is None or (ours and receipt.summary_sha256 != ours):  # none, or another program's
+            ledger.end(run.id, Outcome.NOT_EXECUTED, "reconciled")
+        else:
+            ledger.end(run.id, note="reconciled", receipt_no=receipt.receipt_no)
 
 
 def _sealed(work: Work, state: DeviceState, group: str, month: Period) -> DeviceState:

@@ -86,7 +86,7 @@ def _unless_cancelled(work: Work, state: DeviceState) -> None:
     """End a job that someone stopped while it waited, unless all that cannot be undone is done."""
     job = work.job
     if job.cancel_requested and (not job.kind.irreversible or needed(job.kind, job.scope, state)):
-        settle_reports(work)
+        settle_reports(work.ledger, work.bureau)
         raise Interrupted("CANCELLED")
 
 

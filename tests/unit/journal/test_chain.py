@@ -124,6 +124,13 @@ def test_a_changed_projection_is_found_though_the_chain_holds(folder: Path, stat
     assert broken.value.seq == bad
 
 
+def test_the_outcome_so_far_of_a_live_job_may_be_the_one_that_an_earlier_agent_said(folder: Path) -> None:
+    said = "json_set(body, '$.outcome', 'partly_executed')"
+    tampered(folder, f"UPDATE job SET body = CAST({said} AS BLOB) WHERE ended = 0")  # noqa: S608 - our own
+    with build.reading(folder) as reader:
+        reader.verify_projections()
+
+
 def test_a_cut_tail_is_found_only_by_an_anchor(folder: Path) -> None:
     """Who cuts the newest rows and what they made leaves a whole, shorter journal."""
     with build.journal(folder) as writer:
