@@ -21,6 +21,8 @@ from taxagent.model.errors import DeviceAbsent, DeviceInUse
 
 INTERFACE = 0  # the one that every known device has
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
+_GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.ESHUTDOWN})
+_SILENT = frozenset({errno.ETIMEDOUT, errno.EPIPE, errno.EPROTO, errno.EIO})  # plugged, and no good answer
 _UDEV_PAUSE_S = 0.2
 _UDEV_TRIES = 12
 
@@ -37,7 +39,8 @@ def claimed(
     """Hold interface 0 of `device`, without the kernel's driver, for the length of the block.
 
     `settling` says whether the device arrived so recently that udev may still be setting its permissions:
-    only then a denial is tried again. `holder` names who has it, or "". Raises DeviceAbsent or DeviceInUse.
+    only then a denial is tried again. `holder` names who has it, or "". Raises DeviceInUse, or DeviceAbsent:
+    DEVICE_MUTE where it is plugged and cannot be set up, DEVICE_ABSENT where it is gone.
     """
     taken = False
     try:
@@ -118,4 +121,7 @@ def _refusal(
         return DeviceInUse("DEVICE_IN_USE", location=location, holder=holder())
     if error.errno in _DENIED:
         return DeviceInUse("DEVICE_FORBIDDEN", location=location)
-    return DeviceAbsent("DEVICE_ABSENT", location=location, reason=str(error))
+    if error.errno in _GONE:
+        return DeviceAbsent("DEVICE_ABSENT", location=location)
+    what = "setup_unanswered" if error.errno in _SILENT else "setup_failed"
+    return DeviceAbsent("DEVICE_MUTE", location=location, what=what, reason=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -12,6 +13,7 @@ from taxagent.device.identities import identities, identity_of
 from taxagent.device.libusb_host import LibusbHost
 from taxagent.device.usbip_host import UsbipHost
 from taxagent.model.errors import AgentError, DeviceAbsent, DeviceInUse
+from taxagent.model.faults import text
 from taxagent.model.usb import Recognised
 from tests.builders.usb import Ticking
 from tests.builders.usb_bus import FakeBackend, FakeDevice, FakeHost
@@ -178,6 +180,24 @@ def test_a_device_that_vanishes_while_it_is_taken_is_absent(step: str) -> None:
     bus = Bus(FakeDevice(fails={step: [errno.ENODEV]}))
     with pytest.raises(DeviceAbsent), bus.source.hold(LOCATION):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EPIPE, errno.EPROTO, errno.EIO])
+@pytest.mark.parametrize("step", ["open", "configure", "claim"])
+def test_a_device_that_is_plugged_and_cannot_be_set_up_is_mute_and_not_absent(step: str, number: int) -> None:
+    bus = Bus(FakeDevice(configured=0, fails={step: [number]}))
+    with pytest.raises(DeviceAbsent) as caught, bus.source.hold(LOCATION):
+        pass
+    assert (caught.value.fault, caught.value.detail["what"]) == ("DEVICE_MUTE", "setup_unanswered")
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.ENOSYS, errno.ENODEV])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_people_read_no_errno(number: int, lang: Literal["zh", "en"]) -> None:
+    bus = Bus(FakeDevice(fails={"open": [number]}))
+    with pytest.raises(DeviceAbsent) as caught, bus.source.hold(LOCATION):
+        pass
+    assert errno.errorcode[number] not in text(caught.value.problem(), lang).cause
 
 
 def test_a_location_that_is_no_more_is_absent() -> None:
