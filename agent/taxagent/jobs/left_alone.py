@@ -120,7 +120,7 @@ class LeftAlone:
             self._returned.add(device_no)
 
     def came(self, device_no: str, location: str) -> None:
-        """A device that hung at its last plugging answers at a new one: that counts no more."""
+        """A device that hung at its last plugging says at a new one who it is: that counts no more."""
         standing, clock = self._standings.of(device_no), self._wheels.clock
         if standing.hung and (device_no in self._returned or standing.location != location):
             self._returned.discard(device_no)

@@ -69,6 +69,7 @@ class Roster:
         )
         self._renewing: set[str] = set()  # locations whose reading is queued
         self._retrying: set[str] = set()  # locations that have a timer for another look
+        self._greeted: dict[str, str] = {}  # by location: who has said at this plugging that it is there
         self._glanced_ms = 0
         self._views = ViewBook(wheels.clock, self._plugged.held_since)
         self._alone = LeftAlone(self, self._plugged, self._views, self.standings, wheels, journal)
@@ -203,6 +204,7 @@ class Roster:
         def greeted(hello: Hello) -> None:
             nonlocal known
             known = hello
+            self._wheels.mailbox.post(lambda: self._told(queue, hello.device_no))
             released = self.standings.released(hello.device_no)
             if released is not None:
                 raise released
@@ -215,15 +217,19 @@ class Roster:
             return
         self._wheels.mailbox.post(lambda: self._arrived(queue, state))
 
+    def _told(self, queue: DeviceQueue, device_no: str) -> None:
+        """A device has said who it is, whatever becomes of the rest of its reading."""
+        location = queue.location
+        if self._plugged.queue(location) is queue and self._greeted.get(location) != device_no:
+            self._greeted[location] = device_no
+            _log.info("device_identified", device_no=device_no, location=location)
+            self._alone.came(device_no, location)
+
     def _arrived(self, queue: DeviceQueue, state: DeviceState) -> None:
         location, device_no = queue.location, state.hello.device_no
         if self._plugged.queue(location) is not queue:
             return
         self._renewing.discard(location)
-        known = self._views.kept(device_no)
-        if known is None or known.location != location:
-            _log.info("device_identified", device_no=device_no, location=location)
-            self._alone.came(device_no, location)
         self.took(location, state)
         self._identified(device_no)
 
@@ -279,6 +285,7 @@ class Roster:
         if view is not None and view.device_no:
             self._alone.gone(view.device_no)
         self._plugged.gone(location)
+        self._greeted.pop(location, None)
         self._renewing.discard(location)
         self._views.leave(location)
         _log.info("device_gone", location=location)

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from taxagent.jobs.asks import DeviceView
+from taxagent.jobs.view_book import STALE_MS
+from taxagent.model.device import DeviceInfo
+from taxagent.model.errors import AnswerLost
 from taxagent.model.events import AnyEvent, DeviceFreed, DeviceHung, DeviceQuarantined, TokenIssued
 from taxagent.model.job import JobKind, JobState, Outcome, WaitReason
 from taxagent.procedures.work import Work
@@ -304,3 +307,46 @@ def test_a_prepare_that_hung_where_it_closed_gives_no_token_and_shows_nothing_wh
     assert rows(house, TokenIssued) == []
     assert view(house).as_of_ms == shown.as_of_ms
     assert len(answers) == 1
+
+
+def test_a_new_plugging_counts_also_where_the_first_reading_there_fails_after_the_greeting() -> None:
+    house = House()
+    device = plugged(house)
+    stuck = hanging(house, device)
+    given_up(house)
+    stuck.comes_back()
+    house.settle()
+    house.unplug()
+    again = HangingDevice()
+    well = again.info
+
+    def lost() -> DeviceInfo:
+        raise AnswerLost("ANSWER_LOST")
+
+    again.info = lost  # type: ignore[method-assign]
+    house.plug("1-2", again)
+    again.info = well  # type: ignore[method-assign]
+    (freed,) = rows(house, DeviceFreed)
+    assert isinstance(freed, DeviceFreed)
+    assert freed.how == "replugged"
+    house.pass_time(60_000)
+    assert fault(house) == ""
+    stuck = hanging(house, again, "1-2")
+    given_up(house)
+    assert fault(house) == "DEVICE_HUNG"
+    assert rows(house, DeviceQuarantined) == []
+    stuck.comes_back()
+
+
+def test_a_reading_that_fails_time_after_time_frees_a_device_once() -> None:
+    house = House()
+    device = plugged(house)
+    stuck = hanging(house, device)
+    given_up(house)
+    stuck.comes_back()
+    house.settle()
+    house.unplug()
+    house.secrets.clear()
+    house.plug("1-2")
+    house.pass_time(3 * STALE_MS)
+    assert len(rows(house, DeviceFreed)) == 1
