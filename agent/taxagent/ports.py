@@ -26,6 +26,7 @@ from taxagent.model.period import Period
 from taxagent.model.usb import SeenDevice
 
 T = TypeVar("T")
+MayGoOn = Callable[[], None]  # raises Interrupted in a thread of which nothing more is wanted
 
 
 class Clock(Protocol):
@@ -117,9 +118,11 @@ class DeviceSource(Protocol):
     def watch(self, on_change: Callable[[], None]) -> Watch:
         """Call `on_change` (from another thread) whenever `seen()` may have changed."""
 
-    def hold(self, location: str) -> AbstractContextManager[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = ...) -> AbstractContextManager[Device]:
         """Claim the device at `location`, and give it (and the kernel's driver) back at the end.
 
+        `may_go_on` is asked, in the same thread, before each command that goes out to the device, also in
+        the middle of a call: what it raises ends the call unchanged, and nothing more of it is sent.
         Raises DeviceAbsent or DeviceInUse on entry.
         """
 

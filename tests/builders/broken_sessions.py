@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ from taxagent.model.device import (
     SealOrder,
     Stock,
 )
-from taxagent.model.errors import AgentError, DeviceRefused
+from taxagent.model.errors import AgentError, DeviceAbsent, DeviceRefused, Interrupted
 from taxagent.model.job import Outcome, Problem
 from taxagent.model.usb import Recognised, SeenDevice
-from taxagent.ports import Device, Watch
+from taxagent.ports import Device, MayGoOn, Watch
 from tests.builders.broken import BROKEN, Broken, broken_device, broken_source, changed
 from tests.builders.minimal_driver import MinimalDevice, MinimalSource
 from tests.builders.minimal_hardware import Hardware
@@ -60,8 +61,8 @@ class ThreadThatStays(MinimalSource):
 @broken_source("unknown-location-is-absent", "absent-is-told")
 class AnyPlace(MinimalSource):
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
-        with super().hold(self.seen()[0].location) as device:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
+        with super().hold(self.seen()[0].location, may_go_on) as device:
             yield device
 
 
@@ -74,9 +75,9 @@ class NothingIsOurs(MinimalSource):
 @broken_source("hold-is-exclusive", "hold-is-exclusive-between-programs")
 class HeldByAll(MinimalSource):
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
         self.hw.held = False
-        with super().hold(location) as device:
+        with super().hold(location, may_go_on) as device:
             yield device
 
 
@@ -85,10 +86,10 @@ class LockOfItsOwn(MinimalSource):
     mine = False
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
         self.hw.held, self.mine = self.mine, True
         try:
-            with super().hold(location) as device:
+            with super().hold(location, may_go_on) as device:
                 yield device
         finally:
             self.mine = self.hw.held
@@ -97,8 +98,8 @@ class LockOfItsOwn(MinimalSource):
 @broken_source("hold-is-given-back")
 class SwallowsExceptions(MinimalSource):
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
-        with super().hold(location) as device:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
+        with super().hold(location, may_go_on) as device:
             try:
                 yield device
             except (AgentError, AssertionError, GeneratorExit):
@@ -106,6 +107,23 @@ class SwallowsExceptions(MinimalSource):
             except Exception as error:
                 if type(error).__name__ != "_Left":
                     raise
+
+
+@broken_source("may-go-on-is-asked")
+class NeverAsks(MinimalSource):
+    @contextmanager
+    def hold(self, location: str, _may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
+        with super().hold(location) as device:
+            yield device
+
+
+@broken_device("may-go-on-is-asked")
+class SaysItIsGone(MinimalDevice):
+    def clock(self) -> dt.datetime:
+        try:
+            return super().clock()
+        except Interrupted:
+            raise DeviceAbsent("DEVICE_ABSENT") from None
 
 
 @broken_source("seen-opens-nothing")
@@ -172,7 +190,7 @@ class SessionOutlivesHello(MinimalDevice):
         return hello
 
 
-@broken_device("close-never-raises", "absent-is-told")
+@broken_device("close-never-raises", "absent-is-told", "may-go-on-is-asked")
 class CloseRaises(MinimalDevice):
     def close(self) -> None:
         self._session()

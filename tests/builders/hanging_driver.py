@@ -15,7 +15,7 @@ from typing import Any, cast
 from taxagent.device.bus import UsbSource
 from taxagent.model.job import Problem
 from taxagent.model.usb import SeenDevice
-from taxagent.ports import Device, DeviceSource, Watch
+from taxagent.ports import Device, DeviceSource, MayGoOn, Watch
 
 
 def driver(text: str) -> DeviceSource:
@@ -41,8 +41,8 @@ class HangingSource:
         return self._source.watch(on_change)
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
-        with self._source.hold(location) as device:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
+        with self._source.hold(location, may_go_on) as device:
             yield cast("Device", HangingDevice(self._folder, device))
 
 

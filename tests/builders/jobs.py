@@ -58,7 +58,7 @@ from taxagent.model.period import Period
 from taxagent.model.simtime import SHANGHAI
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.model.windows import Rules
-from taxagent.ports import Bureau, Device, DeviceSource, JournalTx
+from taxagent.ports import Bureau, Device, DeviceSource, JournalTx, MayGoOn
 from taxagent.procedures.work import Archives, Work
 from tests.builders.model import monitor, statistics, synthetic_taxpayer_id
 
@@ -335,7 +335,7 @@ class FakeSource:
         raise NotImplementedError
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
         if self.refuses is not None:
             raise self.refuses
         if location not in self.plugged:

@@ -31,7 +31,7 @@ from taxagent.model.period import Period, first_day, last_day, period_of
 from taxagent.model.stock import tallied
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.model.value import to_json
-from taxagent.ports import Device, Watch
+from taxagent.ports import Device, MayGoOn, Watch
 from taxagent.simulator.sealing import ClearTicket, ClockTicket, SealError, Summary, sealed, unsealed
 from tests.builders.minimal_hardware import (
     BLANKS,
@@ -50,8 +50,9 @@ _DAY = dt.timedelta(days=1)
 class MinimalDevice:
     """ports.Device."""
 
-    def __init__(self, hardware: Hardware) -> None:
+    def __init__(self, hardware: Hardware, may_go_on: MayGoOn) -> None:
         self.hw = hardware
+        self.may_go_on = may_go_on
         self.given_back = False
 
     def hello(self) -> Hello:
@@ -210,6 +211,7 @@ class MinimalDevice:
     # ---- inside
 
     def _reach(self) -> None:
+        self.may_go_on()
         if self.given_back or not self.hw.plugged:
             raise DeviceAbsent("DEVICE_ABSENT", device_no=DEVICE_NO)
 
@@ -255,13 +257,13 @@ class MinimalSource:
         return MinimalWatch(self.hw, on_change)
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
         if location not in [one.location for one in self.seen()]:
             raise DeviceAbsent("DEVICE_ABSENT", location=location)
         if self.hw.held:
             raise DeviceInUse("DEVICE_IN_USE", location=location)
         self.hw.held = True
-        device = self.device_class(self.hw)
+        device = self.device_class(self.hw, may_go_on)
         try:
             yield device
         finally:

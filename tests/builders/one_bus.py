@@ -9,6 +9,7 @@ import pytest
 
 from taxagent.model.job import Problem
 from taxagent.model.usb import Recognised, SeenDevice
+from taxagent.ports import MayGoOn
 from tests.builders.jobs import FakeDevice
 
 
@@ -35,7 +36,7 @@ class Bus:
         return self._trouble
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[FakeDevice]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[FakeDevice]:
         if self.refuses is not None:
             raise self.refuses
         yield self.device

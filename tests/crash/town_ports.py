@@ -20,7 +20,7 @@ from taxagent.model.errors import (
     JournalUnknown,
 )
 from taxagent.model.usb import Recognised, SeenDevice
-from taxagent.ports import Device
+from taxagent.ports import Device, MayGoOn
 from taxagent.simulator.bureau import VirtualBureau
 from taxagent.simulator.bureau_requests import ConnectionDropped, request_of
 from taxagent.simulator.device import VirtualDevice
@@ -183,7 +183,7 @@ class Bus:
         raise NotImplementedError
 
     @contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
+    def hold(self, location: str, may_go_on: MayGoOn = lambda: None) -> Iterator[Device]:
         self._step(f"hold {location}")
         number = self.plugged.get(location)
         if number is None:
@@ -192,7 +192,8 @@ class Bus:
             raise DeviceInUse("DEVICE_IN_USE", holder="another program")
         cable = Cable(number, self._step, self._weather, lambda: self.plugged.get(location) == number)
         carried = Carried(self.devices[number], cable)
-        yield tapped(ProfileDevice(carried, self._clock.monotonic, self._clock.pass_time), cable)
+        device = ProfileDevice(carried, self._clock.monotonic, self._clock.pass_time, may_go_on)
+        yield tapped(device, cable)
 
 
 class Line:

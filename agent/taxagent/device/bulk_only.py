@@ -13,6 +13,7 @@ other end is "may have".
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import secrets
 import struct
@@ -22,8 +23,10 @@ from typing import NoReturn
 import usb.core
 import usb.util
 
-from taxagent.device.transport import CommandFailed, TransportError
+from taxagent.device.transport import CommandFailed, TransportError, unasked
+from taxagent.model.errors import AgentError
 from taxagent.model.value import Value
+from taxagent.ports import MayGoOn
 
 CBW_SIZE = 31
 CSW_SIZE = 13
@@ -75,11 +78,21 @@ class BulkOnly:
     """transport.Transport over an opened and claimed pyusb device; one thread uses it."""
 
     def __init__(
-        self, device: usb.core.Device, *, monotonic: Callable[[], float], interface: int = 0
+        self,
+        device: usb.core.Device,
+        *,
+        monotonic: Callable[[], float],
+        interface: int = 0,
+        may_go_on: MayGoOn = unasked,
     ) -> None:
-        """Find the bulk endpoints of `interface`. Raises TransportError where it has none."""
+        """Find the bulk endpoints of `interface`. Raises TransportError where it has none.
+
+        `may_go_on` is asked before a command's data goes out; where it raises, the device is made to forget
+        the command (ports.DeviceSource.hold).
+        """
         self._device = device
         self._monotonic = monotonic
+        self._may_go_on = may_go_on
         self._interface = interface
         self._tag = secrets.randbits(32)  # a status left over from an earlier process must not fit
         self._dirty = False  # the device is somewhere inside a command: recover before the next one
@@ -149,6 +162,7 @@ class BulkOnly:
         for start in range(0, len(data), _CHUNK):
             chunk = data[start : start + _CHUNK]
             is_last = start + _CHUNK >= len(data)
+            self._unless_unwanted()
             try:
                 sent = self._device.write(self._out, chunk, self._left_ms())
             except usb.core.USBError as error:
@@ -161,6 +175,16 @@ class BulkOnly:
                 in_doubt = is_last and len(chunk) - sent <= self._packet
                 text = f"{start + sent} of {len(data)} bytes went out in time"
                 raise TransportError(text, may_have_executed=in_doubt)
+
+    def _unless_unwanted(self) -> None:
+        """Raise what `may_go_on` raises; the device has a part of a command then, and is reset."""
+        try:
+            self._may_go_on()
+        except AgentError:
+            self._dirty = True
+            with contextlib.suppress(TransportError):
+                self.recover()
+            raise
 
     def _receive_data(self, wanted: int) -> Csw | None:
         """Fill `_received`. Return the CSW where the device sent it in place of its data."""

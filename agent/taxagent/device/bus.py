@@ -21,12 +21,12 @@ from taxagent.device.identities import identity_of
 from taxagent.device.libusb_host import LibusbHost
 from taxagent.device.profile import ProfileDevice
 from taxagent.device.recognition import speaks_profile
-from taxagent.device.transport import TransportError, wait
+from taxagent.device.transport import TransportError, unasked, wait
 from taxagent.device.usbip_host import UsbipHost, usbip_address
 from taxagent.model.errors import AgentError, DeviceAbsent
 from taxagent.model.job import Problem
 from taxagent.model.usb import Recognised, SeenDevice
-from taxagent.ports import Device, Watch
+from taxagent.ports import Device, MayGoOn, Watch
 
 _HUB = 0x09
 _SETTLING_S = 2.0  # udev may need so long after an arrival to set a device's permissions
@@ -119,8 +119,8 @@ class UsbSource:
         self._watched = False
 
     @contextlib.contextmanager
-    def hold(self, location: str) -> Iterator[Device]:
-        """Claim the device at `location` for the length of the block, in one thread.
+    def hold(self, location: str, may_go_on: MayGoOn = unasked) -> Iterator[Device]:
+        """Claim the device at `location` for the length of the block, in one thread, as the port promises.
 
         Raises DeviceAbsent or DeviceInUse (DEVICE_IN_USE with the holder where known, DEVICE_FORBIDDEN).
         """
@@ -136,14 +136,16 @@ class UsbSource:
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(grip)
-                transport = BulkOnly(device, monotonic=self._monotonic, interface=INTERFACE)
+                transport = BulkOnly(
+                    device, monotonic=self._monotonic, interface=INTERFACE, may_go_on=may_go_on
+                )
             except DeviceAbsent:
                 self._count_failure()
                 raise
             except TransportError as error:
                 raise DeviceAbsent("DEVICE_ABSENT", location=location, reason=str(error)) from error
             self._failed_holds = 0
-            yield ProfileDevice(transport, self._monotonic, self._pause)
+            yield ProfileDevice(transport, self._monotonic, self._pause, may_go_on)
 
     def _count_failure(self) -> None:
         """After repeated failures drop the library's context too: it may be the one that is broken."""

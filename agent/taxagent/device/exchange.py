@@ -22,6 +22,7 @@ from taxagent.model.errors import (
     PasswordRefused,
 )
 from taxagent.model.value import Value
+from taxagent.ports import MayGoOn
 
 READ_MS = 60_000  # the field's watchdogs: 60 s for reading state ...
 WRITE_MS = 120_000  # ... and 120 s for report and clear, which write flash memory and sign
@@ -70,9 +71,11 @@ class _NotWhole(_NotExecuted):
 class Exchange:
     """The conversation with one device; one thread uses it."""
 
-    def __init__(self, transport: Transport, monotonic: Callable[[], float]) -> None:
+    def __init__(self, transport: Transport, monotonic: Callable[[], float], may_go_on: MayGoOn) -> None:
+        """Talk over `transport`; `may_go_on` is asked before each command block: raising ends the call."""
         self._transport = transport
         self._monotonic = monotonic
+        self._may_go_on = may_go_on
         self._session = wire.NO_SESSION
         self._sequence = 0
         self._block_size = wire.HELLO_BLOCK
@@ -106,6 +109,7 @@ class Exchange:
     def _execute(self, call: Call, timeout_ms: int) -> bytes:
         request = self._request(call)
         frame = wire.encode_request(request)
+        self._may_go_on()
         try:
             self._transport.command(
                 wire.execute_cdb(request, len(frame)), data_out=frame, timeout_ms=timeout_ms
@@ -173,6 +177,7 @@ class Exchange:
 
     def _block(self, request: Request, number: int, size: int) -> bytes:
         cdb = wire.fetch_cdb(request.session, request.sequence, number, size)
+        self._may_go_on()
         return self._transport.command(cdb, data_in=size, timeout_ms=FETCH_MS)
 
 

@@ -26,7 +26,7 @@ from taxagent.device.commands import (
 )
 from taxagent.device.exchange import CLOSE_MS, READ_MS, WRITE_MS, Call, Exchange
 from taxagent.device.tlv import WireError
-from taxagent.device.transport import Transport, wait
+from taxagent.device.transport import Transport, unasked, wait
 from taxagent.device.wire import BLOCK, BLOCK_SIZES, NO_SESSION
 from taxagent.model.device import (
     QUIRKS,
@@ -41,10 +41,11 @@ from taxagent.model.device import (
     Stock,
     WriteRecord,
 )
-from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceRefused
+from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceRefused, Interrupted
 from taxagent.model.invoice import Invoice
 from taxagent.model.job import Effect
 from taxagent.model.period import Period, last_day
+from taxagent.ports import MayGoOn
 
 _NEVER_RESENT = frozenset({Command.OPEN, Command.CHANGE_PASSWORD, Command.CLOSE})  # two spend a try
 _NOTHING = Nothing()
@@ -58,12 +59,14 @@ class ProfileDevice:
         transport: Transport,
         monotonic: Callable[[], float],
         pause: Callable[[float], None] = wait,
+        may_go_on: MayGoOn = unasked,
     ) -> None:
         """Talk over `transport`; `monotonic` returns seconds that never jump (ports.Clock.monotonic).
 
-        `pause` waits that many seconds between two looks at a seal that takes time to settle.
+        `pause` waits that many seconds between two looks at a seal that takes time to settle. `may_go_on` is
+        asked before each command block; what it raises ends the call (ports.DeviceSource.hold).
         """
-        self._exchange = Exchange(transport, monotonic)
+        self._exchange = Exchange(transport, monotonic, may_go_on)
         self._monotonic = monotonic
         self._pause = pause
         self._kind = DeviceKind.CONTROL_DISK  # until HELLO says
@@ -211,6 +214,8 @@ class ProfileDevice:
                 if reading_seal.shows(rows, order.period_to, order.group):
                     self._may_settle = False
                     return
+        except Interrupted:
+            raise
         except AgentError as error:
             raise AnswerLost("ANSWER_LOST", what=f"sealed by reading, then: {error}") from error
         within = f"{self._quirks.settles_within_s:g} s"

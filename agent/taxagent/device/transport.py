@@ -41,6 +41,10 @@ class Transport(Protocol):
         """
 
 
+def unasked() -> None:
+    """Whoever holds a device without having said when to stop may go on."""
+
+
 def wait(seconds: float) -> None:
     """Wait that long: what a driver does between two tries or looks, unless its maker gave it another way."""
     threading.Event().wait(seconds)

@@ -213,7 +213,9 @@ class DeviceQueue:
         if self._device is None:
             limit_s = self._terms.limits.reading
             device = self._fence.command(
-                "claim", limit_s, lambda: self._grip.enter_context(self._source.hold(self.location))
+                "claim",
+                limit_s,
+                lambda: self._grip.enter_context(self._source.hold(self.location, self._fence.passed)),
             )
             self._device = WatchedDevice(device, self._fence, self._terms.limits)
             self._gripped(self)

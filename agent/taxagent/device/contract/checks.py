@@ -45,6 +45,7 @@ _PROBES: tuple[Probe, ...] = (
     session.session_opens,
     session.hello_ends_a_session,
     session.close_never_raises,
+    session.may_go_on_is_asked,
     bus.seen_opens_nothing,
     reading.info_agrees,
     reading.clock_is_naive,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from taxagent.device.contract.bench import Bench, described
 from taxagent.device.contract.verdict import NotKept, NotTried, instance, ruled, same
 from taxagent.model.device import DeviceKind, Hello
-from taxagent.model.errors import PasswordRefused, Refusal, Unavailable
+from taxagent.model.errors import Interrupted, PasswordRefused, Refusal, Unavailable
 from taxagent.model.period import Period
 from taxagent.ports import Device
 
@@ -94,6 +94,42 @@ def close_never_raises(bench: Bench) -> str:
     return ""
 
 
+def may_go_on_is_asked(bench: Bench) -> str:
+    """Where `may_go_on` raises, every read raises just that, hello() too; close() raises nothing."""
+    may_go_on = _MayGoOn()
+    with bench.source.hold(bench.location, may_go_on) as device:
+        bench.open(device)
+        may_go_on.allowed = False
+        for what, read in (_reads(device) | {"hello()": device.hello}).items():
+            may_go_on.stops(read, what)
+        closed(device)
+        may_go_on.allowed = True
+        device.hello()
+    return ""
+
+
+class _MayGoOn:
+    """ports.MayGoOn that a check switches."""
+
+    def __init__(self) -> None:
+        self.allowed = True
+        self._no = Interrupted("DEVICE_HUNG")
+
+    def __call__(self) -> None:
+        if not self.allowed:
+            raise self._no
+
+    def stops(self, call: Callable[[], object], what: str) -> None:
+        """Raise NotKept unless `call` raises what was raised here, unchanged."""
+        try:
+            call()
+        except Exception as error:
+            if error is self._no:
+                return
+            raise NotKept("wrong_error", call=what, error=described(error), expected="may_go_on()") from error
+        raise NotKept("not_stopped", call=what)
+
+
 def wrong_password_is_told(bench: Bench) -> str:
     """A wrong password raises PasswordRefused with the tries left, costs one, and opens nothing."""
     if not bench.plan.spend_a_try:
@@ -131,7 +167,12 @@ def _refused(bench: Bench, call: Callable[[], object], what: str) -> None:
 
 
 def _all_refused(bench: Bench, device: Device) -> None:
-    reads: dict[str, Callable[[], object]] = {
+    for what, read in _reads(device).items():
+        _refused(bench, read, f"{what} before open()")
+
+
+def _reads(device: Device) -> dict[str, Callable[[], object]]:
+    return {
         "info()": device.info,
         "clock()": device.clock,
         "monitor()": device.monitor,
@@ -142,5 +183,3 @@ def _all_refused(bench: Bench, device: Device) -> None:
         "read_summary()": lambda: device.read_summary("007", Period("2020-01")),
         "last_writes()": device.last_writes,
     }
-    for what, read in reads.items():
-        _refused(bench, read, f"{what} before open()")
