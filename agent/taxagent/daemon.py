@@ -19,7 +19,7 @@ from taxagent.jobs.standings import RESTARTED
 from taxagent.model.errors import AgentError, Interrupted, JournalError
 from taxagent.model.events import AgentStarted, AgentStopped, AnyEvent, DeviceFreed, DeviceHung, JobUnknown
 from taxagent.model.faults import text
-from taxagent.model.job import Job, JobState, Outcome, Problem
+from taxagent.model.job import Job, JobKind, JobState, Outcome, Problem
 from taxagent.model.usb import SeenDevice
 from taxagent.parts import Parts
 from taxagent.ports import Watch
@@ -150,7 +150,7 @@ class Agent:
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:
                 self._renew(job)
-        parts.supervision.look()
+        parts.supervision.moved(moved.values())
 
     def _renew(self, job: Job) -> None:
         """After a job, and where it waits after a write, take what it read last, or read afresh."""
@@ -161,8 +161,10 @@ class Agent:
             return
         if view.as_of_ms > wrote_ms and (wrote_ms or not job.state.ended):
             return
-        if job.after is not None:
-            roster.took(view.location, job.after.state)
+        read = job.before if job.kind is JobKind.CHECK else job.after
+        if read is not None:
+            steps_ms = max((run.ended_ms or 0 for run in job.steps), default=job.accepted_ms)
+            roster.took(view.location, read.state, steps_ms if job.kind is JobKind.CHECK else None)
             self._parts.loop.device_changed(view.device_no)
         else:
             roster.renew(view.location)
@@ -270,6 +272,7 @@ class Agent:
         parts.journal.close()
         parts.reader.close()
         parts.bureau.close()
+        parts.inhibitor.close()
         parts.mailbox.close()
         parts.lock.release()
         _log.info("stopped", boot=parts.boot)

@@ -7,7 +7,6 @@ import platform
 import secrets as random_bytes
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from taxagent import __version__, logs
@@ -25,9 +24,10 @@ from taxagent.configured import (
 from taxagent.device import drivers
 from taxagent.examination import examined, gateway_of, roles
 from taxagent.host.clock import HostClock
+from taxagent.host.inhibitor import Inhibitor, lock_command
 from taxagent.host.lock import Owner, take_lock
 from taxagent.host.notify import Notifier
-from taxagent.host.secret_files import SecretFiles
+from taxagent.host.secret_files import SecretFiles, credentials
 from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
 from taxagent.ipc.access import Access
@@ -111,7 +111,7 @@ class Parts:
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
         self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
-        self._secrets = SecretFiles(settings.secrets_dir, _credentials())
+        self._secrets = SecretFiles(settings.secrets_dir, credentials(os.environ))
         crashed = self.reader.crashed()
         self._latch = JournalLatch(self.journal, self.reader, self.clock, after_crash=crashed)
         self._rules = rules_of(file.windows)
@@ -130,7 +130,7 @@ class Parts:
         self.desk = JobDesk(self._office)
         self._access = Access(access_of(file))
         self._answers = Answers(
-            explain=Explainer(self._rules, self.clock, self._settings.simulation),
+            explain=Explainer(self._rules, self.clock, self.settings.simulation),
             diagnose=self._diagnoser(),
             examine=self._examined,
             contact=file.support.contact,
@@ -138,12 +138,15 @@ class Parts:
             verify=lambda job_id: verified_record(job_id, self.reader),
         )
         self.loop = self._door()
+        self.inhibitor = Inhibitor(lock_command())
         self.supervision = Supervision(
             Notifier(os.environ, os.getpid()),
             language=file.agent.language,
             later=self.loop.call_later,
             ask=self._through_the_journal,
             picture=self._picture,
+            inhibit=lambda: hands.in_office(self.inhibitor.take),
+            allow=lambda: hands.in_office(self.inhibitor.leave),
         )
 
     def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
@@ -182,7 +185,7 @@ class Parts:
         self._tools.rules, self._tools.known = self._rules, known_of(file)
         self._tools.patience = patience_of(file)
         self._office.rules, self._office.consent = self._rules, consent_of(file)
-        self._answers.explain = Explainer(self._rules, self.clock, self._settings.simulation)
+        self._answers.explain = Explainer(self._rules, self.clock, self.settings.simulation)
         self._answers.diagnose = self._diagnoser()
         self._answers.contact = file.support.contact
         logs.set_up(file.agent.log_level)
@@ -292,8 +295,3 @@ class _LateTimers:
 
     def call_later(self, delay_ms: int, call: Callable[[], None], /) -> object:
         return self.loop().call_later(delay_ms, call)
-
-
-def _credentials() -> Path | None:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(folder) if folder else None

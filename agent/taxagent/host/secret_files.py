@@ -6,6 +6,7 @@ import os
 import re
 import secrets as random_bytes
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from taxagent.model.errors import Refusal
@@ -14,6 +15,12 @@ CREDENTIAL = "secret_"
 """What stands before a file's name where the unit loads a whole folder: LoadCredential=secret:FOLDER."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # a device names itself: its name must stay a name
+
+
+def credentials(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder in which systemd hands this process its credentials, or None."""
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) if folder else None
 
 
 class SecretFiles:

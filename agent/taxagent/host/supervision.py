@@ -5,7 +5,7 @@ Lives in the loop's thread, but for `verifying`. Knows jobs as values; decides n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from taxagent.host.notify import Notifier
 from taxagent.host.watchdog import Ask, Later, Watchdog
@@ -13,6 +13,7 @@ from taxagent.model.faults import Lang
 from taxagent.model.job import Job, JobState
 from taxagent.model.value import Value
 
+TOLD_MS = 100  # so long changes are gathered: a list of live jobs may be long
 EXTEND_MS = 20_000  # so much time each request gives; asked for again every quarter of it
 _VERIFYING_MS = 60_000  # between two signs of a start that verifies a long journal on a slow disk
 
@@ -44,15 +45,29 @@ class Picture(Value, frozen=True, kw_only=True):
 
 
 class Supervision:
-    """Tells the manager; without one it does nothing and costs nothing."""
+    """Tells the manager, where there is one, and has sleep and shutdown wait for a write."""
 
     def __init__(
-        self, notifier: Notifier, *, language: Lang, later: Later, ask: Ask, picture: Callable[[], Picture]
+        self,
+        notifier: Notifier,
+        *,
+        language: Lang,
+        later: Later,
+        ask: Ask,
+        picture: Callable[[], Picture],
+        inhibit: Callable[[], None],
+        allow: Callable[[], None],
     ) -> None:
-        """Prepare; `later` and `ask` as in watchdog.py, `picture` is asked in the loop's thread."""
+        """Prepare; `later` and `ask` as in watchdog.py, `picture` is asked in the loop's thread.
+
+        `inhibit` is called when sleep is to wait, `allow` when it need not any more; neither may block.
+        """
         self._notifier = notifier
         self._later = later
         self._picture = picture
+        self._inhibit, self._allow = inhibit, allow
+        self._writing: set[str] = set()  # jobs that run and may come to an irreversible step
+        self._gathering = False
         self._chinese = language == "zh"
         self._said = ""
         self._state = "ready"
@@ -78,9 +93,27 @@ class Supervision:
         if self._notifier.watchdog_ms:
             self._watchdog.start()
 
+    def moved(self, jobs: Iterable[Job]) -> None:
+        """These jobs have changed: sleep waits from the begin of a run on, before its first write."""
+        before = bool(self._writing)
+        for job in jobs:
+            if job.kind.irreversible and job.state is JobState.RUNNING:
+                self._writing.add(job.job_id)
+            else:
+                self._writing.discard(job.job_id)
+        if bool(self._writing) != before:
+            (self._allow if before else self._inhibit)()
+        self.look()
+
     def look(self) -> None:
-        """Something may have changed: tell it if it did."""
-        if self._notifier.heard and self._started and (status := self._status()) != self._said:
+        """Something may have changed: tell it soon if it did."""
+        if self._notifier.heard and not self._gathering:
+            self._gathering = True
+            self._later(TOLD_MS, self._tell)
+
+    def _tell(self) -> None:
+        self._gathering = False
+        if self._started and (status := self._status()) != self._said:
             self._said = status
             self._notifier.tell(STATUS=status)
 
