@@ -28,7 +28,7 @@ class Machine:
         self._out = out
 
     def run(self, limit_s: float) -> int:
-        """Boot, and boot again while the guest asks for it; return the checks' status, 2 where there is none."""
+        """Boot, again while the guest asks for it; return the checks' status, 2 where there is none."""
         until = time.monotonic() + limit_s
         while True:
             (self._place / "rc").unlink(missing_ok=True)
@@ -69,9 +69,11 @@ class Machine:
             if words == ["unplug"]:
                 orders.append({"execute": "device_del", "arguments": {"id": "stick"}})
             else:
-                arguments = dict(word.split("=", 1) for word in _STICK.split(","))
-                arguments |= {"removable": True}
-                orders.append({"execute": "device_add", "arguments": arguments})
+                stick: dict[str, object] = {"removable": True}
+                for word in _STICK.split(","):
+                    name, _, value = word.partition("=")
+                    stick.setdefault(name, value)
+                orders.append({"execute": "device_add", "arguments": stick})
             for order in orders:
                 stream.write(json.dumps(order) + "\n")
                 stream.flush()

@@ -1,4 +1,4 @@
-"""`make test-vm`: build the guest where it is not built yet, boot it, run the checks in it, print what they say.
+"""`make test-vm`: build the guest where that is needed, boot it, run the checks in it, print what they say.
 
 Runs on the host, as root (mmdebstrap, chroot). Knows QEMU and folders; what is checked is in guest/.
 """

@@ -5,25 +5,27 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.vm.guest import month
-from tests.vm.guest.machine import out
+from tests.vm.guest import foreign, month, service, trouble
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
-DEVICES = {
-    "661700000011": "control_disk",
-    "661600000022": "golden_disk",
-    "661500000033": "ukey",
-}
+KINDS = {"control_disk": "661700000011", "golden_disk": "661600000022", "ukey": "661500000033"}
+_PURPOSES = ("rest", *trouble.PULLED, "stall", "mute", "refuse", "kill", "stop", "full")
+FRESH = {name: f"6617000001{at:02}" for at, name in enumerate(_PURPOSES)}
+"""A device for each thing that happens once in its life, its number by what it is for."""
 
 
 def main() -> int:
     """Run all checks and return the stage's status."""
     report = Report(Path("only").read_text("utf-8"))
-    for module in ("vhci_hcd", "usb_storage", "sd_mod", "sg"):
-        out("modprobe", module)
-    shop = Shop(DEVICES)
-    month.checks(report, shop)
+    kinds = {number: kind for kind, number in KINDS.items()}
+    shop = Shop(kinds | dict.fromkeys(FRESH.values(), "control_disk"))
+    month.checks(report, shop, KINDS)
+    service.unit_itself(report)
+    foreign.stick(report, shop)
+    trouble.checks(report, shop, FRESH)
+    service.checks(report, shop, FRESH)
+    foreign.transport(report)
     shop.end()
     return report.end()
 

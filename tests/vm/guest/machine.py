@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-PATIENCE_S = 60.0  # an emulated processor is some twenty times slower than a real one
+PATIENCE_S = 180.0  # an emulated processor on a busy machine is a hundred times slower than a real one
 _USB = Path("/sys/bus/usb/devices")
 
 Found = TypeVar("Found")

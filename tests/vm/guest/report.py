@@ -1,4 +1,4 @@
-"""Runs the checks in order and prints a line for each: ok or FAIL, its seconds, its sentence, why it failed."""
+"""Runs the checks in order and prints a line for each: ok or FAIL, its seconds, its sentence, why not."""
 
 from __future__ import annotations
 
