@@ -15,9 +15,10 @@ _WORDS = [
     for room in _ROOMS
     for path in (*room.rglob("*words*"), *room.rglob("faults.toml"))
     if path.suffix in (".py", ".toml")
+    and path.name != "service_words.py"  # of the command that ships the unit
 ]
 
 
 @pytest.mark.parametrize("path", _WORDS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_no_remedy_names_a_service_manager_that_no_unit_is_shipped_for(path: Path) -> None:
+def test_no_remedy_names_a_service_manager_for_only_some_hosts_have_its_unit(path: Path) -> None:
     assert "systemctl" not in path.read_text(encoding="utf-8")
