@@ -1,10 +1,11 @@
-"""The machine's own USB, by libusb: names and rivals from what Linux shows in /sys and /proc, no hot-plug.
+"""The machine's own USB, by libusb: names and rivals from what Linux shows in /sys and /proc.
 
 Nothing here opens a device. On other systems the files are not there, and names and rivals are unknown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +15,14 @@ import usb.backend
 import usb.backend.libusb1
 import usb.core
 
+from taxagent.device.uevents import Uevents, uevents
 from taxagent.model.errors import AgentError
 
 SCAN_S = 1.0
 """How often the bus is looked at, in seconds: a scan of descriptors that the kernel has cached."""
+
+HEARD_S = 10.0
+"""The same where udev tells what comes and goes: should it ever be silent, a device is late and not lost."""
 
 _ROOT = Path("/")
 
@@ -31,6 +36,7 @@ class LibusbHost:
         """Load libusb, unless a backend is given; `root` is where /sys and /proc are looked for."""
         self._given = backend
         self._root = root
+        self._news: Uevents | None = None
         self.backend = backend or usb.backend.libusb1.get_backend()
 
     def refresh(self) -> None:
@@ -47,6 +53,11 @@ class LibusbHost:
         folder = self._root / "sys/bus/usb/devices" / _port_path(device)
         return _text(folder / "manufacturer"), _text(folder / "product")
 
+    def arrival(self, device: usb.core.Device) -> str:
+        """Return the plugging by the machine's start, the port and the address, which the kernel counts up."""
+        boot = _text(self._root / "proc/sys/kernel/random/boot_id")
+        return f"{boot}:{_port_path(device)}#{device.address}" if boot else ""
+
     def holder(self, device: usb.core.Device) -> str:
         """Return who has the device: programs with its node open, else the kernel's driver, else ""."""
         node = f"/dev/bus/usb/{device.bus:03d}/{device.address:03d}"
@@ -61,12 +72,22 @@ class LibusbHost:
         return "" if driver == "usbfs" else f"kernel driver {driver}"
 
     def watch(self, changed: Callable[[], None], stop: Event) -> None:
-        """Call `changed` once a second until `stop` is set."""
-        while not stop.wait(SCAN_S):
-            changed()
+        """Call `changed` when udev has news of USB, else once a second, until `stop` is set."""
+        self._news = news = uevents(self._root)
+        if news is None:
+            while not stop.wait(SCAN_S):
+                changed()
+            return
+        with contextlib.closing(news):
+            changed()  # what came before udev was listened to
+            while not stop.is_set():
+                if news.wait(HEARD_S):
+                    changed()
 
     def wake(self) -> None:
-        """Nothing here blocks longer than `stop.wait`."""
+        """Have a wait for news end; a scan looks at `stop` itself."""
+        if self._news is not None:
+            self._news.wake()
 
     def _programs_with(self, node: str) -> Iterator[str]:
         for folder in (self._root / "proc").glob("[0-9]*"):
