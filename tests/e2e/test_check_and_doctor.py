@@ -80,3 +80,16 @@ def test_the_running_agent_looks_at_itself_and_names_whom_to_ask(lang: str) -> N
     assert json.loads(ran.stdout)["contact"] == "0531-12345678"
     assert ran.returncode == shown.returncode == 1
     assert shown.stdout.rstrip().endswith("0531-12345678")
+
+
+def test_what_a_check_shows_below_its_lines_is_what_it_has_read_itself() -> None:
+    with site() as shop:
+        shop.start_agent()
+        with client(shop) as one:
+            identified(one)
+        with shop.device_orders() as orders:
+            orders.order({"do": "clock", "device": DEVICE, "set": "2026-12-20T11:30:00"})
+        shown = taxctl(shop, "check").stdout
+    before, _, block = shown.partition(f"\n{DEVICE}")
+    assert "clock" in before
+    assert "2026-11" in block, "the month that is due by the clock as it stands now"

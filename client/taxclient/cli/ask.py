@@ -51,9 +51,9 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
 
 
 def _show_device(client: Client, job: m.JobView, screen: Screen) -> None:
-    """What a check is run for: how the device stands."""
+    """What a check is run for: how the device stands, where it was read since the check was asked for."""
     for view in client.devices().devices:
-        if view.device_no == job.scope.device_no:
+        if view.device_no == job.scope.device_no and view.as_of_ms >= job.accepted_ms:
             for line in show.device(view, screen.speech):
                 screen.line(line)
 
