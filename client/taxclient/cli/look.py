@@ -52,7 +52,9 @@ def job(options: argparse.Namespace, client: Client, screen: Screen) -> int:
         _lines(show.job_end(found, screen.speech), screen)
         return exits.of_job(found)
     screen.result(m.JobResult(job=found))
-    return _lines(show.job(found, time.time_ns() // 1_000_000, screen.speech), screen)
+    simulated = found.scope.device_no in _simulated(client, screen)
+    shown = show.job(found, time.time_ns() // 1_000_000, screen.speech, simulated=simulated)
+    return _lines(shown, screen)
 
 
 def record(options: argparse.Namespace, client: Client, screen: Screen) -> int:
@@ -81,9 +83,20 @@ def _job_list(options: argparse.Namespace, client: Client, screen: Screen) -> in
     )
     page = client.jobs(args)
     screen.result(page)
-    rows = [show.job_row(found, screen.speech) for found in page.jobs]
+    simulated = _simulated(client, screen) if page.jobs else frozenset()
+    rows = [
+        show.job_row(found, screen.speech, simulated=found.scope.device_no in simulated)
+        for found in page.jobs
+    ]
     screen.show([Table(rows, _headings(w.JOBS, screen)) if rows else screen.speech.say("none")])
     return exits.DONE
+
+
+def _simulated(client: Client, screen: Screen) -> frozenset[str]:
+    """Return the numbers of the simulated devices; none for a program: it has `simulated` of device.list."""
+    if screen.json:
+        return frozenset()
+    return frozenset(view.device_no for view in client.devices().devices if view.simulated)
 
 
 def _headings(words: w.Words, screen: Screen) -> list[str]:

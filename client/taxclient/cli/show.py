@@ -85,13 +85,13 @@ def type_line(view: m.TypeView, speech: Speech) -> str:
     return f"{view.invoice_type}{group}  {speech.semicolon.join(parts)}"
 
 
-def job_line(job: m.JobView, speech: Speech) -> str:
-    """A job in a line."""
-    return "  ".join(part for part in job_row(job, speech) if part)
+def job_line(job: m.JobView, speech: Speech, *, simulated: bool = False) -> str:
+    """A job in a line; `simulated` where its device is."""
+    return "  ".join(part for part in job_row(job, speech, simulated=simulated) if part)
 
 
-def job_row(job: m.JobView, speech: Speech) -> tuple[str, ...]:
-    """A job as a row under the headings words.JOBS."""
+def job_row(job: m.JobView, speech: Speech, *, simulated: bool = False) -> tuple[str, ...]:
+    """A job as a row under the headings words.JOBS; `simulated` where its device is."""
     state, outcome = speech.word(w.STATE, job.state), speech.word(w.OUTCOME, job.outcome)
     return (
         job.job_id,
@@ -99,7 +99,7 @@ def job_row(job: m.JobView, speech: Speech) -> tuple[str, ...]:
         speech.word(w.KIND, job.kind),
         job.scope.device_no,
         ",".join(job.scope.periods),
-        state + (speech.aside(outcome) if job.ended else ""),
+        state + (speech.aside(outcome) if job.ended else "") + (speech.say("simulated") if simulated else ""),
     )
 
 
@@ -132,9 +132,9 @@ def running_line(step: m.StepView, now_ms: int, speech: Speech) -> str:
     return line + speech.aside(speech.say("pace", taken // 1000, max(round(usual / 1000), 1), pace))
 
 
-def job(view: m.JobView, now_ms: int, speech: Speech) -> Iterator[str]:
+def job(view: m.JobView, now_ms: int, speech: Speech, *, simulated: bool = False) -> Iterator[str]:
     """A job with its steps and how it stands."""
-    yield job_line(view, speech)
+    yield job_line(view, speech, simulated=simulated)
     for step in view.steps:
         running = step.ended_ms is None and view.state == "running"
         yield running_line(step, now_ms, speech) if running else step_line(step, speech)

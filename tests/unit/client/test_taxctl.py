@@ -355,6 +355,20 @@ def test_the_list_of_jobs_has_headings(tmp_path: Path, capsysbinary: pytest.Capt
         ]
 
 
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_job_of_a_simulated_device_is_marked_in_the_list_and_alone(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], simulated: bool
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.devices = tuple(msgspec.structs.replace(v, simulated=simulated) for v in h.desk.devices)
+        h.desk.jobs = h.reader.kept = {job().job_id: job()}
+        for argv in (["job", "list"], ["job", "get", job().job_id]):
+            assert main(["--endpoint", h.endpoint, *argv]) == 0
+            shown = capsysbinary.readouterr().out.decode().splitlines()
+            (line,) = (line for line in shown if line.startswith(job().job_id))
+            assert line.endswith("(SIMULATION)") == simulated
+
+
 def test_taxctl_has_a_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capfd.readouterr().out.startswith("taxctl ")
