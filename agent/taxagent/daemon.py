@@ -125,6 +125,7 @@ class Agent:
         parts.schedule.recover()
         parts.desk.verified()
         parts.supervision.ready()
+        parts.waking.start()
         _log.info("ready", endpoint=parts.settings.file.ipc.endpoint, boot=parts.boot)
 
     # ---- what happens
@@ -180,6 +181,7 @@ class Agent:
             _log.warning("bus_unreadable", fault=trouble.fault, **trouble.detail)
         roster.trouble = trouble
         roster.changed(seen)
+        self._parts.waking.look()
         self._parts.supervision.look()
 
     # ---- a device that hangs
@@ -281,6 +283,7 @@ class Agent:
         parts = self._parts
         principal, key = self._drained_by
         parts.journal.append(
+            *parts.latch.doubts(),
             AgentStopped(
                 boot=parts.boot,
                 reason=RESTARTED if self._code == restarting.EXIT else "drained",

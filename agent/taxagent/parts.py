@@ -30,6 +30,7 @@ from taxagent.host.notify import Notifier
 from taxagent.host.secret_files import SecretFiles, credentials
 from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
+from taxagent.host.waking import Waking
 from taxagent.ipc.access import Access
 from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.doctor import device_lines
@@ -113,7 +114,7 @@ class Parts:
         self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
         self._secrets = SecretFiles(settings.secrets_dir, credentials(os.environ))
         crashed = self.reader.crashed()
-        self._latch = JournalLatch(self.journal, self.reader, self.clock, after_crash=crashed)
+        self.latch = JournalLatch(self.journal, self.reader, self.clock, after_crash=crashed)
         self._rules = rules_of(file.windows)
         self._wheels = Wheels(
             clock=self.clock,
@@ -138,6 +139,7 @@ class Parts:
             verify=lambda job_id: verified_record(job_id, self.reader),
         )
         self.loop = self._door()
+        self.waking = Waking(self.clock.asleep_s, later=self.loop.call_later, woke=self._woke)
         self.inhibitor = Inhibitor(lock_command())
         self.supervision = Supervision(
             Notifier(os.environ, os.getpid()),
@@ -203,6 +205,12 @@ class Parts:
         """Have the journal's writer come by, then the loop call `call`; writes nothing."""
         self.journal.transact_soon(lambda _tx: None, lambda _answer: self.mailbox.post(call))
 
+    def _woke(self) -> None:
+        """After a suspend each device is read afresh: it may be another by now, or have lost its session."""
+        for view in self.roster.views():
+            if view.location:
+                self.roster.renew(view.location)
+
     def _picture(self) -> Picture:
         """What the service manager is told. The loop's thread."""
         plugged = [view for view in self.roster.views() if view.location]
@@ -225,7 +233,7 @@ class Parts:
     def _roster(self) -> Roster:
         return Roster(
             self.source,
-            Looks(self._secrets, self._latch, simulation=self.simulation),
+            Looks(self._secrets, self.latch, simulation=self.simulation),
             self._wheels,
             self.journal,
             identified=self._hands.identified,
@@ -238,7 +246,7 @@ class Parts:
             bureau=self.bureau,
             clock=self.clock,
             secrets=self._secrets,
-            latch=self._latch,
+            latch=self.latch,
             archives=ZipArchives(self.settings.state_dir / "backups"),
             rules=self._rules,
             patience=patience_of(self.settings.file),
@@ -262,7 +270,7 @@ class Parts:
             clock=self.clock,
             mailbox=self.mailbox,
             secrets=self._secrets,
-            latch=self._latch,
+            latch=self.latch,
             rules=self._rules,
             consent=consent_of(self.settings.file),
             record=self._record,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import time
 
 from taxagent.model.simtime import SimulatedTime, local_time
@@ -30,3 +31,9 @@ class HostClock:
     def monotonic(self) -> float:
         """Return seconds that never jump."""
         return time.monotonic()
+
+    def asleep_s(self) -> float:
+        """Return how long the machine has been suspended since it was started; 0.0 where nothing tells."""
+        if sys.platform != "linux":
+            return 0.0
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
