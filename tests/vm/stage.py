@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Path(folder)
         share(place, options.only)
         blank(work / "state.img", 64)
+        blank(work / "shop.img", 64)
         stick(work / "stick.img")
         code = Machine(work, place, sys.stdout).run(options.limit)
         if options.out:

@@ -32,7 +32,7 @@ MUTE_ACTS = frozenset({Act.LOSE, Act.MUTE, Act.HANG, Act.STALL, Act.PHASE_ERROR,
 class ReadOnlyDisk:
     """The little disk that the device shows to a system that knows nothing else of it."""
 
-    num_blocks = 16
+    num_blocks = 64  # the kernel looks for partition tables in the first 32, and warns where there are fewer
     block_size = 512
     read_only = True
 

@@ -80,8 +80,8 @@ def test_there_is_one_logical_unit(driver: MSCDriver) -> None:
 
 def test_it_is_ready_and_has_a_little_disk_that_cannot_be_written(driver: MSCDriver) -> None:
     assert driver.command_in(TEST_UNIT_READY, 0) == (b"", 0)
-    assert driver.read_capacity() == (16, 512)
-    assert driver.read_blocks(0, 16, 512) == bytes(16 * 512)
+    assert driver.read_capacity() == (64, 512)
+    assert driver.read_blocks(0, 64, 512) == bytes(64 * 512)
     assert driver.command_out(WRITE_10, bytes(512)) == 1
     assert sense_of(driver) == (7, 0x27, 0)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.vm.guest import foreign, month, service, trouble
+from tests.vm.guest import foreign, month, reboot, service, trouble
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
 KINDS = {"control_disk": "661700000011", "golden_disk": "661600000022", "ukey": "661500000033"}
-_PURPOSES = ("rest", *trouble.PULLED, "stall", "mute", "refuse", "kill", "stop", "full")
+_PURPOSES = ("rest", *trouble.PULLED, "stall", "mute", "refuse", "kill", "stop", "full", "reboot")
 FRESH = {name: f"6617000001{at:02}" for at, name in enumerate(_PURPOSES)}
 """A device for each thing that happens once in its life, its number by what it is for."""
 
@@ -20,14 +20,25 @@ def main() -> int:
     report = Report(Path("only").read_text("utf-8"))
     kinds = {number: kind for kind, number in KINDS.items()}
     shop = Shop(kinds | dict.fromkeys(FRESH.values(), "control_disk"))
+    left = reboot.kept()
+    if left is None:
+        first(report, shop)
+    else:
+        report.passed, report.failed = int(left["passed"]), int(left["failed"])
+        reboot.after(report, shop, left)
+    shop.end()
+    return report.end()
+
+
+def first(report: Report, shop: Shop) -> None:
+    """The first boot."""
     month.checks(report, shop, KINDS)
     service.unit_itself(report)
     foreign.stick(report, shop)
     trouble.checks(report, shop, FRESH)
     service.checks(report, shop, FRESH)
     foreign.transport(report)
-    shop.end()
-    return report.end()
+    reboot.before(report, shop, FRESH["reboot"])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ BIN = "/usr/lib/taxagent/bin"
 SOCKET = "ipc:///run/taxagent/agent.sock"
 MEMBER, STRANGER = "shop", "stranger"
 PERIODS = {"control_disk": ("2026-10",), "golden_disk": ("2026-09", "2026-10"), "ukey": ("2026-10",)}
-_FOLDER = Path("/run/shop")
+FOLDER = Path("/var/lib/shop")  # a disk of its own, which outlives a reboot
 _USBIP_PORT, _CONTROL_PORT = 3240, 3241
 
 
@@ -36,7 +36,6 @@ class Shop:
         self._busids = {number: f"1-{at + 1}" for at, number in enumerate(devices)}
         self._processes: list[subprocess.Popen[str]] = []
         self.bureau: dict[str, str] = {}
-        _FOLDER.mkdir(exist_ok=True)
 
     # ---- before the first start
 
@@ -50,7 +49,7 @@ class Shop:
 
     def start_simulators(self) -> None:
         """Start bureau and devices; nothing is plugged into this computer yet."""
-        self.bureau = self._spoken("bureau", "--dir", "/run/shop/bureau")
+        self.bureau = self._spoken("bureau", "--dir", str(FOLDER / "bureau"))
         folder = Path("/etc/taxagent/bureau")
         for key, name in {
             "ca": "ca.pem",
@@ -62,7 +61,7 @@ class Shop:
             (folder / name).chmod(0o640)
         paths = [self._scenario(number, kind) for number, kind in self.kinds.items()]
         listen = ("--listen", f"127.0.0.1:{_USBIP_PORT}", "--control", f"127.0.0.1:{_CONTROL_PORT}")
-        self._spoken("device", *paths, "--state", "/run/shop/devices", *listen)
+        self._spoken("device", *paths, "--state", str(FOLDER / "devices"), *listen)
 
     def configure(self, extra: str = "", **changes: str) -> None:
         """Write the configuration and each device's password; `changes` replace values."""
@@ -70,7 +69,7 @@ class Shop:
         Path("/etc/taxagent/taxagent.toml").write_text(
             f"""agent.state_dir = "/var/lib/taxagent"
 access.groups.taxagent = "{values["role"]}"
-patience.declaration_s = 0.5
+patience.declaration_s = 3
 patience.bureau_s = 0.5
 patience.in_use_s = 0.5
 bureau.url = "{values["url"]}"
@@ -90,20 +89,20 @@ bureau.key = "bureau/agent.key"
         lines = [
             f'device_no = "{number}"' if one.startswith("device_no") else one for one in text.splitlines()
         ]
-        path = _FOLDER / f"{number}.toml"
+        path = FOLDER / f"{number}.toml"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return str(path)
 
     def _spoken(self, *words: str) -> dict[str, str]:
         """Start a simulator; return the line in which it says that it is ready."""
-        log = (_FOLDER / f"{words[0]}.log").open("ab")
+        log = (FOLDER / f"{words[0]}.log").open("ab")
         process = subprocess.Popen(
             [f"{BIN}/taxagent", "simulate", *words], stdout=subprocess.PIPE, stderr=log, text=True
         )
         self._processes.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, (_FOLDER / f"{words[0]}.log").read_text("utf-8", "replace")[-800:]
+        assert line, (FOLDER / f"{words[0]}.log").read_text("utf-8", "replace")[-800:]
         ready: dict[str, str] = json.loads(line)
         return ready
 
