@@ -134,7 +134,27 @@ def foreseen(kind: JobKind, scope: Scope, at: Moment, state: DeviceState) -> tup
         _believable(kind, at)
     for act in acts:
         _stop_at(blocking(findings(act, at)))
+    if kind is JobKind.CLEAR:
+        _sealed(scope, state)
     return warned(acts, at)
+
+
+def _sealed(scope: Scope, state: DeviceState) -> None:
+    """Refuse a clear of what the device itself shows as not reported."""
+    quirks = quirks_of(state)
+    due = [
+        (row.invoice_type, month)
+        for row in state.monitor
+        if row.invoice_type in scope.types
+        for month in scope.periods
+        if period_state(month, state.clock, row, quirks) is PeriodState.REPORT_DUE
+    ]
+    if due:
+        raise Refusal(
+            "NOT_REPORTED",
+            types=", ".join(dict.fromkeys(invoice_type for invoice_type, _ in due)),
+            period=", ".join(dict.fromkeys(month for _, month in due)),
+        )
 
 
 def warned(acts: tuple[Act, ...], at: Moment) -> tuple[Problem, ...]:

@@ -403,6 +403,12 @@ def test_prepare_does_not_promise_to_seal_what_is_sealed() -> None:
     assert prepare(house, kind=JobKind.CLEAR).consequences == ("CLEAR:007:",)
 
 
+def test_a_clear_of_what_is_not_reported_gets_no_token() -> None:
+    refused = prepare(plugged(monitors=(monitor(),)), kind=JobKind.CLEAR)
+    assert isinstance(refused, AgentError)
+    assert (refused.fault, refused.detail) == ("NOT_REPORTED", {"types": "007", "period": "2026-10"})
+
+
 def test_types_that_report_together_are_one_thing_to_be_done() -> None:
     together = {"group": "004+007"}
     house = plugged(
