@@ -73,7 +73,7 @@ def run(command: Sequence[str]) -> Ran | None:
 
 def program_of(argument: str, prefix: str) -> Path:
     """Return where the command `taxagent` is: as it was started, else in the environment at `prefix`."""
-    started = Path(argument).absolute()
+    started = Path(argument).resolve()  # a link into a home would be seen, and what it names would not
     return (
         started
         if started.name == "taxagent" and os.access(started, os.X_OK)

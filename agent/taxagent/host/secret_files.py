@@ -72,18 +72,21 @@ def _replace(path: Path, value: str) -> None:
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        _give_to_owner_of(path.parent, file.fileno())
         file.write(value)
         file.flush()
         os.fsync(file.fileno())
-    _give_to_owner_of(path.parent, partial)
     partial.replace(path)
 
 
-def _give_to_owner_of(folder: Path, path: Path) -> None:
-    """What root writes into the folder of the agent's user belongs to that user, who is to read it."""
+def _give_to_owner_of(folder: Path, descriptor: int) -> None:
+    """What root writes into the folder of the agent's user belongs to that user, who is to read it.
+
+    The open file and not its name: in that folder the user could put another file under it meanwhile.
+    """
     if os.name == "posix" and os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _read(path: Path, *, private: bool) -> str | None:
