@@ -291,7 +291,7 @@ class Agent:
                 key=key,
                 at_ms=parts.clock.utc_ms(),
                 sim_ms=parts.clock.sim_ms(),
-            )
+            ),
         )
 
 

@@ -23,6 +23,12 @@ class HangingDevice(FakeDevice):
     def claimed(self) -> None:
         self._may_hang("claim")
 
+    def open(self, password: str) -> None:
+        try:
+            super().open(password)
+        finally:
+            self._may_hang("open")
+
     def clock(self) -> dt.datetime:
         self._may_hang("clock")
         return super().clock()

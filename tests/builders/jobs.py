@@ -236,6 +236,8 @@ class MemoryLatch:
     def note(self, device_no: str, tried: TriedPassword) -> None:
         self.kept[device_no, tried.salted_sha256] = tried
 
+    recall = note
+
 
 class FakeDevice:
     """The reads of ports.Device; a test changes the fields. `fails` is raised by the clock's reading."""
@@ -318,12 +320,18 @@ class FakeSource:
         self.refuses: Exception | None = None
         self.release_fails: Exception | None = None
         self.held: set[str] = set()
+        self.boot = "boot-1"  # the machine's start; "" on a bus that cannot tell
         self.queues: list[HandQueue] = []  # made for its locations, by HandRoster
 
     def seen(self) -> tuple[SeenDevice, ...]:
         return tuple(
             SeenDevice(
-                location=location, vendor_id=1, product_id=2, recognised=Recognised.PROFILE, name="device"
+                location=location,
+                vendor_id=1,
+                product_id=2,
+                recognised=Recognised.PROFILE,
+                name="device",
+                arrival=f"{self.boot}:{location}" if self.boot else "",
             )
             for location in self.plugged
         )

@@ -335,3 +335,5 @@ class _NoLatch:
 
     def note(self, device_no: str, tried: TriedPassword) -> None:
         assert tried.verdict is not PasswordVerdict.REFUSED
+
+    recall = note

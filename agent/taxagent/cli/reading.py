@@ -55,7 +55,7 @@ def alone(settings: Settings) -> Iterator[tuple[Latch, JournalReader]]:
         journal.start()
         reader = Reader(path)
         try:
-            yield JournalLatch(journal, reader, clock), reader
+            yield JournalLatch(journal, reader, clock, after_crash=reader.crashed()), reader
         finally:
             journal.close()
             reader.close()

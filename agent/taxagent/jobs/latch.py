@@ -21,12 +21,12 @@ class JournalLatch:
         self._journal = journal
         self._reader = reader
         self._clock = clock
-        self._refused: dict[str, dict[str, TriedPassword]] = {}  # also where the disk is full
+        self._here: dict[str, dict[str, TriedPassword]] = {}  # newer than the journal: see recall and note
 
     def tried(self, device_no: str) -> tuple[TriedPassword, ...]:
         """Return every password that was tried on the device, and what became of each."""
         known = {one.salted_sha256: one for one in self._reader.passwords(device_no)}
-        found = (known | self._refused.get(device_no, {})).values()
+        found = (known | self._here.get(device_no, {})).values()
         doubtful = self._after_crash and device_no not in self._opened
         return tuple(_doubted(one) if doubtful else one for one in found)
 
@@ -38,14 +38,26 @@ class JournalLatch:
         if tried.verdict is PasswordVerdict.ACCEPTED:
             self._opened.add(device_no)
         if tried.verdict is PasswordVerdict.REFUSED:
-            self._refused.setdefault(device_no, {})[tried.salted_sha256] = tried
-        self._journal.append(
-            PasswordTried(
-                device_no=device_no,
-                tried=tried,
-                at_ms=self._clock.utc_ms(),
-                sim_ms=self._clock.sim_ms(),
-            )
+            self.recall(device_no, tried)
+        self._journal.append(self._row(device_no, tried))
+        self._here.get(device_no, {}).pop(tried.salted_sha256, None)
+
+    def recall(self, device_no: str, tried: TriedPassword) -> None:
+        """Keep a try, or its end, until the process ends: a look with a good password writes nothing."""
+        self._here.setdefault(device_no, {})[tried.salted_sha256] = tried
+
+    def doubts(self) -> tuple[PasswordTried, ...]:
+        """Return the rows of tries whose end this process never learned (a thread that hangs, a cable)."""
+        return tuple(
+            self._row(device_no, one)
+            for device_no, tries in self._here.items()
+            for one in tries.values()
+            if one.verdict is not PasswordVerdict.ACCEPTED
+        )
+
+    def _row(self, device_no: str, tried: TriedPassword) -> PasswordTried:
+        return PasswordTried(
+            device_no=device_no, tried=tried, at_ms=self._clock.utc_ms(), sim_ms=self._clock.sim_ms()
         )
 
 

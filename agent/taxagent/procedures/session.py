@@ -32,6 +32,9 @@ class Latch(Protocol):
     def note(self, device_no: str, tried: TriedPassword) -> None:
         """Make a try, or its end, durable; returns after the commit."""
 
+    def recall(self, device_no: str, tried: TriedPassword) -> None:
+        """Keep a try, or its end, of a password that was good before; it need not outlive the process."""
+
 
 def greet(device: Device, device_no: str = "", *, simulation: bool = False) -> Hello:
     """Say HELLO and make sure that it is the device that is meant.
@@ -51,7 +54,8 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
     """Open the greeted device with its password: a wrong one is tried once, until a person gives it anew.
 
     A password that is not known as good is announced durably before it is tried, so that a try whose end was
-    lost (a cable, a kill) shows in the tries that the device has left at its next HELLO.
+    lost (a cable, a kill) shows in the tries that the device has left at its next HELLO. One that was good is
+    announced as well, within the process: no look at a device may cost a commit.
 
     Raises Refusal with PASSWORD_MISSING, PASSWORD_LATCHED, PASSWORD_LAST_TRY or PASSWORD_BLOCKED without
     having tried, and PasswordRefused after the device's no, which is then remembered.
@@ -95,8 +99,8 @@ class _Trial:
 
     def run(self) -> None:
         """Open the device; a lost answer is settled by the tries left, and asked once more."""
-        if not self._good():
-            self._note(PasswordVerdict.TRYING, self._hello.tries_left)
+        tell = self._recall if self._good() else self._note
+        tell(PasswordVerdict.TRYING, self._hello.tries_left)
         try:
             self._open()
         except AnswerLost:
@@ -106,8 +110,7 @@ class _Trial:
             except AnswerLost:
                 self._still_not_refused()
                 raise
-        if not self._good():
-            self._note(PasswordVerdict.ACCEPTED, self._hello.tries_left)
+        tell(PasswordVerdict.ACCEPTED, self._hello.tries_left)
 
     def _good(self) -> bool:
         """Whether the device has accepted it before: then no counter alone says that it was refused since."""
@@ -130,11 +133,15 @@ class _Trial:
             raise PasswordRefused(after.tries_left)
 
     def _note(self, verdict: PasswordVerdict, tries_left: int) -> None:
-        tried = TriedPassword(
+        self._latch.note(self._hello.device_no, self._tried(verdict, tries_left))
+
+    def _recall(self, verdict: PasswordVerdict, tries_left: int) -> None:
+        self._latch.recall(self._hello.device_no, self._tried(verdict, tries_left))
+
+    def _tried(self, verdict: PasswordVerdict, tries_left: int) -> TriedPassword:
+        return TriedPassword(
             salt=self._salt, salted_sha256=self._sha256, tries_left=tries_left, verdict=verdict
         )
-        self._known = tried
-        self._latch.note(self._hello.device_no, tried)
 
 
 def read_state(device: Device, hello: Hello) -> DeviceState:

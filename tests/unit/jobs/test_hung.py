@@ -350,3 +350,41 @@ def test_a_reading_that_fails_time_after_time_frees_a_device_once() -> None:
     house.plug("1-2")
     house.pass_time(3 * STALE_MS)
     assert len(rows(house, DeviceFreed)) == 1
+
+
+def test_a_good_password_whose_refusal_never_came_back_is_not_tried_again() -> None:
+    """It was changed at the device; the try was counted; and then the call did not return in time."""
+    house = House()
+    device = plugged(house)
+    tried = len(device.passwords_tried)
+    device.password = "changed"
+    device.hangs_in = "open"
+    stuck = hanging(house, device)
+    house.pass_time(200_000)
+    assert fault(house) == "DEVICE_HUNG"
+    stuck.comes_back()
+    house.settle()
+    assert fault(house) == "PASSWORD_LATCHED"
+    house.pass_time(3_600_000)
+    assert (len(device.passwords_tried), device.tries_left) == (tried + 1, 4)
+
+
+def test_a_good_password_whose_acceptance_never_came_back_is_used_on() -> None:
+    house = House()
+    device = plugged(house)
+    device.hangs_in = "open"
+    stuck = hanging(house, device)
+    house.pass_time(200_000)
+    assert fault(house) == "DEVICE_HUNG"
+    stuck.comes_back()
+    house.settle()
+    assert fault(house) == ""
+
+
+def test_a_good_password_is_used_on_although_someone_else_mistyped() -> None:
+    house = House()
+    device = plugged(house)
+    device.tries_left = 3
+    house.roster.renew("1-1")
+    house.settle()
+    assert fault(house) == ""

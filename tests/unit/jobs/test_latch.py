@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from taxagent.jobs.latch import JournalLatch
+from taxagent.model.device import PasswordVerdict
 from taxagent.model.errors import JournalFull
 from taxagent.ports import Journal, JournalReader
 from tests.builders import journal as builders
@@ -32,4 +34,40 @@ def test_a_full_disk_does_not_buy_the_password_a_second_try(tmp_path: Path) -> N
         latch = JournalLatch(cast("Journal", full), cast("JournalReader", reader), FakeClock())
         with pytest.raises(JournalFull):
             latch.note(DEVICE_NO, REFUSED)
+        assert latch.tried(DEVICE_NO) == (REFUSED,)
+
+
+TRYING = msgspec.structs.replace(REFUSED, verdict=PasswordVerdict.TRYING)
+ACCEPTED = msgspec.structs.replace(REFUSED, verdict=PasswordVerdict.ACCEPTED)
+
+
+def test_a_try_of_a_good_password_is_kept_without_a_row(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        latch = JournalLatch(writer, reader, FakeClock())
+        latch.note(DEVICE_NO, ACCEPTED)
+        before = reader.last_seq()
+        latch.recall(DEVICE_NO, TRYING)
+        assert latch.tried(DEVICE_NO) == (TRYING,)
+        latch.recall(DEVICE_NO, ACCEPTED)
+        assert latch.tried(DEVICE_NO) == (ACCEPTED,)
+        assert latch.doubts() == ()
+        assert reader.last_seq() == before
+
+
+def test_a_try_whose_end_is_not_known_is_given_to_the_next_process(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        latch = JournalLatch(writer, reader, FakeClock())
+        latch.note(DEVICE_NO, ACCEPTED)
+        latch.recall(DEVICE_NO, TRYING)
+        writer.append(*latch.doubts())
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        assert JournalLatch(writer, reader, FakeClock()).tried(DEVICE_NO) == (TRYING,)
+
+
+def test_what_the_journal_has_is_no_doubt_any_more(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        latch = JournalLatch(writer, reader, FakeClock())
+        latch.recall(DEVICE_NO, TRYING)
+        latch.note(DEVICE_NO, REFUSED)
+        assert latch.doubts() == ()
         assert latch.tried(DEVICE_NO) == (REFUSED,)
