@@ -151,3 +151,11 @@ def test_the_rule_opens_profile_devices_to_the_agents_group_alone() -> None:
 def test_the_units_credentials_are_found_under_the_names_that_secrets_look_for() -> None:
     loaded = [line.split("=", 1)[1] for line in settings(UNIT) if line.startswith("LoadCredential=")]
     assert loaded == [f"{CREDENTIAL.removesuffix('_')}:/etc/taxagent/credentials"]
+
+
+def test_the_page_has_every_file_and_the_score() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "linux.md").read_text("utf-8")
+    for file in FILES:
+        assert f"`/{file.place}`" in page
+    for status in ("216/GROUP", "243/CREDENTIALS", "203/EXEC"):
+        assert status in page
