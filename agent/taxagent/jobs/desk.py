@@ -7,6 +7,7 @@ state of the agent, token or consent, claims; so two equal requests can never bo
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -54,7 +55,7 @@ class JobDesk:
         self._office = office
         self._started_ms = office.clock.utc_ms()
         self._kept_back: list[Callable[[], None]] = []
-        self._readings_kept = 0  # of them, so many are readings
+        self._readings_kept = Counter[type[Ask | InvoiceAsk]]()  # of them, so many are readings
         self._readings = DeviceReadings(office, self._answer)
         self._ready: DeskStatus | None = None
         self._ready_key: tuple[object, ...] = ()
@@ -67,7 +68,7 @@ class JobDesk:
         """The journal's chain is whole: what was kept back is done now."""
         self.verifying = False
         kept, self._kept_back = self._kept_back, []
-        self._readings_kept = 0
+        self._readings_kept.clear()
         for call in kept:
             self._office.mailbox.post(call)  # one that fails takes no other with it
 
@@ -157,10 +158,10 @@ class JobDesk:
             done(Unavailable("DRAINING", device_no=ask.device_no))
         elif not self.verifying:
             self._readings.ask(ask, read, done)
-        elif self._readings_kept >= WAITING:
+        elif self._readings_kept[type(ask)] >= WAITING:
             done(Unavailable("VERIFYING"))
         else:
-            self._readings_kept += 1
+            self._readings_kept[type(ask)] += 1
             self._kept_back.append(lambda: self._at_device(ask, read, done))
 
     def cancel(self, principal: Principal, job_id: str, done: Callable[[Job | AgentError], None]) -> None:

@@ -1,11 +1,12 @@
 """What is asked of a device itself, in its thread: how much of it may wait, and what is said where it fails.
 
-A reading may be a viewer's: it is passed by all other work, and there is a bound to how many wait. Lives in
-the loop's thread.
+A reading may be a viewer's: it is passed by all other work, and there is a bound to how many wait. What an
+operator needs to submit a job passes these, and has room of its own. Lives in the loop's thread.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,8 +21,10 @@ from taxagent.ports import Device
 T = TypeVar("T")
 Answer = Callable[[object, Callable[..., None]], None]
 """Gives an answer in the loop's thread."""
+Line = tuple[str, bool]
+"""A device, and whether it is read for a job."""
 
-WAITING = 64  # readings of one device, of whomever
+WAITING = 64  # questions about one device, of whomever; and as many prepares
 
 
 class DeviceReadings:
@@ -30,7 +33,7 @@ class DeviceReadings:
     def __init__(self, office: Office, answer: Answer) -> None:
         self._office = office
         self._answer = answer
-        self._waiting: Counter[str] = Counter()  # by device: asked and not answered
+        self._waiting: Counter[Line] = Counter()  # asked and not answered
 
     def ask(
         self,
@@ -47,10 +50,11 @@ class DeviceReadings:
         if queue is None:
             done(self._not_there(ask.device_no))
             return
-        if self._waiting[ask.device_no] >= WAITING:
+        line = (ask.device_no, isinstance(ask, Ask))
+        if self._waiting[line] >= WAITING:
             done(Unavailable("RATE_LIMITED", device_no=ask.device_no, limit=str(WAITING)))
             return
-        done = self._counted(ask.device_no, done)
+        done = self._counted(line, done)
 
         def work(device: Device) -> None:
             try:
@@ -68,12 +72,16 @@ class DeviceReadings:
             lost = isinstance(error, AnswerLost)
             self._answer(Unavailable(error.fault, **error.detail) if lost else error, done)
 
-        if not queue.put_reading(work, failed, lambda: fresh(ask, self._office.clock.utc_ms())):
+        wanted = functools.partial(self._wanted, ask)
+        if not queue.put_reading(work, failed, wanted, for_job=isinstance(ask, Ask)):
             done(Unavailable("DRAINING", device_no=ask.device_no))
 
-    def _counted(self, device_no: str, done: Callable[[T], None]) -> Callable[[T], None]:
+    def _wanted(self, ask: Ask | InvoiceAsk) -> None:
+        fresh(ask, self._office.clock.utc_ms())
+
+    def _counted(self, line: Line, done: Callable[[T], None]) -> Callable[[T], None]:
         """Return `done` for its first call alone: a thread that was given up may come back, long after."""
-        self._waiting[device_no] += 1
+        self._waiting[line] += 1
         answered = False
 
         def first(answer: T) -> None:
@@ -81,9 +89,9 @@ class DeviceReadings:
             if answered:
                 return
             answered = True
-            self._waiting[device_no] -= 1
-            if not self._waiting[device_no]:
-                del self._waiting[device_no]
+            self._waiting[line] -= 1
+            if not self._waiting[line]:
+                del self._waiting[line]
             done(answer)
 
         return first

@@ -83,12 +83,15 @@ class DeviceQueue:
         """
         return self._put(_WORK, (work, failed, _always))
 
-    def put_reading(self, work: Work, failed: Failed, wanted: Callable[[], None]) -> bool:
+    def put_reading(
+        self, work: Work, failed: Failed, wanted: Callable[[], None], *, for_job: bool = False
+    ) -> bool:
         """As `put`, but all other work passes it: it may be a viewer's, and there may be many.
 
-        `wanted` is called first, without the device, and raises where the reading is not wanted any more.
+        What is read `for_job`, so that one can be submitted, passes the other readings. `wanted` is called
+        first, without the device, and raises where the reading is not wanted any more.
         """
-        return self._put(_READING, (work, failed, wanted))
+        return self._put(_FOR_JOB if for_job else _READING, (work, failed, wanted))
 
     def _put(self, rank: int, item: _Item) -> bool:
         with self._gate:
@@ -251,4 +254,4 @@ def _always() -> None:
 
 _Item = tuple[Work, Failed, Callable[[], None]]
 _Place = tuple[int, int, _Item | None]  # rank and number; None is the end
-_WORK, _READING, _END = range(3)
+_WORK, _FOR_JOB, _READING, _END = range(4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taxagent.jobs.asks import FoundInvoice, InvoiceAsk
+from taxagent.jobs.asks import FoundInvoice, InvoiceAsk, Prepared
 from taxagent.jobs.device_readings import WAITING
 from taxagent.model.errors import AgentError
 from taxagent.model.job import JobState
@@ -57,6 +57,17 @@ def test_a_device_has_so_many_questions_and_more_are_for_later() -> None:
     assert faults(answers)[-1] == "INVOICE_UNKNOWN", "there is room again"
 
 
+def test_an_operator_can_prepare_however_much_viewers_ask() -> None:
+    house, answers, order = plugged(), list[Any](), list[Any]()
+    for _ in range(WAITING + 1):
+        ask(house, answers)
+    house.desk.prepare(SHOP, house.ask(), lambda answer: order.append((answer, len(answers))))
+    house.settle()
+    ((prepared, answered_before),) = order
+    assert isinstance(prepared, Prepared)
+    assert answered_before == 1, "the one that found no room"
+
+
 def test_the_room_is_there_again_though_the_device_went_meanwhile() -> None:
     house, answers = plugged(), list[Any]()
     for _ in range(WAITING):
@@ -91,5 +102,17 @@ def test_while_the_journal_is_verified_so_many_questions_are_kept() -> None:
     house.settle()
     assert faults(answers)[1:] == ["DEVICE_UNKNOWN"] * WAITING
     house.desk.verifying = True
-    house.desk.prepare(SHOP, house.ask(), answers.append)
+    ask(house, answers)
     assert len(answers) == WAITING + 1, "there is room again"
+
+
+def test_a_prepare_is_kept_however_many_questions_are() -> None:
+    house, answers = plugged(), list[Any]()
+    house.desk.verifying = True
+    for _ in range(WAITING):
+        ask(house, answers)
+    house.desk.prepare(SHOP, house.ask(), answers.append)
+    house.desk.verified()
+    house.settle()
+    assert [type(answer) for answer in answers].count(Prepared) == 1
+    assert not {"VERIFYING", "RATE_LIMITED"} & set(faults(answers))
