@@ -161,7 +161,7 @@ CASES: tuple[Case, ...] = (
         bureau=({"do": "fault", "op": "status", "act": "garble"},),
     ),
     # 未完成抄报
-    Case("NOT_REPORTED", "a clear without a report", "here", AFTER_FIX, kind="clear"),
+    Case("NOT_REPORTED", "a clear without a report", "here", AFTER_FIX, ASKED, kind="clear"),
     Case(
         "OLDER_PERIOD_DUE",
         "an older month is not reported",
