@@ -134,6 +134,9 @@ class FakeHost:
         self.opened_for_names.append(ours)
         return self._of(device).product
 
+    def arrival(self, device: usb.core.Device) -> str:
+        return f"boot-1:{self._of(device).address}"
+
     def holder(self, device: usb.core.Device) -> str:
         return self._of(device).held_by
 

@@ -53,6 +53,9 @@ class Host(Protocol):
     def product(self, device: usb.core.Device, *, ours: bool) -> tuple[str, str]:
         """Return manufacturer and product, "" where unreadable; a device that is not ours is never opened."""
 
+    def arrival(self, device: usb.core.Device) -> str:
+        """Return which plugging of a device this is, as SeenDevice.arrival promises."""
+
     def holder(self, device: usb.core.Device) -> str:
         """Return who has the device, "" where unknown."""
 
@@ -216,6 +219,7 @@ class UsbSource:
             product_id=device.idProduct,
             recognised=recognised,
             name=name,
+            arrival=self._host.arrival(device),
         )
 
 

@@ -126,6 +126,11 @@ class UsbipBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb is unty
         handle = self._open.get(busid)
         return handle is not None and handle.attachment.gone
 
+    def exported(self, arrival: int) -> ExportedDevice | None:
+        """Return what the server says of the device with this address here, None where it is gone."""
+        with self._lock:
+            return next((one.exported for one in self._table.values() if one.arrival == arrival), None)
+
     # ---- usb.backend.IBackend: descriptors
 
     def enumerate_devices(self) -> Iterator[Plugged]:

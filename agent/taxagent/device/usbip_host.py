@@ -2,7 +2,7 @@
 
 The control connection is JSON, one object a line, from the server alone: {"event":"hello","devices":[...]}
 first, then {"event":"arrival"|"removal","busid":"1-1"}, each after the server's list of devices has changed.
-Unknown events and fields are passed over.
+Unknown events and fields are passed over. The first may have "server": a word that no other run of it has.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class UsbipAddress(Value, frozen=True, kw_only=True):
 class _Said(Value, frozen=True, kw_only=True):
     event: str = ""
     busid: str = ""
+    server: str = ""
 
 
 def usbip_address(text: str) -> UsbipAddress:
@@ -81,6 +82,9 @@ class UsbipHost:
         self._address = address
         self.backend = UsbipBackend(over_tcp(address.host, address.port))
         self._control: socket.socket | None = None
+        self._server: str | None = (
+            None  # which run of the server it is; "" where it does not say, None: not asked
+        )
         self._pause_s = _FIRST_PAUSE_S
 
     def refresh(self) -> None:
@@ -90,6 +94,8 @@ class UsbipHost:
         except (OSError, Gone) as error:
             server = f"{self._address.host}:{self._address.port}"
             raise AgentError("USB_SERVER_DOWN", server=server, reason=str(error)) from error
+        if self._server is None:
+            self._server = self._asked()
 
     def renew(self) -> None:
         """Nothing to start afresh: each open has its own connection."""
@@ -108,9 +114,30 @@ class UsbipHost:
         finally:
             usb.util.dispose_resources(device)
 
+    def arrival(self, device: usb.core.Device) -> str:
+        """Return the plugging by the run of the server and the address that it gave."""
+        there = self.backend.exported(device.address)
+        return f"{self._server}:{there.busid}#{there.devnum}" if self._server and there is not None else ""
+
     def holder(self, device: usb.core.Device) -> str:
         """Return a code for another host: the server does not tell to which it gave a device."""
         return "usbip_host"
+
+    def _asked(self) -> str | None:
+        """Return which run of the server it is by its first line; None where nothing can be had now."""
+        if self._address.control is None:
+            return ""
+        address = (self._address.host, self._address.control)
+        try:
+            with (
+                socket.create_connection(address, timeout=_CONNECT_S) as control,
+                control.makefile("rb") as lines,
+            ):
+                return msgspec.json.decode(lines.readline(_LONGEST_LINE), type=_Said).server
+        except (TimeoutError, msgspec.DecodeError):
+            return ""  # it does not say, and is not waited for again
+        except OSError:
+            return None
 
     # ---- the watch's thread
 
@@ -148,6 +175,7 @@ class UsbipHost:
             self._control = None
         if stop.is_set():
             return  # the watch ends, not the server: who holds a device keeps it
+        self._server = None
         self.backend.forget()  # the server ended: to its devices that is a loss of power
         changed()
 

@@ -105,9 +105,11 @@ class DeviceOrders:
         if order.what == "retry":
             return DeviceFreed(**facts, how="retry", at_ms=now, sim_ms=self._clock.sim_ms())
         view = self._roster.view(order.device_no)
+        location = view.location if view is not None else ""
         return DeviceReleased(
             **facts,
-            location=view.location if view is not None else "",
+            location=location,
+            arrival=self._roster.arrival(location),
             until_ms=now + order.minutes * _MINUTE_MS if order.minutes else None,
             at_ms=now,
             sim_ms=self._clock.sim_ms(),

@@ -35,6 +35,9 @@ class Places(Protocol):
     def drop(self, location: str) -> None:
         """What was asked of a place is void."""
 
+    def arrival(self, location: str) -> str:
+        """Return which plugging is at a place (SeenDevice.arrival), "" where the bus cannot tell."""
+
     def news(self, device_no: str) -> None:
         """What is known of a device has changed."""
 
@@ -62,12 +65,12 @@ class LeftAlone:
     def unwanted(self, device_no: str, location: str) -> Unavailable | None:
         """Return why the device is left alone: also where a thread of ours hangs with it in its hands."""
         stuck = self._plugged.stuck(location) if location else None
-        why = self._standings.unwanted(device_no, location)
+        why = self._standings.unwanted(device_no, location, self._places.arrival(location))
         return why or (DeviceAbsent("DEVICE_HUNG", device_no=device_no, **stuck.detail) if stuck else None)
 
     def from_before(self, location: str) -> bool:
         """Leave alone what is known to be at a place without a touch; return whether that is so."""
-        standing = self._standings.at(location)
+        standing = self._standings.at(self._places.arrival(location))
         why = self.unwanted(standing.device_no, location) if standing is not None else None
         if why is None or standing is None:
             return False
@@ -90,7 +93,8 @@ class LeftAlone:
 
     def hung(self, location: str, command: Command) -> None:
         """A thread was given up: show it, remember it, and leave the device alone where it was twice."""
-        view, before = self._views.at(location), self._standings.at(location)
+        arrival = self._places.arrival(location)
+        view, before = self._views.at(location), self._standings.at(arrival)
         number = view.device_no if view is not None else ""
         if not number and before is not None and before.hung:
             number = before.device_no  # it hangs at this plugging again, before it could say who it is
@@ -101,7 +105,7 @@ class LeftAlone:
         if number:
             why = DeviceAbsent("DEVICE_HUNG", device_no=number, **hanging.detail)
             self._leave(number, location, why)
-            self._note(*self._standings.hanging(number, location, command))
+            self._note(*self._standings.hanging(number, location, arrival, command))
         else:
             view = view or bare_view("", None, self._wheels.clock.utc_ms())
             self._views.put(msgspec.structs.replace(view, location=location, problem=hanging.problem()))
@@ -122,7 +126,9 @@ class LeftAlone:
     def came(self, device_no: str, location: str) -> None:
         """A device that hung at its last plugging says at a new one who it is: that counts no more."""
         standing, clock = self._standings.of(device_no), self._wheels.clock
-        if standing.hung and (device_no in self._returned or standing.location != location):
+        if standing.hung and (
+            device_no in self._returned or not standing.is_at(location, self._places.arrival(location))
+        ):
             self._returned.discard(device_no)
             freed = DeviceFreed(
                 device_no=device_no, how="replugged", at_ms=clock.utc_ms(), sim_ms=clock.sim_ms()

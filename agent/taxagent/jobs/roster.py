@@ -119,6 +119,10 @@ class Roster:
         """What was asked of a place is void."""
         self._renewing.discard(location)
 
+    def arrival(self, location: str) -> str:
+        """Return which plugging is at a place (SeenDevice.arrival), "" where the bus cannot tell."""
+        return next((thing.arrival for thing in self.seen if thing.location == location), "")
+
     def news(self, device_no: str) -> None:
         """What is known of a device has changed."""
         self._identified(device_no)

@@ -59,19 +59,23 @@ class Standings:
         """Return how the device stands; well, where nothing is known."""
         return self._by_number.get(device_no) or Standing(device_no=device_no)
 
-    def at(self, location: str) -> Standing | None:
-        """Return the standing of the device that hung or was released at this very place, or None."""
-        return next((one for one in self._by_number.values() if one.location == location), None)
+    def at(self, arrival: str) -> Standing | None:
+        """Return the standing of the device that hung or was released at this very plugging, or None.
+
+        A place alone tells nothing: its name begins anew with the machine and with the bus.
+        """
+        here = (one for one in self._by_number.values() if arrival and one.arrival == arrival)
+        return next((one for one in here if one.hung or one.quarantined or one.release), None)
 
     def order(self, principal: str, key: str) -> tuple[str, str] | None:
         """Return (request_sha256, device_no) of the order that this key made, or None."""
         return self._orders.get((principal, key))
 
-    def unwanted(self, device_no: str, location: str = "") -> Unavailable | None:
-        """Return why the device is left alone, or None. It is quarantined at one place; "" = at any."""
+    def unwanted(self, device_no: str, location: str = "", arrival: str = "") -> Unavailable | None:
+        """Return why the device is left alone, or None. It is quarantined at one plugging; "" = at any."""
         standing = self.of(device_no)
         facts = {"device_no": device_no, **({"location": location} if location else {})}
-        if standing.quarantined and location in ("", standing.location):
+        if standing.quarantined and (not location or standing.is_at(location, arrival)):
             return DeviceAbsent("DEVICE_QUARANTINED", times=str(standing.hung), **facts)
         return self.released(device_no)
 
@@ -84,19 +88,22 @@ class Standings:
         facts = {"device_no": device_no, "holder": release.by, **({"until": until} if until else {})}
         return DeviceLent(until_ms=release.until_ms, **facts)
 
-    def hanging(self, device_no: str, location: str, command: Command) -> tuple[AnyDeviceEvent, ...]:
+    def hanging(
+        self, device_no: str, location: str, arrival: str, command: Command
+    ) -> tuple[AnyDeviceEvent, ...]:
         """Return the rows for a device that hangs in `command`: it is quarantined where it did before."""
         at_ms, sim_ms = self._clock.utc_ms(), self._clock.sim_ms()
         times = self.of(device_no).hung + 1
         hung = DeviceHung(
             device_no=device_no,
             location=location,
+            arrival=arrival,
             command=command.name,
             limit_s=round(command.limit_s),
             at_ms=at_ms,
             sim_ms=sim_ms,
         )
         quarantined = DeviceQuarantined(
-            device_no=device_no, location=location, times=times, at_ms=at_ms, sim_ms=sim_ms
+            device_no=device_no, location=location, arrival=arrival, times=times, at_ms=at_ms, sim_ms=sim_ms
         )
         return (hung, quarantined) if times >= QUARANTINED_AFTER else (hung,)

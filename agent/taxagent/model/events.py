@@ -93,6 +93,7 @@ class DeviceHung(DeviceEvent, frozen=True, kw_only=True, tag="device.hung"):
     location: str
     command: str
     limit_s: int
+    arrival: str = ""  # which plugging it was (SeenDevice.arrival)
 
 
 class DeviceQuarantined(DeviceEvent, frozen=True, kw_only=True, tag="device.quarantined"):
@@ -100,6 +101,7 @@ class DeviceQuarantined(DeviceEvent, frozen=True, kw_only=True, tag="device.quar
 
     location: str
     times: int
+    arrival: str = ""
 
 
 class DeviceFreed(DeviceEvent, frozen=True, kw_only=True, tag="device.freed"):
@@ -119,6 +121,7 @@ class DeviceReleased(DeviceEvent, frozen=True, kw_only=True, tag="device.release
     principal: str
     key: str
     request_sha256: str
+    arrival: str = ""
 
 
 class DeviceHeld(DeviceEvent, frozen=True, kw_only=True, tag="device.held"):

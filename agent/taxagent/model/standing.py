@@ -31,28 +31,38 @@ class Release(Value, frozen=True, kw_only=True):
 
 
 class Standing(Value, frozen=True, kw_only=True):
-    """What the journal's rows say of a device. `location` is where it hung or was released last."""
+    """What the journal's rows say of a device; `location` and `arrival`: where it hung or was released last.
+
+    The same plugging has the same `arrival`; where that is "", nobody can tell after a restart who is there.
+    """
 
     device_no: str
     location: str = ""
+    arrival: str = ""
     hung: int = 0  # how often since a person has seen to it
     hung_ms: int = 0
     quarantined: bool = False
     release: Release | None = None
+
+    def is_at(self, location: str, arrival: str) -> bool:
+        """Return whether that is the plugging at which it hung or was released."""
+        return arrival == self.arrival if arrival and self.arrival else location == self.location
 
 
 def stood(before: Standing, event: AnyDeviceEvent) -> Standing:
     """Return the standing after `event`. The one place that says what an event does to a device."""
     change = msgspec.structs.replace
     match event:
-        case DeviceHung(location=location, at_ms=at_ms):
-            return change(before, location=location, hung=before.hung + 1, hung_ms=at_ms)
-        case DeviceQuarantined(location=location):
-            return change(before, location=location, quarantined=True)
+        case DeviceHung(location=location, arrival=arrival, at_ms=at_ms):
+            return change(before, location=location, arrival=arrival, hung=before.hung + 1, hung_ms=at_ms)
+        case DeviceQuarantined(location=location, arrival=arrival):
+            return change(before, location=location, arrival=arrival, quarantined=True)
         case DeviceFreed():
             return change(before, hung=0, hung_ms=0, quarantined=False)
         case DeviceReleased(location=location, principal=by, at_ms=at_ms, until_ms=until_ms):
             release = Release(by=by, since_ms=at_ms, until_ms=until_ms)
-            return change(before, location=location or before.location, release=release)
+            if location:
+                before = change(before, location=location, arrival=event.arrival)
+            return change(before, release=release)
         case DeviceHeld():
             return change(before, release=None)

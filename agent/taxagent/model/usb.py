@@ -16,10 +16,15 @@ class Recognised(StrEnum):
 
 
 class SeenDevice(Value, frozen=True, kw_only=True):
-    """A thing on the bus. `location` names the port and the arrival; it changes when it is replugged."""
+    """A thing on the bus. `location` names the port and the arrival; it changes when it is replugged.
+
+    `arrival` names this very plugging beyond the life of this process: no other plugging is ever given the
+    same word, not after a restart of the machine or of the bus either. "" where the bus cannot tell.
+    """
 
     location: str
     vendor_id: int
     product_id: int
     recognised: Recognised
     name: str  # manufacturer and product, or what the list of identities says; "" if unreadable
+    arrival: str = ""

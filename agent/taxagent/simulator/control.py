@@ -2,8 +2,8 @@
 
 Knows the bus and the devices; knows no USB.
 
-Every connection is first sent {"event":"hello","devices":["1-1",...]}: the busids plugged. From then
-on it gets each event once, in order:
+Every connection is first sent {"event":"hello","devices":["1-1",...],"server":"..."}: the busids plugged,
+and a word that no other run of a simulator has. From then on it gets each event once, in order:
   {"event":"arrival"|"removal","busid":"1-1"}
   {"event":"reached","fault":ID,"device_no":...,"command":"seal","point":"before","act":"hold"}
 A connection that only wants events just reads. An order is one line {"do":NAME, "id":N, ...}, answered by one
@@ -22,6 +22,7 @@ A subscriber that does not read for 2 seconds is cut off.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import selectors
 import socket
 import threading
@@ -51,6 +52,7 @@ class Control:
         self._bus = bus
         self._faults = faults
         self._quit = quit_
+        self._server = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._subscribers: list[Subscriber] = []
         self._door: socket.socket | None = None
@@ -148,7 +150,7 @@ class Control:
     def _attend(self, subscriber: Subscriber) -> None:
         def greet(plugged: tuple[str, ...]) -> None:
             with self._lock:
-                subscriber.send(m.HelloEvent(devices=plugged))
+                subscriber.send(m.HelloEvent(devices=plugged, server=self._server))
                 self._subscribers.append(subscriber)
 
         self._bus.while_still(greet)

@@ -175,9 +175,10 @@ class Reply(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HelloEvent(Value, frozen=True, kw_only=True, tag_field="event", tag="hello"):
-    """The first line on each connection: what is plugged now."""
+    """The first line on each connection: what is plugged now, and which run of the server this is."""
 
     devices: tuple[str, ...]
+    server: str = ""
 
 
 class PlugEvent(Value, frozen=True, kw_only=True):

@@ -305,6 +305,15 @@ def only_device(bus: LibusbHost) -> object:
     return usb.core.find(backend=bus.backend)
 
 
+def test_a_plugging_is_named_by_the_start_of_the_machine_the_port_and_the_address(tmp_path: Path) -> None:
+    device = only_device(LibusbHost(FakeBackend([FakeDevice()]), tmp_path))
+    boot = tmp_path / "proc/sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("b007\n")
+    assert LibusbHost(FakeBackend([]), tmp_path).arrival(device) == "b007:1-4#7"
+    assert LibusbHost(FakeBackend([]), tmp_path / "none").arrival(device) == ""
+
+
 def test_names_come_from_what_the_kernel_read(tmp_path: Path) -> None:
     bus = linux(tmp_path)
     assert bus.product(only_device(bus), ours=False) == ("NISEC", "Disk")

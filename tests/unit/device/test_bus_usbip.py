@@ -29,6 +29,7 @@ class Simulator:
     devices: list[ScriptedDevice] = field(default_factory=list)
     controls: queue.Queue[socket.socket] = field(default_factory=queue.Queue)
     sockets: list[socket.socket] = field(default_factory=list)
+    run: str = ""
 
     def serve(self, sock: socket.socket) -> None:
         device = next(iter(self.devices), None)
@@ -41,8 +42,17 @@ class Simulator:
     def control(self, sock: socket.socket) -> None:
         self.sockets.append(sock)
         with contextlib.suppress(OSError):  # the watch may have ended already
-            tell(sock, "hello", devices=[device.busid for device in self.devices])
+            tell(sock, "hello", devices=[device.busid for device in self.devices], server=self.run)
         self.controls.put(sock)
+
+    def following(self) -> socket.socket:
+        """Return the connection that stays; one that only asked which run this is has been closed."""
+        while True:
+            sock = self.controls.get(timeout=PATIENCE)
+            try:
+                sock.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+            except BlockingIOError:
+                return sock
 
 
 def tell(sock: socket.socket, event: str, **more: object) -> None:
@@ -94,6 +104,23 @@ def test_a_candidate_is_seen_and_named_by_its_strings() -> None:
     assert seen.name == "Maker Thing"
 
 
+def test_a_plugging_has_one_name_for_every_agent_that_comes_while_the_server_runs() -> None:
+    device = ScriptedDevice(extra=PROFILE)
+    with running(Simulator([device], run="run-1")) as text:
+        assert [one.arrival for one in UsbSource(text).seen()] == ["run-1:1-1#2"]
+        assert [one.arrival for one in UsbSource(text).seen()] == ["run-1:1-1#2"]
+        device.devnum = 3
+        assert [one.arrival for one in UsbSource(text).seen()] == ["run-1:1-1#3"]
+    with running(Simulator([ScriptedDevice(extra=PROFILE)], run="run-2")) as text:
+        assert [one.arrival for one in UsbSource(text).seen()] == ["run-2:1-1#2"]
+
+
+def test_a_server_that_does_not_say_which_run_it_is_names_no_plugging() -> None:
+    with running(Simulator([ScriptedDevice(extra=PROFILE)])) as text:
+        assert [one.arrival for one in UsbSource(text).seen()] == [""]
+        assert [one.arrival for one in UsbSource(text.partition("?")[0]).seen()] == [""]
+
+
 def test_strings_that_cannot_be_read_leave_the_name_empty() -> None:
     with running(Simulator([ScriptedDevice(extra=PROFILE, strings=False)])) as text:
         (seen,) = UsbSource(text).seen()
@@ -113,7 +140,7 @@ def test_a_vendors_device_is_imported_for_its_descriptors_and_for_nothing_else()
 def test_arrival_and_removal_are_told_and_each_arrival_has_its_own_location() -> None:
     simulator = Simulator()
     with running(simulator) as text, watching(UsbSource(text)) as told:
-        control = simulator.controls.get(timeout=PATIENCE)
+        control = simulator.following()
         for arrival in (1, 2):
             simulator.devices = [ScriptedDevice(extra=PROFILE)]
             tell(control, "arrival", busid="1-1")
@@ -128,7 +155,7 @@ def test_a_replug_between_two_looks_is_a_new_arrival() -> None:
     with running(simulator) as text:
         source = UsbSource(text)
         with watching(source) as told:
-            control = simulator.controls.get(timeout=PATIENCE)
+            control = simulator.following()
             tell(control, "removal", busid="1-1")
             tell(control, "arrival", busid="1-1")
             assert told.next() == ["usbip:1-1#2"]
@@ -140,7 +167,7 @@ def test_a_removal_ends_the_transfer_that_waits() -> None:
     with running(simulator) as text:
         source = UsbSource(text)
         with watching(source), source.hold("usbip:1-1#1") as held:
-            control = simulator.controls.get(timeout=PATIENCE)
+            control = simulator.following()
 
             def unplugged() -> None:
                 simulator.devices = []
@@ -156,12 +183,12 @@ def test_a_simulator_that_restarts_is_found_again() -> None:
     with running(simulator) as text:
         source = UsbSource(text)
         with watching(source) as told:
-            first = simulator.controls.get(timeout=PATIENCE)
+            first = simulator.following()
             simulator.devices = []
             first.shutdown(socket.SHUT_RDWR)
             assert told.next() == []
             simulator.devices = [ScriptedDevice(extra=PROFILE)]
-            simulator.controls.get(timeout=PATIENCE)
+            simulator.following()
             tell_again = told.next()
     assert tell_again == ["usbip:1-1#2"]
 
@@ -169,7 +196,7 @@ def test_a_simulator_that_restarts_is_found_again() -> None:
 def test_events_of_later_versions_are_passed_over() -> None:
     simulator = Simulator()
     with running(simulator) as text, watching(UsbSource(text)) as told:
-        control = simulator.controls.get(timeout=PATIENCE)
+        control = simulator.following()
         tell(control, "party", guests=7)
         simulator.devices = [ScriptedDevice(extra=PROFILE)]
         tell(control, "arrival", busid="1-1", speed="high")
@@ -182,9 +209,9 @@ def test_events_of_later_versions_are_passed_over() -> None:
 def test_after_nonsense_the_control_connection_is_made_anew(line: bytes) -> None:
     simulator = Simulator()
     with running(simulator) as text, watching(UsbSource(text)) as told:
-        simulator.controls.get(timeout=PATIENCE).sendall(line)
+        simulator.following().sendall(line)
         simulator.devices = [ScriptedDevice(extra=PROFILE)]
-        simulator.controls.get(timeout=PATIENCE)
+        simulator.following()
         assert told.next() == ["usbip:1-1#1"]
 
 
@@ -236,7 +263,7 @@ def test_the_end_of_a_watch_leaves_a_held_device_alone() -> None:
     with running(simulator) as text:
         source = UsbSource(text)
         watch = source.watch(lambda: None)
-        simulator.controls.get(timeout=PATIENCE)
+        simulator.following()
         with source.hold("usbip:1-1#1"):
             watch.stop()
             assert [one.location for one in source.seen()] == ["usbip:1-1#1"]
