@@ -83,7 +83,7 @@ def test_signs_of_life_come_well_within_the_limit_and_none_from_a_process_that_s
         manager.until(lambda told: told.get("WATCHDOG") == "1", "it goes on")
 
 
-def test_a_second_agent_tells_the_manager_nothing_and_ends_with_75(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_agent_leaves_word_why_it_is_none_and_ends_with_75(monkeypatch: pytest.MonkeyPatch) -> None:
     with managed(monkeypatch) as (shop, manager):
         first = shop.start_agent()
         manager.until(lambda told: told.get("STATUS") == "Ready: 1 plugged", "the device is told")
@@ -91,4 +91,6 @@ def test_a_second_agent_tells_the_manager_nothing_and_ends_with_75(monkeypatch: 
         assert second.child.wait(20) == 75
         told = manager.next(0.0)
         shop.agent = first  # to be stopped with the site
-        assert told is None
+        assert told is not None
+        assert told["STATUS"].startswith("INSTANCE_RUNNING: ")
+        assert manager.next(0.0) is None

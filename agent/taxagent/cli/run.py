@@ -16,6 +16,7 @@ from taxagent.cli.screen import default_lang
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
     from taxagent.config import Settings
+    from taxagent.model.errors import AgentError
 
 
 def add(subparsers: Subparsers) -> None:
@@ -31,6 +32,17 @@ def run(args: argparse.Namespace) -> int:
 
     0 after a check too.
     """
+    from taxagent.model.errors import AgentError
+
+    try:
+        return _run(args)
+    except AgentError as error:
+        if not args.check:  # that one is another process than the service's
+            _tell_manager(error)
+        raise
+
+
+def _run(args: argparse.Namespace) -> int:
     from taxagent import config, logs
     from taxagent.daemon import Agent
 
@@ -41,6 +53,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
     logs.set_up(settings.file.agent.log_level)
     return Agent(settings).run()
+
+
+def _tell_manager(error: AgentError) -> None:
+    """Leave a word in `systemctl status`: why there is no agent."""
+    from taxagent.host.notify import Notifier
+    from taxagent.model.faults import text
+
+    words = text(error.problem(), default_lang())
+    Notifier(os.environ, os.getpid()).tell(STATUS=f"{error.fault}: {words.title}")
 
 
 def _readable(settings: Settings) -> None:
