@@ -151,6 +151,7 @@ class Agent:
             parts.schedule.moved(job)
             if job.state.ended or job.state is JobState.WAITING:
                 self._renew(job)
+            parts.roster.waited_for(job)
         parts.supervision.moved(moved.values())
 
     def _renew(self, job: Job) -> None:

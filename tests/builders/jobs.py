@@ -38,6 +38,7 @@ from taxagent.model.errors import (
     BureauDown,
     ClaimTaken,
     DeviceAbsent,
+    DeviceInUse,
     DeviceRefused,
     Interrupted,
     KeyTaken,
@@ -350,6 +351,8 @@ class FakeSource:
             raise DeviceAbsent("DEVICE_ABSENT", location=location)
         device = self.plugged[location]
         device.claimed()
+        if location in self.held:
+            raise DeviceInUse("DEVICE_IN_USE", location=location, holder="taxagent")
         self.held.add(location)
         try:
             yield cast("Device", device)
@@ -517,6 +520,7 @@ class House:
         self.timers = FakeTimers(self.clock)
         self.mailbox = FakeMailbox()
         self.source.queues[:], self.office[:] = [], []
+        self.source.held.clear()
         self.build([job for job in self.journal.jobs_by_id.values() if not job.state.ended])
         self.schedule.recover()
         self.settle()

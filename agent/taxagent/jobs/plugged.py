@@ -13,7 +13,7 @@ import structlog
 from taxagent.jobs.fence import Command
 from taxagent.jobs.queue import DeviceQueue, Failed, Terms
 from taxagent.jobs.wheels import Wheels
-from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, Interrupted, Unavailable
+from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceInUse, Interrupted, Unavailable
 from taxagent.ports import DeviceSource
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +45,8 @@ class Plugged:
         self._closed = False
         self._queues: dict[str, DeviceQueue] = {}
         self._leaving: list[DeviceQueue] = []
+        self._shutting: dict[str, DeviceQueue] = {}  # by place, until the piece that runs there has ended
+        self._awaited: set[str] = set()  # of these, the places that are to be used again then
         self._watched: set[DeviceQueue] = set()
         self._barred: dict[str, Unavailable] = {}
         self._held_since: dict[str, int] = {}
@@ -78,17 +80,26 @@ class Plugged:
         return self._held_since.get(location, 0)
 
     def open(self, location: str) -> bool:
-        """Use the device at a place; return False where the agent ends."""
-        self._barred.pop(location, None)
+        """Use the device at a place; return False where the agent ends, or still works there for before.
+
+        In the latter case `back` is called for the place when it no longer does: two queues would keep the
+        device from each other.
+        """
         with self._gate:
             if self._closed:
                 return False
+            if location in self._shutting:
+                self._awaited.add(location)
+                self._barred[location] = DeviceInUse("DEVICE_BUSY", location=location)
+                return False
+            self._barred.pop(location, None)
             self._queues[location] = self._queue_class(
                 self._source,
                 location,
                 self._terms,
                 begun=self._look_after,
                 gripped=self._gripped,
+                ended=lambda queue: self._wheels.mailbox.post(lambda: self._left(queue)),
                 back=lambda queue: self._wheels.mailbox.post(lambda: self._came_back(queue)),
             )
         return True
@@ -96,11 +107,16 @@ class Plugged:
     def shut(self, location: str, why: Unavailable) -> None:
         """Leave the device at a place alone after the piece that runs; what is queued fails as `why`."""
         self._barred[location] = why
-        self._end(location, why)
+        self._awaited.discard(location)
+        queue = self._end(location, why)
+        if queue is not None:
+            self._shutting[location] = queue
 
     def gone(self, location: str) -> None:
         """The place is empty; what is plugged in there next has nothing to do with a thread that hangs."""
         self._barred.pop(location, None)
+        self._awaited.discard(location)
+        self._shutting.pop(location, None)
         self._hangs.pop(location, None)
         self._end(location, None)
 
@@ -118,15 +134,31 @@ class Plugged:
         ended = [queue.join(max(0.0, deadline - self._wheels.clock.monotonic())) for queue in queues]
         return all(ended)
 
-    def _end(self, location: str, why: AgentError | None) -> None:
+    def _end(self, location: str, why: AgentError | None) -> DeviceQueue | None:
         with self._gate:
             queue = self._queues.pop(location, None)
             if queue is None:
-                return
-            self._leaving = [old for old in self._leaving if not old.join(0)] + [queue]
+                return None
+            self._leaving.append(queue)
         self._held_since.pop(location, None)
         queue.close(why)
         self._look_after(queue)
+        return queue
+
+    def _left(self, queue: DeviceQueue) -> None:
+        """A queue has ended: nobody of this process has the device any more."""
+        with self._gate:
+            self._leaving = [old for old in self._leaving if old is not queue]
+        if self._no_longer_shutting(queue) and queue.location in self._awaited:
+            self._awaited.discard(queue.location)
+            self._told_back(queue.location)
+
+    def _no_longer_shutting(self, queue: DeviceQueue) -> bool:
+        """Return whether it was the queue that was being shut at its place."""
+        was = self._shutting.get(queue.location) is queue
+        if was:
+            del self._shutting[queue.location]
+        return was
 
     # ---- threads that hang
 
@@ -157,11 +189,12 @@ class Plugged:
         _log.error("device_hung", **facts)
         self._stuck.add(queue)
         with self._gate:
-            plugged = self._queues.get(location) is queue
-            if plugged:
+            used = self._queues.get(location) is queue
+            if used:
                 del self._queues[location]
             self._leaving = [old for old in self._leaving if old is not queue]
-        if plugged:
+        if self._no_longer_shutting(queue) or used:
+            self._awaited.discard(location)
             self._held_since.pop(location, None)
             why = self._barred[location] = DeviceAbsent("DEVICE_HUNG", **facts)
             self._hangs[location] = (queue, why)

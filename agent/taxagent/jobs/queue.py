@@ -38,7 +38,8 @@ class DeviceQueue:
     """Runs work on the device at one location, in order; readings when there is nothing else to do.
 
     `begun` is called at each `put`, in the caller's thread. In the device's own: `gripped` when the device
-    was taken or given back (`held` says which), and `back` when a thread that was given up has come back.
+    was taken or given back (`held` says which), `ended` after the last piece once it was closed, and `back`
+    when a thread that was given up has come back.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class DeviceQueue:
         *,
         begun: Callable[[DeviceQueue], None] = lambda _queue: None,
         gripped: Callable[[DeviceQueue], None] = lambda _queue: None,
+        ended: Callable[[DeviceQueue], None] = lambda _queue: None,
         back: Callable[[DeviceQueue], None] = lambda _queue: None,
     ) -> None:
         self.location = location
@@ -56,6 +58,7 @@ class DeviceQueue:
         self._terms = terms or Terms()
         self._begun = begun
         self._gripped = gripped
+        self._ended = ended
         self._back = back
         self._work: queue.PriorityQueue[_Place] = queue.PriorityQueue()
         self._places = itertools.count()
@@ -163,6 +166,7 @@ class DeviceQueue:
             return False
         if item is None:
             self._let_go()
+            self._ended(self)
             return False
         self._do(*item)
         return not self._given_up()

@@ -28,11 +28,12 @@ from taxagent.model.errors import (
     Interrupted,
     Unavailable,
 )
-from taxagent.model.job import Problem
+from taxagent.model.job import Job, Outcome, Problem, WaitReason
 from taxagent.model.usb import Recognised, SeenDevice
 from taxagent.ports import Device, DeviceSource, Journal
 
 _log = structlog.get_logger(__name__)
+_ABSENT = "DEVICE_ABSENT"  # of a place where something is plugged: only a look can tell what is there
 _GLANCE_MS = 1_000  # least time between two looks for a password that was given
 _PASSING_MS = 30_000  # until a device that could not be read for a passing reason is looked at again
 
@@ -183,6 +184,24 @@ class Roster:
             self._views.put(view)
         elif known is None or not known.location:
             self._views.put_away(view)
+
+    def waited_for(self, job: Job) -> None:
+        """A job waits for a device that is plugged: show why, and look whether it still is so.
+
+        What a look has found already stays: the two may differ in details and would wake each other for ever.
+        """
+        wait, view = job.wait, self._views.kept(job.scope.device_no)
+        if wait is None or wait.reason is not WaitReason.DEVICE or view is None:
+            return
+        if self._plugged.queue(view.location) is None:
+            return
+        if wait.fault == _ABSENT:
+            self.renew(view.location)
+            return
+        if view.problem is None or view.problem.fault != wait.fault:
+            problem = Problem(fault=wait.fault, outcome=Outcome.NOT_EXECUTED, detail=wait.detail)
+            self._views.put(msgspec.structs.replace(view, problem=problem))
+        self._retry(view.location)
 
     def close(self, timeout_s: float) -> bool:
         """As Plugged.close. Any thread."""

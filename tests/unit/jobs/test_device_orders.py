@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from taxagent.model.errors import AgentError, AnswerLost, DeviceLent, JournalFul
 from taxagent.model.events import DeviceFreed, DeviceHeld, DeviceReleased
 from taxagent.model.job import JobKind, JobState, Outcome, WaitReason
 from taxagent.procedures.work import Work
-from tests.builders.hanging import HangingDevice, given_up, hanging
-from tests.builders.jobs import BASELINE, DEVICE_NO, SEAL, SHOP, House, sealing
+from tests.builders.hanging import HangingDevice, Stuck, given_up, hanging, stuck_in_next
+from tests.builders.jobs import BASELINE, DEVICE_NO, SEAL, SHOP, House, sealing, settled
 
 MINUTE = 60_000
 TECHNICIAN = Principal(name="tech", role=Role.TECHNICIAN)
@@ -111,6 +112,70 @@ def test_a_job_that_runs_comes_to_its_next_safe_point_first() -> None:
     assert [run.outcome for run in job.steps] == [Outcome.EXECUTED]
     done(order(house, "hold"))
     assert house.job(job_id).state is JobState.DONE
+
+
+def a_job_at_work(house: House, *then: Callable[[Work], None]) -> tuple[str, HangingDevice, Stuck]:
+    """Return a job whose thread is in a call that takes its time, and does `then` after it."""
+    device = HangingDevice()
+    house.plug("1-1", device)
+
+    def works(work: Work) -> None:
+        sealing()(work)
+        work.device.clock()
+        work.check_stop()
+        raise AssertionError("it was released meanwhile")
+
+    house.procedure.script.extend([works, *then])
+    answers: list[Any] = []
+    house.desk.accept(SHOP, house.ask(), answers.append)
+    house.loop()
+    house.loop()
+    return answers[0].job.job_id, device, stuck_in_next(house, device)
+
+
+def test_held_again_while_a_job_still_works_the_device_has_one_queue_and_goes_on_after_it() -> None:
+    house = House()
+    job_id, _, stuck = a_job_at_work(house, settled)
+    done(order(house, "release"))
+    done(order(house, "hold"))
+    assert fault(house) == ""
+    assert len(house.source.queues) == 1
+    stuck.comes_back()
+    house.pass_time(5_000)
+    assert house.job(job_id).state is JobState.DONE
+    assert fault(house) == ""
+
+
+def test_released_held_and_released_again_while_a_job_still_works_it_stays_released() -> None:
+    house = House()
+    job_id, _, stuck = a_job_at_work(house)
+    done(order(house, "release"))
+    done(order(house, "hold"))
+    done(order(house, "release", key="order-release-again"))
+    stuck.comes_back()
+    house.settle()
+    assert fault(house) == "DEVICE_RELEASED"
+    job = house.job(job_id)
+    assert job.wait is not None
+    assert job.wait.fault == "DEVICE_RELEASED"
+
+
+@pytest.mark.parametrize("hangs_first", [True, False])
+def test_a_thread_that_hangs_in_what_it_did_before_a_release_keeps_the_device(hangs_first: bool) -> None:
+    house = House()
+    _, _, stuck = a_job_at_work(house, settled)
+    done(order(house, "release"))
+    if hangs_first:
+        given_up(house)
+        assert fault(house) == "DEVICE_RELEASED"
+    done(order(house, "hold"))
+    if not hangs_first:
+        given_up(house)
+    assert fault(house) == "DEVICE_HUNG"
+    assert len(house.source.queues) == 1
+    stuck.comes_back()
+    house.settle()
+    assert fault(house) == ""
 
 
 def test_a_release_for_some_minutes_ends_by_itself() -> None:

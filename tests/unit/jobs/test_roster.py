@@ -7,6 +7,7 @@ import pytest
 
 from taxagent.jobs.asks import DeviceView
 from taxagent.model.errors import AnswerLost, DeviceAbsent, DeviceInUse
+from taxagent.model.job import JobKind
 from taxagent.model.usb import Recognised, SeenDevice
 from tests.builders.jobs import DEVICE_NO, PASSWORD, FakeDevice, House
 
@@ -282,3 +283,25 @@ def test_a_reading_of_a_clock_that_was_set_back_is_shown() -> None:
     house.clock.now_ms -= 3_600_000
     house.roster.took("1-1", first.state, house.clock.now_ms)
     assert view(house).as_of_ms == house.clock.now_ms
+
+
+def test_a_device_that_did_not_answer_a_job_is_shown_so_at_once_and_until_it_answers() -> None:
+    house = House()
+    house.plug()
+    house.source.refuses = DeviceAbsent("DEVICE_MUTE", location="1-1", what="setup_unanswered")
+    job_id = house.accepted(kind=JobKind.CHECK)
+    wait = house.job(job_id).wait
+    assert wait is not None
+    assert wait.fault == "DEVICE_MUTE"
+    found = house.roster.view(DEVICE_NO)
+    assert found is not None
+    assert found.problem is not None
+    assert (found.problem.fault, found.problem.detail["what"]) == ("DEVICE_MUTE", "setup_unanswered")
+    rows = len(house.journal.rows)
+    house.pass_time(300_000)
+    assert len(house.journal.rows) - rows <= 2 * 6  # a try a minute, not one after each look
+    house.source.refuses = None
+    house.pass_time(60_000)
+    found = house.roster.view(DEVICE_NO)
+    assert found is not None
+    assert found.problem is None
