@@ -54,7 +54,7 @@ class LibusbHost:
         return _text(folder / "manufacturer"), _text(folder / "product")
 
     def arrival(self, device: usb.core.Device) -> str:
-        """Return the plugging by the machine's start, the port and the address, which the kernel counts up."""
+        """Return the plugging: the machine's start, the port and the address, which the kernel counts up."""
         boot = _text(self._root / "proc/sys/kernel/random/boot_id")
         return f"{boot}:{_port_path(device)}#{device.address}" if boot else ""
 

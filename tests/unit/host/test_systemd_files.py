@@ -85,7 +85,9 @@ def test_libzmq_may_set_its_threads_scheduling_after_the_resources_were_taken_aw
     )
 
 
-@pytest.mark.parametrize("line", ["PrivateUsers", "PrivateDevices", "PrivateNetwork", "DynamicUser"])
+@pytest.mark.parametrize(
+    "line", ["PrivateUsers", "PrivateDevices", "PrivateNetwork", "DynamicUser", "ProcSubset"]
+)
 def test_what_would_break_the_agent_is_not_set(line: str) -> None:
     assert not any(setting.startswith(f"{line}=") for setting in settings(UNIT))
 
