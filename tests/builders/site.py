@@ -48,7 +48,7 @@ def site(
 def client(shop: Site) -> Iterator[Client]:
     """Yield a client of the site's agent, once the agent answers."""
     with Client(shop.endpoint, lang="en") as one:
-        until(lambda: _answers(one), "the agent answers")
+        until(lambda: answers(one), "the agent answers")
         yield one
 
 
@@ -128,7 +128,8 @@ def writes_by_group(shop: Site, device: str) -> list[tuple[str, str, bool]]:
     return [(row["write"]["kind"], row["group"], row["write"]["accepted"]) for row in rows]
 
 
-def _answers(one: Client) -> bool:
+def answers(one: Client) -> bool:
+    """Return whether an agent answers; one that starts does not yet."""
     with suppress(ClientError):
         one.hello()
         return True

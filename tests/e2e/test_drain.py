@@ -13,6 +13,7 @@ from tests.builders.site import (
     DEVICE,
     PERIOD,
     TAXPAYER,
+    answers,
     client,
     ended,
     prepared,
@@ -37,7 +38,7 @@ def test_a_job_that_waits_outlives_the_drain() -> None:
             assert (found.running, found.left) == ((), 1)
             assert agent.child.wait(20) == 0  # without a signal
             shop.start_agent()
-            until(lambda: one.hello().role == "admin", "the next start answers")
+            until(lambda: answers(one), "the next start answers")
             with pytest.raises(RemoteError) as caught:
                 one.drain(boot)  # the same request again stops no later start
             assert caught.value.code == "BOOT_OVER"

@@ -19,6 +19,7 @@ from tests.builders.site import (
     DEVICE,
     PERIOD,
     TAXPAYER,
+    answers,
     client,
     ended,
     identified,
@@ -115,7 +116,7 @@ def test_taxctl_job_wait_outlives_a_killed_agent() -> None:
                 agent.kill()
                 shop.start_agent()
                 shop.file_return(TAXPAYER, PERIOD)
-                until(lambda: one.hello().role == "admin", "the next start answers")
+                until(lambda: answers(one), "the next start answers")
                 identified(one)
                 ended(one, job_id)
                 told, _ = child.communicate(timeout=60)
@@ -147,7 +148,7 @@ def test_a_key_that_the_agent_never_got_is_unknown_and_may_then_be_sent() -> Non
             assert caught.value.outcome == "unknown"  # before the request's time is over it may be on its way
             agent.kill()
             shop.start_agent()
-            until(lambda: one.hello().role == "admin", "the next start answers")
+            until(lambda: answers(one), "the next start answers")
             with pytest.raises(KeyUnknown):
                 one.job_by_key(KEY)
             request = SubmitArgs(kind="backup", device_no=DEVICE)
@@ -168,7 +169,7 @@ def test_the_callers_voucher_number_is_stored_listed_and_printed() -> None:
             job_id = ended(one, one.submit(request, key=KEY, ref="凭证-2026-7").job.job_id).job_id
             agent.kill()
             shop.start_agent()
-            until(lambda: one.hello().role == "admin", "the next start answers")
+            until(lambda: answers(one), "the next start answers")
             assert one.job(job_id).ref == "凭证-2026-7"
             assert [job.ref for job in one.jobs().jobs] == ["凭证-2026-7"]
             record = one.record(job_id)
