@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.vm.guest.foreign import drivers
-from tests.vm.guest.machine import block, done, driver, journal, main_pid, mode, node, out, unit, until
+from tests.vm.guest.machine import block, done, driver, journal, main_pid, mode, node, out, place, unit, until
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import MEMBER, STRANGER, Shop
 
@@ -31,10 +31,14 @@ def checks(report: Report, shop: Shop, numbers: dict[str, str]) -> None:
     shop.start()
     for kind, number in numbers.items():
         report.check(f"{kind}: found, its node belongs to the agent's group", partial(found, shop, number))
+    report.check("udevadm test names the rule's group and tag", partial(ruled, numbers["control_disk"]))
+    for at_once in (("control_disk",), ("golden_disk", "ukey")):
+        told = "two devices at once, " if len(at_once) > 1 else ""
         report.check(
-            f"{kind}: the month is settled by taxctl for a member of the group",
-            partial(settles, shop, number),
+            f"{told}{' and '.join(at_once)}: the months are settled by taxctl for a member of the group",
+            partial(settles, shop, *(numbers[kind] for kind in at_once)),
         )
+    for kind, number in numbers.items():
         report.check(f"{kind}: usb-storage has it back after the job", partial(shop.given_back, number))
     report.check("a user who is no member is refused, and told why", partial(refused, shop))
 
@@ -95,19 +99,38 @@ def found(shop: Shop, number: str) -> str:
     return f"{shop.view(number).location}, {' '.join(rights)}"
 
 
-def settles(shop: Shop, number: str) -> str:
-    """Prepared, confirmed and followed by an ordinary user; the return is filed while the job waits."""
-    job_id = shop.submitted(number)
-    until(lambda: (wait := shop.job(job_id).wait) and wait.reason == "declaration", "it waits for the return")
-    shop.given_back(number)  # also while the job waits
-    shop.file_returns(number)
-    followed = shop.ask("job", "wait", job_id)
-    assert followed.returncode == 0, f"{followed.returncode} {followed.stdout}{followed.stderr}"
-    shop.settled(job_id, number)
+def ruled(number: str) -> str:
+    """What udev would do for the device, told by udev."""
+    folder = place(number)
+    assert folder is not None, f"{number} is not plugged"
+    told = out("udevadm", "test", str(folder))
+    rows = out("udevadm", "info", "--query=property", f"--path={folder}").splitlines()
+    assert "TAXAGENT_KIND=profile" in rows, rows
+    group = out("getent", "group", "taxdev").split(":")[2]
+    assert "taxagent" in told, told[-500:]
+    return f"taxdev is gid {group}"
+
+
+def settles(shop: Shop, *numbers: str) -> str:
+    """Prepared, confirmed and followed by an ordinary user; the returns are filed while the jobs wait."""
+    jobs = {number: shop.submitted(number) for number in numbers}
+    for number, job_id in jobs.items():
+        until(lambda job_id=job_id: _waits(shop, job_id), "it waits for the return")  # type: ignore[misc]
+        shop.given_back(number)  # also while the job waits
+        shop.file_returns(number)
+    for number, job_id in jobs.items():
+        followed = shop.ask("job", "wait", job_id)
+        assert followed.returncode == 0, f"{followed.returncode} {followed.stdout}{followed.stderr}"
+        shop.settled(job_id, number)
     groups = out("id", "-nG", MEMBER).split()
     assert groups[0] != "taxagent", groups
     assert "taxagent" in groups, groups
-    return ", ".join(shop.writes(number))
+    return "; ".join(", ".join(shop.writes(number)) for number in numbers)
+
+
+def _waits(shop: Shop, job_id: str) -> bool:
+    wait = shop.job(job_id).wait
+    return wait is not None and wait.reason == "declaration"
 
 
 def refused(shop: Shop) -> str:
