@@ -80,3 +80,27 @@ def test_only_root_installs_it_on_the_host(
     assert service("install", "--program", "/bin/sh") == 77
     assert service("uninstall") == 77
     assert "Run this as root." in capsys.readouterr().err
+
+
+def test_a_status_says_what_systemd_knows_and_what_the_agent_says_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    facts = {
+        "ActiveState": "active",
+        "SubState": "running",
+        "UnitFileState": "enabled",
+        "NRestarts": "1",
+        "Result": "success",
+        "ExecMainStatus": "71",
+        "StatusText": "Ready: 1 plugged",
+    }
+    said = "\n".join(f"{name}={value}" for name, value in facts.items())
+    systemctl.write_text(f"#!/bin/sh\ncat <<END\n{said}\nEND\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda *_words, **_more: str(systemctl))
+    service("status")
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "unit      active (running), enabled, 1 restarts, last exit success/71",
+        "it says   Ready: 1 plugged",
+    ]
