@@ -67,7 +67,7 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="test-vm", description="Prove the agent on a real kernel's USB.")
     parser.add_argument("--dir", default=str(ROOT / ".vm"), help="where the guest is kept")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only checks with this in their sentence")
+    parser.add_argument("--only", default="", metavar="REGEX", help="only checks whose sentence fits")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds until the guest is ended")
     parser.add_argument("--out", type=Path, help="keep what the guest leaves: journal, kernel log")
     return parser

@@ -83,7 +83,8 @@ def stick(report: Report, shop: Shop) -> None:
     """The agent runs; the stick is mounted all along."""
     report.check("QEMU's usb-storage disk is listed as no tax-control device", partial(listed, shop))
     report.check(
-        "it is never opened, and stays mounted and readable while the agent starts and looks", partial(untouched, shop)
+        "it is never opened, and stays mounted and readable while the agent starts and looks",
+        partial(untouched, shop),
     )
 
 
