@@ -16,6 +16,9 @@ from taxagent.model.value import Value
 from taxagent.ports import Journal, JournalTx
 
 T = TypeVar("T")
+_LONG = frozenset({"seal", "read_summary", "apply_ticket", "apply_clock_ticket", "self_test", "monitor"})
+_LONG_S = 30.0  # what writes flash memory, and what asks for up to eight types
+_SHORT_S = 10.0  # anything else: a second or two is usual
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -24,6 +27,16 @@ class Command(Value, frozen=True, kw_only=True):
     name: str
     limit_s: float
     late_at: float
+
+    @property
+    def begun_at(self) -> float:
+        """When it was sent (monotonic seconds)."""
+        return self.late_at - self.limit_s
+
+    def unanswered_s(self, now: float) -> float | None:
+        """Return for how long it has had no answer, in seconds, or None while that is nothing unusual."""
+        waited = now - self.begun_at
+        return waited if waited >= (_LONG_S if self.name in _LONG else _SHORT_S) else None
 
 
 class Fence:
@@ -51,6 +64,10 @@ class Fence:
             with self._gate:
                 self._current = None
                 self.passed()
+
+    def current(self) -> Command | None:
+        """Return the command that has not returned, or None."""
+        return self._current
 
     def late(self) -> Command | None:
         """Return the command that should have returned by now, or None."""

@@ -14,6 +14,8 @@ from taxagent.jobs.fence import Command
 from taxagent.jobs.queue import DeviceQueue, Failed, Terms
 from taxagent.jobs.wheels import Wheels
 from taxagent.model.errors import AgentError, AnswerLost, DeviceAbsent, DeviceInUse, Interrupted, Unavailable
+from taxagent.model.job import Outcome, Problem
+from taxagent.model.simtime import local_time
 from taxagent.ports import DeviceSource
 
 _log = structlog.get_logger(__name__)
@@ -74,6 +76,17 @@ class Plugged:
     def stuck(self, location: str) -> Unavailable | None:
         """Return DEVICE_HUNG where a thread hangs with the device at a place in its hands, or None."""
         return self._hangs[location][1] if location in self._hangs else None
+
+    def silent(self, location: str) -> Problem | None:
+        """Return DEVICE_SILENT where the device leaves a command unanswered for unusually long, or None."""
+        queue = self._queues.get(location)
+        command = queue.current() if queue is not None else None
+        waited_s = command.unanswered_s(self._wheels.clock.monotonic()) if command is not None else None
+        if command is None or waited_s is None:
+            return None
+        since = local_time(self._wheels.clock.utc_ms() - round(waited_s * 1000)).strftime("%H:%M:%S")
+        facts = {"location": location, "since": since, "limit": f"{command.limit_s:.0f} s"}
+        return Problem(fault="DEVICE_SILENT", outcome=Outcome.UNKNOWN, detail=facts)
 
     def held_since(self, location: str) -> int:
         """Return since when (ms UTC) a device that is kept is claimed, 0 where it is not."""
@@ -172,6 +185,7 @@ class Plugged:
         self._wheels.timers.call_later(delay_ms, lambda: self._look(queue))
 
     def _look(self, queue: DeviceQueue) -> None:
+        self._told_grip()  # whoever looks sees how long it has been silent by now
         late = queue.late()
         if late is not None and self._abandoned(queue, late):
             self._watched.discard(queue)

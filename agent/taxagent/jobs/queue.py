@@ -132,6 +132,10 @@ class DeviceQueue:
         """Raise Interrupted("DEVICE_HUNG") where this thread was given up."""
         self._fence.passed()
 
+    def current(self) -> Command | None:
+        """Return the command that the device has not answered yet, or None."""
+        return self._fence.current()
+
     def late(self) -> Command | None:
         """Return the command that hangs, or None."""
         return self._fence.late()

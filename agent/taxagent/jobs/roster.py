@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -72,7 +72,7 @@ class Roster:
         self._retrying: set[str] = set()  # locations that have a timer for another look
         self._greeted: dict[str, str] = {}  # by location: who has said at this plugging that it is there
         self._glanced_ms = 0
-        self._views = ViewBook(wheels.clock, self._plugged.held_since)
+        self._views = ViewBook(wheels.clock, self._plugged.held_since, self._plugged.silent)
         self._alone = LeftAlone(self, self._plugged, self._views, self.standings, wheels, journal)
         self._changes = 0
         self.seen: tuple[SeenDevice, ...] = ()
@@ -151,7 +151,15 @@ class Roster:
 
     def views(self) -> tuple[DeviceView, ...]:
         """Return every device seen since the start, by number."""
-        return self._views.all()
+        return (*self._unnamed(), *self._views.all())
+
+    def _unnamed(self) -> Iterator[DeviceView]:
+        """Places where a device is silent before it could say who it is."""
+        for location in sorted(self._plugged.places):
+            problem = self._plugged.silent(location)
+            if problem is not None and self._views.at(location) is None:
+                bare = bare_view("", None, self._clock.utc_ms())
+                yield msgspec.structs.replace(bare, location=location, problem=problem)
 
     def stale_ms(self) -> int:
         """Return the UTC in ms at which the next view turns stale by age; very late where none does."""

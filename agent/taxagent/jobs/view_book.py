@@ -8,6 +8,7 @@ import msgspec
 
 from taxagent.jobs.asks import DeviceView
 from taxagent.jobs.device_views import away
+from taxagent.model.job import Problem
 from taxagent.ports import Clock
 
 STALE_MS = 15 * 60_000
@@ -15,11 +16,20 @@ _NEVER_MS = 1 << 62
 
 
 class ViewBook:
-    """Views by device number, by location where there is none. `held_since` tells of a kept device."""
+    """Views by device number, by location where there is none.
 
-    def __init__(self, clock: Clock, held_since: Callable[[str], int]) -> None:
+    `held_since` tells of a kept device, `silent` of one that leaves a command unanswered; both by location.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        held_since: Callable[[str], int],
+        silent: Callable[[str], Problem | None],
+    ) -> None:
         self._clock = clock
         self._held_since = held_since
+        self._silent = silent
         self._views: dict[str, DeviceView] = {}
         self.changes = 0  # grows with every change
 
@@ -73,5 +83,7 @@ class ViewBook:
         held_ms = self._held_since(view.location)
         if held_ms and not view.held_by:
             view = msgspec.structs.replace(view, held_by="agent", held_since_ms=held_ms)
+        if view.location and view.problem is None:
+            view = msgspec.structs.replace(view, problem=self._silent(view.location))
         old = self._clock.utc_ms() - view.as_of_ms > STALE_MS
         return msgspec.structs.replace(view, stale=True) if old and not view.stale else view

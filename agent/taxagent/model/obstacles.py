@@ -231,7 +231,9 @@ def _unread(at: Situation, problem: Problem) -> Cause:
     if problem.fault == "DEVICE_RELEASED":
         facts = {name: problem.detail[name] for name in ("holder", "until") if name in problem.detail}
         return cause(at, "RELEASED", **facts)
-    case = {"DEVICE_HUNG": "HUNG", "DEVICE_QUARANTINED": "QUARANTINED"}.get(problem.fault)
+    case = {"DEVICE_SILENT": "HUNG", "DEVICE_HUNG": "HUNG", "DEVICE_QUARANTINED": "QUARANTINED"}.get(
+        problem.fault
+    )
     broken = "DEVICE_BROKEN" if problem.fault in _BROKEN else "DEVICE_UNREADABLE"
     return _of_fault(at, case or broken, problem)
 

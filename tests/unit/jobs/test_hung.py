@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from taxagent.jobs.asks import DeviceView
+from taxagent.jobs.fence import Command
 from taxagent.jobs.view_book import STALE_MS
 from taxagent.model.device import DeviceInfo
 from taxagent.model.errors import AnswerLost
 from taxagent.model.events import AnyEvent, DeviceFreed, DeviceHung, DeviceQuarantined, TokenIssued
 from taxagent.model.job import JobKind, JobState, Outcome, WaitReason
+from taxagent.model.simtime import local_time
 from taxagent.procedures.work import Work
 from tests.builders.hanging import HangingDevice, given_up, hanging, stuck_in_next
 from tests.builders.jobs import BASELINE, DEVICE_NO, PASSWORD, SEAL, SHOP, FakeDevice, House, settled
@@ -65,7 +67,7 @@ def test_a_device_that_hangs_is_shown_journaled_and_used_no_more() -> None:
     device = plugged(house)
     stuck = hanging(house, device)
     house.pass_time(80_000)
-    assert fault(house) == ""
+    assert fault(house) == "DEVICE_SILENT"
     house.pass_time(20_000)
     assert fault(house) == "DEVICE_HUNG"
     assert house.roster.queue_of(DEVICE_NO) is None
@@ -388,3 +390,50 @@ def test_a_good_password_is_used_on_although_someone_else_mistyped() -> None:
     house.roster.renew("1-1")
     house.settle()
     assert fault(house) == ""
+
+
+def test_a_device_that_leaves_a_command_unanswered_is_shown_so_long_before_its_thread_is_given_up() -> None:
+    house = House()
+    device = plugged(house)
+    stuck = hanging(house, device)
+    house.pass_time(5_000)
+    assert fault(house) == ""
+    begun = local_time(house.clock.now_ms - 5_000).strftime("%H:%M:%S")
+    before = house.desk.status()
+    house.pass_time(10_000)
+    problem = view(house).problem
+    assert problem is not None
+    assert (problem.fault, problem.detail["since"], problem.detail["limit"]) == (
+        "DEVICE_SILENT",
+        begun,
+        "90 s",
+    )
+    (shown,) = house.desk.status().devices
+    assert (before.devices[0].problem, shown.problem) == (None, problem)
+    stuck.comes_back()
+    house.pass_time(5_000)
+    assert fault(house) == ""
+    assert house.desk.status().devices[0].problem is None
+
+
+def test_a_device_that_is_silent_before_it_has_said_who_it_is_is_shown_at_its_place() -> None:
+    house = House()
+    device = HangingDevice()
+    device.hangs_in = "claim"
+    house.source.plugged["1-1"] = device
+    seen = house.source.seen()
+    house.mailbox.post(lambda: house.roster.changed(seen))
+    house.loop()
+    stuck = stuck_in_next(house, device)
+    house.pass_time(15_000)
+    (shown,) = house.desk.status().devices
+    assert shown.problem is not None
+    assert (shown.location, shown.device_no, shown.problem.fault) == ("1-1", "", "DEVICE_SILENT")
+    stuck.comes_back()
+
+
+@pytest.mark.parametrize(("name", "usual_s"), [("hello", 9), ("seal", 29), ("apply_ticket", 29)])
+def test_what_writes_may_take_longer_before_it_is_called_silence(name: str, usual_s: int) -> None:
+    command = Command(name=name, limit_s=150, late_at=250)
+    assert command.unanswered_s(100 + usual_s) is None
+    assert command.unanswered_s(101 + usual_s) == usual_s + 1
