@@ -617,6 +617,7 @@ class House:
             self.roster.stands(number)
         for job in moved.values():
             self.schedule.moved(job)
+            self.roster.waited_for(job)
 
     def _check_stop(self) -> None:
         if self.stopping:
