@@ -11,11 +11,12 @@ from taxagent.jobs.device_views import view_of
 from taxagent.jobs.fence import FencedJournal
 from taxagent.jobs.finding import Wanted, find
 from taxagent.jobs.office import Office
-from taxagent.jobs.scoping import consequences_of, pinned
+from taxagent.jobs.scoping import claims_of, consequences_of, pinned
 from taxagent.model.device import DeviceState
+from taxagent.model.errors import Refusal
 from taxagent.model.events import TokenIssued
-from taxagent.model.job import Confirmed
-from taxagent.ports import Device
+from taxagent.model.job import Confirmed, Problem
+from taxagent.ports import Device, JournalTx
 from taxagent.procedures.guard import confirmed_by
 from taxagent.procedures.preflight import foreseen, moment
 from taxagent.procedures.session import greet, open_session, read_state
@@ -72,18 +73,17 @@ def prepared(office: Office, principal: Principal, ask: Ask, device: Device, at:
         device_clock=state.clock,
     )
     token = random_bytes.token_urlsafe(24)
-    FencedJournal(office.journal, at.passed).append(
-        TokenIssued(
-            token_sha256=hashlib.sha256(token.encode()).hexdigest(),
-            principal=principal.name,
-            kind=ask.kind,
-            scope=scope,
-            confirmed=confirmed,
-            expires_ms=now + _TOKEN_MS,
-            at_ms=now,
-            sim_ms=office.clock.sim_ms(),
-        )
+    issued = TokenIssued(
+        token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+        principal=principal.name,
+        kind=ask.kind,
+        scope=scope,
+        confirmed=confirmed,
+        expires_ms=now + _TOKEN_MS,
+        at_ms=now,
+        sim_ms=office.clock.sim_ms(),
     )
+    under_way = FencedJournal(office.journal, at.passed).transact(lambda tx: _issue(tx, issued, state))
     _show(office, at, state, read_ms)
     return Prepared(
         token=token,
@@ -94,5 +94,15 @@ def prepared(office: Office, principal: Principal, ask: Ask, device: Device, at:
         totals=sums,
         confirmed=confirmed,
         consequences=consequences_of(ask.kind, scope, state),
-        warnings=warnings,
+        warnings=(*under_way, *warnings),
     )
+
+
+def _issue(tx: JournalTx, token: TokenIssued, state: DeviceState) -> tuple[Problem, ...]:
+    """Store the token; return the live job, if any, that would keep what it confirms from being accepted."""
+    tx.append(token)
+    for group, month in claims_of(token.kind, token.scope, state):
+        holder = tx.claimed_by(token.scope.device_no, group, month)
+        if holder is not None:
+            return (Refusal("JOB_IN_PROGRESS", job_id=holder, group=group, period=month).problem(),)
+    return ()

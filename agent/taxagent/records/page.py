@@ -118,30 +118,31 @@ def _lines(record: ClearingRecord, words: _Words, lang: Lang) -> Iterator[str]:
 
 
 def _types(record: ClearingRecord, words: _Words) -> Iterator[str]:
-    wrote = any(run.wrote for run in record.steps)
+    wrote = {run.id.group for run in record.steps if run.wrote}
     if record.types:
         yield f"{words.labels['types']}{words.colon}".rstrip()
     for row in record.types:
-        yield f"  {row.invoice_type}  {_moved(row, words, wrote=wrote)}"
+        became = "not_read" if row.group in wrote else "not_written" if wrote else ""
+        yield f"  {row.invoice_type}  {_moved(row, words, became)}"
         for sums in row.totals:
             yield from (f"       {line}" for line in _totals(sums, words))
 
 
-def _moved(row: TypeRecord, words: _Words, *, wrote: bool) -> str:
-    """What became of the two dates. What was not read after a write is not called unchanged."""
+def _moved(row: TypeRecord, words: _Words, unread: str) -> str:
+    """What became of the two dates. What was not read after a write is not unchanged: `unread` labels it."""
     pairs = (
         ("last_report", row.last_report_before, row.last_report_after),
         ("deadline", row.invoicing_deadline_before, row.invoicing_deadline_after),
     )
     return words.semicolon.join(
-        f"{words.labels[name]} {before}{_became(before, after, words, wrote=wrote)}"
+        f"{words.labels[name]} {before}{_became(before, after, words, unread)}"
         for name, before, after in pairs
     )
 
 
-def _became(before: dt.date, after: dt.date | None, words: _Words, *, wrote: bool) -> str:
+def _became(before: dt.date, after: dt.date | None, words: _Words, unread: str) -> str:
     if after is None:
-        return f" -> {words.labels['not_read']}" if wrote else ""
+        return f" -> {words.labels[unread]}" if unread else ""
     return f" -> {after if after != before else words.labels['unchanged']}"
 
 

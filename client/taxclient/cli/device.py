@@ -78,7 +78,7 @@ def details(found: m.DeviceResult, speech: Speech) -> Iterator[str]:
     if found.registered is False:
         yield "  " + speech.word(LINES, "unregistered")
     yield from (f"  {_limit(limit, speech)}" for limit in found.limits)
-    yield from (f"  {show.job_line(job, speech)}" for job in found.live_jobs)
+    yield from (f"  {show.live_line(job, speech)}" for job in found.live_jobs)
 
 
 def _standing(found: m.DeviceResult, speech: Speech) -> Iterator[str]:

@@ -10,6 +10,7 @@ from taxclient.cli import console, exits
 from taxclient.cli.columns import Shown, Table
 from taxclient.cli.console import Channel
 from taxclient.cli.exits import NotSent
+from taxclient.cli.show import mends
 from taxclient.cli.words import Speech
 from taxclient.protocol.errors import AgentUnavailable, ClientError, RemoteError, Timeout
 from taxclient.protocol.messages import ErrorBody, Message
@@ -83,7 +84,7 @@ class Screen:
             return
         title = f"{body.title} [{body.code}]" if body.title else f"[{body.code}]"
         self._write(self._err, title)
-        for text in (body.message, self.speech.say("remedy", body.remedy) if body.remedy else ""):
+        for text in (body.message, *mends(body, self.speech)):
             if text:
                 self._write(self._err, text)
 

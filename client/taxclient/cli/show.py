@@ -38,7 +38,7 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
     if result.trouble:
         yield f"! {result.trouble.title} [{result.trouble.code}]"
         yield f"  {result.trouble.message}"
-        yield "  " + speech.say("remedy", result.trouble.remedy)
+        yield from (f"  {line}" for line in mends(result.trouble, speech))
     for device_view in result.devices:
         yield from device(device_view, speech)
     vendors = [thing for thing in result.seen if thing.recognised == "vendor"]
@@ -47,7 +47,7 @@ def status(result: m.StatusResult, speech: Speech) -> Iterator[str]:
         yield from (f"  {thing.usb_id} {thing.name} ({thing.location})" for thing in vendors)
     if result.live_jobs:
         yield f"{speech.say('live_jobs')}{speech.colon}".rstrip()
-        yield from (f"  {job_line(job, speech)}" for job in result.live_jobs)
+        yield from (f"  {live_line(job, speech)}" for job in result.live_jobs)
     if result.live_count > len(result.live_jobs):
         yield "  " + speech.say("more_live", result.live_count - len(result.live_jobs))
 
@@ -66,7 +66,7 @@ def device(view: m.DeviceView, speech: Speech) -> Iterator[str]:
         yield "  " + speech.say("taxpayer", view.taxpayer_id, view.taxpayer_name, view.terminal_no)
     if view.problem:
         yield f"  ! {view.problem.title} [{view.problem.code}]"
-        yield "    " + speech.say("remedy", view.problem.remedy)
+        yield from (f"    {line}" for line in mends(view.problem, speech))
     for view_of_type in view.types:
         yield f"  {type_line(view_of_type, speech)}"
 
@@ -83,6 +83,21 @@ def type_line(view: m.TypeView, speech: Speech) -> str:
     parts += [speech.say(flag) for flag in ("locked", "overdue") if getattr(view, flag)]
     group = "" if view.group == view.invoice_type else f" ({view.group})"
     return f"{view.invoice_type}{group}  {speech.semicolon.join(parts)}"
+
+
+def mends(words: m.ProblemView | m.WaitView | m.ErrorBody, speech: Speech) -> Iterator[str]:
+    """Who can mend it and what to do; nothing where nothing is to be done."""
+    if not words.remedy:
+        return
+    if words.who:
+        yield speech.say("who_mends", speech.word(w.WHO, words.who))
+    yield speech.say("remedy", words.remedy)
+
+
+def live_line(job: m.JobView, speech: Speech) -> str:
+    """A live job in a line, with what it waits for."""
+    line = job_line(job, speech)
+    return f"{line}{speech.colon}{job.wait.title}" if job.wait is not None and not job.ended else line
 
 
 def job_line(job: m.JobView, speech: Speech, *, simulated: bool = False) -> str:
@@ -146,8 +161,7 @@ def wait(view: m.WaitView, speech: Speech) -> Iterator[str]:
     yield speech.say("waits", view.title, view.message)
     if view.challenge is not None and view.challenge.question not in view.message:
         yield speech.say("question", view.challenge.question)
-    if view.remedy:
-        yield speech.say("remedy", view.remedy)
+    yield from mends(view, speech)
     if view.next_ms:
         yield speech.say("retry_at", moment(view.next_ms))
 
@@ -159,7 +173,7 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
     if view.problem:
         yield f"{view.problem.title} [{view.problem.code}]"
         yield view.problem.message
-        yield speech.say("remedy", view.problem.remedy)
+        yield from mends(view.problem, speech)
     yield from listed(view.lines, speech) if view.lines else _findings(view, speech)
     yield from (speech.say("kept_at", kept.period, kept.path) for kept in view.backups if view.ended)
     if view.ended:
@@ -172,11 +186,10 @@ def job_end(view: m.JobView, speech: Speech) -> Iterator[str]:
 
 
 def _findings(view: m.JobView, speech: Speech) -> Iterator[str]:
-    """What stood in the way when the job looked: of a check, its result."""
-    for found in view.findings if view.ended else ():
+    """What stood in the way when the job began; of a check, its result. Work that is done has got past it."""
+    for found in view.findings if view.ended and (view.state != "done" or view.kind == "check") else ():
         yield f"! {speech.say('warning')}{speech.colon}{found.title} [{found.code}]"
-        if found.remedy:
-            yield "  " + speech.say("remedy", found.remedy)
+        yield from (f"  {line}" for line in mends(found, speech))
 
 
 def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[Shown]:
@@ -187,7 +200,7 @@ def prepared(result: m.PreparedResult, speech: Speech) -> Iterator[Shown]:
         yield from totals(month, list(of_month), speech)
     for warning in result.warnings:
         yield f"! {speech.say('warning')}{speech.colon}{warning.title}{speech.stop}{warning.message}"
-        yield "  " + speech.say("remedy", warning.remedy)
+        yield from (f"  {line}" for line in mends(warning, speech))
     yield f"{speech.say('will')}{speech.colon}".rstrip()
     yield from (f"  - {consequence(code, speech)}" for code in result.consequences)
     if not result.consequences:

@@ -49,6 +49,8 @@ STEP: Words = {
 NOTE: Words = {
     "already": ("此前已完成", "was done before"),
     "accepted": ("已申报", "filed"),
+    "not_sent": ("没有发出", "was not sent"),
+    "refused": ("被拒绝", "refused"),
     "not_due": ("本期无需申报", "no return is due"),
     "reconciled": ("中断后核实", "settled by reading"),
     "not_confirmed": ("尚未通知税务机关", "the bureau was not told"),

@@ -7,10 +7,12 @@ import string
 import msgspec
 import pytest
 
+from taxagent.ipc.views import job_view
 from taxclient.cli import show, words
 from taxclient.cli.columns import plain
 from taxclient.cli.words import Speech, language
 from taxclient.protocol import messages as m
+from tests.builders.ipc import job
 
 EN, ZH = Speech("en"), Speech("zh")
 
@@ -114,8 +116,27 @@ def test_a_device_that_is_not_there_says_so_and_what_to_do() -> None:
     assert lines == [
         "661234567890  control disk, not plugged in (SIMULATION)",
         "  ! Not plugged in [DEVICE_ABSENT]",
+        "    who can mend it: you, here",
         "    what to do: Plug it in.",
     ]
+
+
+def test_a_live_job_says_in_its_line_what_it_waits_for() -> None:
+    waits = m.WaitView(
+        reason="declaration",
+        code="NOT_DECLARED",
+        title="No return is filed",
+        message="",
+        remedy="",
+        who="here",
+        since_ms=0,
+        next_ms=None,
+        until_ms=None,
+    )
+    view = msgspec.structs.replace(job_view(job(1), "en"), state="waiting", wait=waits)
+    assert show.live_line(view, EN).endswith("waiting: No return is filed")
+    ended = msgspec.structs.replace(view, state="done", ended=True)
+    assert "No return" not in show.live_line(ended, EN)
 
 
 def test_what_was_read_long_ago_says_when_and_who_holds_the_device() -> None:

@@ -266,6 +266,8 @@ def test_one_live_job_a_device_group_and_period() -> None:
     job_id = house.accepted(types=("007",))
     overlap = house.accept(key="another-key-of-16-ch")
     assert fault(overlap) == "JOB_IN_PROGRESS"
+    told = [(each.fault, each.detail["job_id"]) for each in prepare(house).warnings]
+    assert told == [("JOB_IN_PROGRESS", job_id)]
     assert overlap.detail == {"job_id": job_id, "group": "007", "period": "2026-10"}
     assert not isinstance(house.accept(key="a-third-key-of-16-ch", types=("004",)), AgentError)
     assert not isinstance(house.accept(key="a-fourth-key-16-char", kind=JobKind.CHECK), AgentError)

@@ -160,6 +160,11 @@ def test_what_was_not_read_after_a_write_is_not_called_unchanged() -> None:
     assert "unchanged" not in shown
     untouched = page(record(job(**UNTOUCHED), (JobState.STOPPED, Outcome.NOT_EXECUTED, None)), "en")
     assert "last report 2026-09-30;" in untouched
+    sealed = run("seal")
+    other = msgspec.structs.replace(sealed, id=msgspec.structs.replace(sealed.id, group="004"))
+    about = job(**{**SEALED, "steps": (other,)})
+    beside = page(record(about, (JobState.STOPPED, Outcome.PARTLY_EXECUTED, None)), "en")
+    assert "last report 2026-09-30 -> not written by this job" in beside
 
 
 def test_a_standing_consent_is_said() -> None:
