@@ -10,7 +10,7 @@ from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
 KINDS = {"control_disk": "661700000011", "golden_disk": "661600000022", "ukey": "661500000033"}
-_PURPOSES = ("rest", *trouble.PULLED, "stall", "mute", "refuse", "kill", "stop", "full", "reboot")
+_PURPOSES = ("rest", *trouble.PULLED, "stall", "lose", "mute", "refuse", "kill", "stop", "full", "reboot")
 FRESH = {name: f"6617000001{at:02}" for at, name in enumerate(_PURPOSES)}
 """A device for each thing that happens once in its life, its number by what it is for."""
 

@@ -27,7 +27,11 @@ def checks(report: Report, shop: Shop, numbers: dict[str, str]) -> None:
         "a halted endpoint in a seal: the job ends right", partial(faulty, shop, numbers["stall"], "stall")
     )
     report.check(
-        "a device silent in a seal: the job goes on once it is plugged in anew",
+        "an answer that never comes: the parked transfer is cancelled, the answer fetched again",
+        partial(lost, shop, numbers["lose"]),
+    )
+    report.check(
+        "a device that hangs in a seal: given up, and the job goes on once it is plugged in anew",
         partial(silent, shop, numbers["mute"]),
     )
     report.check(
@@ -89,13 +93,18 @@ def pulled(shop: Shop, number: str, command: str, point: str) -> str:
     return ", ".join(shop.writes(number))
 
 
-def faulty(shop: Shop, number: str, act: str) -> None:
+def faulty(shop: Shop, number: str, act: str, point: str = "after") -> None:
     """The fault strikes once; the driver recovers by itself."""
     begun(shop, number)
     with shop.orders() as orders:
-        fault(orders, number, "seal", act, "after")
+        fault(orders, number, "seal", act, point)
     shop.settled(shop.submitted(number), number)
     shop.given_back(number)
+
+
+def lost(shop: Shop, number: str) -> None:
+    """After five seconds, by the driver's own time-out; the kernel unlinks the transfer."""
+    faulty(shop, number, "lose", "answer")
 
 
 def silent(shop: Shop, number: str) -> str:
