@@ -19,6 +19,7 @@ CLOCKS = (
     "2026-11-03T05:30:00",
 )  # UTC, in the filing window: the guest's real time at each boot
 _DIED = 2
+_PLUG_S = 30.0
 _STICK = "driver=usb-storage,drive=stick,removable=on,id=stick,serial=QEMUSTICK1"
 
 
@@ -73,22 +74,36 @@ class Machine:
             sock.connect(str(self._place / "qmp"))
             stream = sock.makefile("rw")
             stream.readline()
-            orders: list[dict[str, object]] = [{"execute": "qmp_capabilities"}]
+            self._asked(stream, "qmp_capabilities", {})
             if words == ["unplug"]:
-                orders.append({"execute": "device_del", "arguments": {"id": "stick"}})
+                said = self._asked(stream, "device_del", {"id": "stick"})
             else:
-                stick: dict[str, object] = {"removable": True}
-                for word in _STICK.split(","):
-                    name, _, value = word.partition("=")
-                    stick.setdefault(name, value)
-                orders.append({"execute": "device_add", "arguments": stick})
-            for order in orders:
-                stream.write(json.dumps(order) + "\n")
-                stream.flush()
-                while "return" not in (said := json.loads(stream.readline())):
-                    if "error" in said:
-                        self._out.write(f"the machine refuses {words}: {said['error']}\n")
-                        return
+                said = self._plugged(stream)
+            if said:
+                self._out.write(f"the machine refuses {words}: {said}\n")
+
+    def _plugged(self, stream: IO[str]) -> str:
+        """Plug the stick in; what was pulled a moment ago may still be in use."""
+        stick: dict[str, object] = {"removable": True}
+        for word in _STICK.split(","):
+            name, _, value = word.partition("=")
+            stick.setdefault(name, value)
+        until = time.monotonic() + _PLUG_S
+        while (said := self._asked(stream, "device_add", stick)) and time.monotonic() < until:
+            time.sleep(0.2)
+        return said
+
+    @staticmethod
+    def _asked(stream: IO[str], command: str, arguments: dict[str, object]) -> str:
+        """Send a command to the machine; return its complaint, "" where it was obeyed."""
+        stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        stream.flush()
+        while True:
+            said = json.loads(stream.readline())
+            if "return" in said:
+                return ""
+            if "error" in said:
+                return str(said["error"]["desc"])
 
     def _command(self, clock: str) -> list[str]:
         work, place = self._work, self._place
@@ -97,7 +112,6 @@ class Machine:
             ("app", work / "app.squashfs", "if=virtio,readonly=on"),
             ("state", work / "state.img", "if=virtio,cache=unsafe"),
             ("shop", work / "shop.img", "if=virtio,cache=unsafe"),
-            ("stick", work / "stick.img", "if=none"),
         ]
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"]
         command += ["-smp", "2", "-m", "1536", "-nodefaults", "-no-user-config", "-display", "none"]
@@ -106,6 +120,7 @@ class Machine:
         command += ["-append", f"{_KERNEL} {_UNIT}"]
         for name, path, how in drives:
             command += ["-drive", f"id={name},file={path},format=raw,{how}"]
+        command += ["-blockdev", f"driver=file,node-name=stick,filename={work / 'stick.img'}"]
         command += ["-device", "qemu-xhci", "-device", _STICK.removeprefix("driver=")]
         command += ["-virtfs", f"local,path={place},mount_tag=stage,security_model=none,multidevs=remap"]
         command += ["-qmp", f"unix:{place / 'qmp'},server=on,wait=off"]
