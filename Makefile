@@ -74,7 +74,7 @@ fuzz: $(STAMP) ## Fuzz the borders; guided by coverage where atheris is installe
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache
-	rm -rf .mypy_cache .pytest_cache .ruff_cache agent/dist client/dist
+	rm -rf .vm .mypy_cache .pytest_cache .ruff_cache agent/dist client/dist
 	find agent client tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 requirements: ## Renew requirements.txt from the three pyproject.toml (needs uv)

@@ -92,8 +92,8 @@ def transport(report: Report) -> None:
     """Our Bulk-Only transport speaks to the stick: a device whose firmware nobody here wrote."""
     report.check("our transport: INQUIRY, TEST UNIT READY, READ CAPACITY of QEMU's disk", speaks)
     report.check("our transport: a vendor command is refused with sense, and the next is answered", refuses)
-    report.check("our transport: the disk is pulled out in the middle", pulled)
     report.check("the kernel has the disk back after our transport", has_back)
+    report.check("our transport: the disk is pulled out in the middle", pulled)
 
 
 def listed(shop: Shop) -> str:
