@@ -16,6 +16,7 @@ from taxagent.model.errors import AgentError
 from taxagent.model.faults import Lang, Who
 from taxagent.model.job import Outcome, Problem
 from taxagent.model.lines import CheckLine, CheckState
+from taxagent.model.reasons import reason, spelled
 from taxagent.model.templates import facts_in
 from taxagent.model.value import Value
 from taxagent.model.words import word
@@ -85,7 +86,9 @@ def text(line: CheckLine, lang: Lang) -> CheckText:
         joined = f"{words.title}。{words.cause}" if lang == "zh" else f"{words.title}. {words.cause}"
         return CheckText(fact=joined, remedy=words.remedy)
     template, facts = (case.zh if lang == "zh" else case.en), dict(line.facts)
-    facts["what"] = word("what", facts.get("what", ""), lang)
+    facts["what"] = reason(facts.get("what", ""), lang)
+    if facts.get("seconds", "").isdecimal():
+        facts["seconds"] = spelled(int(facts["seconds"]), lang)
     if "kind" in facts:
         facts["kind"] = word("device_kind", facts["kind"], lang)
     if "because" in facts:

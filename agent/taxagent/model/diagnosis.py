@@ -9,6 +9,7 @@ from taxagent.model.obstacles import Situation, cause, hours_left, of_device, of
 from taxagent.model.value import Value
 
 MOST_CAUSES = 3
+CLOCKS = frozenset({"CLOCK_WENT_BACK", "CLOCK_WRONG"})
 
 
 class Verdict(StrEnum):
@@ -25,7 +26,7 @@ class Answer(Value, frozen=True, kw_only=True):
     invoice_type: str
     verdict: Verdict
     hours_left: int | None  # whole hours until it locks, in the last days before that; 0 once it is locked
-    causes: tuple[Cause, ...]  # what blocks first, then what is in doubt, then warnings; at most three
+    causes: tuple[Cause, ...]  # a wrong clock, what blocks, what is in doubt, warnings; at most three
 
     @property
     def case_code(self) -> str:
@@ -51,8 +52,9 @@ def diagnosed(at: Situation) -> tuple[Answer, ...]:
 
 def _answer(invoice_type: str, found: tuple[Cause, ...], hours_left: int | None) -> Answer:
     order, weight = list(cases()), list(Blocks)
+    worst = min((cases()[one.case].blocks for one in found), key=weight.index, default=Blocks.NO)
     ranked = sorted(found, key=lambda one: (weight.index(cases()[one.case].blocks), order.index(one.case)))
-    worst = cases()[ranked[0].case].blocks if ranked else Blocks.NO
+    ranked.sort(key=lambda one: one.case not in CLOCKS)  # what is judged by a wrong clock is told after it
     verdict = {Blocks.YES: Verdict.CANNOT, Blocks.DOUBT: Verdict.UNKNOWN, Blocks.NO: Verdict.CAN}[worst]
     return Answer(
         invoice_type=invoice_type,

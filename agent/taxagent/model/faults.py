@@ -12,6 +12,7 @@ import msgspec
 
 from taxagent.model import words
 from taxagent.model.job import Problem
+from taxagent.model.reasons import reason
 from taxagent.model.templates import facts_in, filled
 from taxagent.model.value import Value
 from taxagent.model.vendor_codes import met
@@ -117,7 +118,7 @@ def text(problem: Problem, lang: Lang) -> FaultText:
 
     Besides the problem's detail the templates may use {fault} and {device_code}; a cause that was given under
     another name (error, reason, ...) stands in for {what}. A `what` that is one of our codes is put into
-    words, and so is a vendor's code; any other (a library's) is shown as it is. Never raises.
+    words, and so are a vendor's code and what the system says; any other is shown as it is. Never raises.
     """
     entry = fault(problem.fault)
     said = entry.zh if lang == "zh" else entry.en
@@ -129,7 +130,9 @@ def text(problem: Problem, lang: Lang) -> FaultText:
         facts["differences"] = _figures(facts["differences"], lang)
     if "expected" in facts:
         facts["expected"] = words.word("expected", facts["expected"], lang)
-    facts["what"] = vendors[0].words(lang) if vendors else words.word("what", facts["what"], lang)
+    facts["what"] = vendors[0].words(lang) if vendors else reason(facts["what"], lang)
+    if problem.fault == "EXPIRED" and facts.get("limit", "").isdecimal():
+        facts["limit"] = reason(f"{facts['limit']} ms", lang)
     facts["holder"] = words.word("holder", facts.get("holder", ""), lang)
     return FaultText(
         title=filled(said.title, facts),

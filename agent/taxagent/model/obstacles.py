@@ -93,7 +93,8 @@ def _lock(at: Situation, row: MonitorData, now: dt.datetime) -> Cause | None:
         **_work(at, now, row),
     }
     if locked(now, row, quirks):
-        return cause(at, "LOCKED_OVERDUE" if overdue(now, row, quirks) else "LOCKED", **facts)
+        late = overdue(now, row, quirks) and _clock(at) is None  # by a wrong clock nobody is sent to the hall
+        return cause(at, "LOCKED_OVERDUE" if late else "LOCKED", **facts)
     left = hours_left(row, now)
     if left is None or not facts["periods"]:
         return None

@@ -26,6 +26,11 @@ def kinds() -> dict[str, tuple[str, ...]]:
     return {kind: tuple(codes) for kind, codes in _words().items()}
 
 
+def words_of(kind: str) -> tuple[str, ...]:
+    """Return the codes of a kind."""
+    return tuple(_words().get(kind, {}))
+
+
 @functools.cache
 def _words() -> dict[str, dict[str, dict[Lang, str]]]:
     source = files("taxagent.model").joinpath("words.toml").read_text(encoding="utf-8")

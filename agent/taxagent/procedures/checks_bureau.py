@@ -17,7 +17,7 @@ from taxagent.procedures.preflight import unsettled
 from taxagent.procedures.work import Work
 
 _WAY = frozenset({"dns", "tcp"})
-_REFUSES = frozenset({"BUREAU_AUTH", "BUREAU_REFUSED"})  # it answers, and lets us not in
+_REFUSES = frozenset({"BUREAU_AUTH", "BUREAU_REFUSED"})  # it answers, and refuses the log-in
 
 
 class Answered:
