@@ -38,6 +38,7 @@ def first(report: Report, shop: Shop) -> None:
     trouble.checks(report, shop, FRESH)
     service.checks(report, shop, FRESH)
     foreign.transport(report)
+    report.check("the kernel logged no oops and no task that could not be ended", foreign.kernel_was_well)
     reboot.before(report, shop, FRESH["reboot"])
 
 

@@ -76,6 +76,13 @@ def kernel_is_content() -> None:
     assert not told, told
 
 
+def kernel_was_well() -> None:
+    """Over all that was pulled and killed: no oops, no task that could not be ended."""
+    bad = ("BUG:", "WARNING:", "Call Trace", "blocked for more than", "Oops")
+    told = [line for line in out("dmesg", "--notime").splitlines() if any(word in line for word in bad)]
+    assert not told, told
+
+
 # ---- QEMU's own disk
 
 
