@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taxagent.jobs.asks import DeskStatus
-from taxagent.model.checks import made, of_problem
-from taxagent.model.lines import CheckLine
+from taxagent.model.checks import made, of_error, of_problem
+from taxagent.model.errors import Unavailable
+from taxagent.model.lines import CheckLine, CheckState
 
 
 def device_lines(status: DeskStatus) -> Iterator[CheckLine]:
@@ -16,3 +17,6 @@ def device_lines(status: DeskStatus) -> Iterator[CheckLine]:
             yield of_problem("device", view.problem, subject=view.device_no or view.location)
         elif view.location:
             yield made("device", "DEVICE_PRESENT", view.device_no, device_no=view.device_no, kind=view.kind)
+        else:
+            gone = Unavailable("DEVICE_ABSENT", device_no=view.device_no)
+            yield of_error("device", gone, CheckState.WARN, view.device_no)

@@ -11,6 +11,7 @@ from taxclient.cli.exits import NotSent
 _FORMS = {
     "period": (r"[0-9]{4}-(0[1-9]|1[0-2])", "how_period"),
     "quarter": (r"[0-9]{4}Q[1-4]", "how_quarter"),
+    "at": (r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d){1,2}(\.\d+)?(Z|[+-]\d\d:\d\d)?)?", "how_moment"),
     "device": (r"[0-9]{12}", "how_device"),
     "type": (r"[0-9]{3}", "how_type"),
     "taxpayer": (r"[0-9A-Z]{15}|[0-9A-Z]{17,18}|[0-9A-Z]{20}", "how_taxpayer"),

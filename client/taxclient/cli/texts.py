@@ -89,6 +89,10 @@ TEXT: Words = {
         "Update taxctl and taxagent to versions that match.",
     ),
     "out_of_form": ("“{0}”的写法不对", "{0!r} is not written as it must be"),
+    "how_moment": (
+        "时间请写成 2026-11-15T09:30（北京时间）。",
+        "Write a time as 2026-11-15T09:30 (Asia/Shanghai).",
+    ),
     "how_quarter": ("季度请写成 2026Q3。", "Write a quarter as 2026Q3."),
     "how_period": ("月份请写成 2026-10。", "Write a month as 2026-10."),
     "how_device": (
@@ -127,8 +131,8 @@ TEXT: Words = {
         ),
     ),
     "already_done": (
-        "此前已经办完，没有要确认的；记录见 taxctl record list。",
-        "It was done before: nothing is left to confirm. taxctl record list has the record.",
+        "此前已经办完，没有要确认的；由本代理办理的，记录见 taxctl record list。",
+        "It was done before: nothing is left to confirm. What this agent did is in taxctl record list.",
     ),
     "barred": ("您没有权限使用代理的通信地址 {0}", "you may not use the agent's socket: {0}"),
     "barred_group": (

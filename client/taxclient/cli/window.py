@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
@@ -55,7 +55,8 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     if screen.json:
         return exits.DONE
     seen = [view for view in client.devices().devices if options.device in ("", view.device_no)]
-    screen.show(lines(result, screen.speech, simulated=any(view.simulated for view in seen)))
+    marks = {view.device_no: _doubt(view, screen.speech) for view in seen}
+    screen.show(lines(result, screen.speech, simulated=any(view.simulated for view in seen), marks=marks))
     told = {window.device_no for window in result.windows}
     for view in seen:
         if view.device_no not in told:
@@ -66,15 +67,21 @@ def run(options: argparse.Namespace, client: Client, screen: Screen) -> int:
     return exits.DONE
 
 
-def lines(result: m.WindowResult, speech: Speech, *, simulated: bool = False) -> Iterator[Shown]:
-    """The moment; then for each device whether it may be worked on, and window by window why."""
+def lines(
+    result: m.WindowResult, speech: Speech, *, simulated: bool = False, marks: Mapping[str, str] | None = None
+) -> Iterator[Shown]:
+    """The moment; then for each device whether it may be worked on, and window by window why.
+
+    `marks` has what makes a device's lines doubtful: it is away, or was read long ago.
+    """
     if result.at:
         mark = speech.say("simulated") if simulated else ""
         yield _moment(result.at, speech, day=True) + mark
     for device_no, windows in groupby(result.windows, key=lambda window: window.device_no):
         of_device = list(windows)
         name = device_no or _say(speech, "calendar")
-        yield f"{name}{speech.colon}{_verdict(of_device, speech)}"
+        mark = (marks or {}).get(device_no, "")
+        yield f"{name}{mark}{speech.colon}{_verdict(of_device, speech)}"
         yield Table([_row(window, speech) for window in of_device], indent="  ")
         for window in of_device:
             yield from _why(window, speech)
@@ -105,6 +112,13 @@ def span(seconds: int, speech: Speech) -> str:
     if minutes >= 60:
         return _say(speech, "hours", minutes // 60, minutes % 60)
     return _say(speech, "minutes", minutes)
+
+
+def _doubt(view: m.DeviceView, speech: Speech) -> str:
+    """In brackets that the device is away, or was read long ago; "" for one that is there."""
+    doubts = [] if view.location else [speech.say("not_plugged")]
+    doubts += [speech.say("stale")] if view.stale or not view.location else []
+    return speech.aside(speech.comma.join(doubts))
 
 
 def _verdict(windows: list[m.WindowView], speech: Speech) -> str:

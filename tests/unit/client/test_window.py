@@ -78,6 +78,19 @@ def test_without_a_device_the_calendar_is_told() -> None:
     assert lines[1].startswith("按日历（没有读到设备）：可以抄报和清卡")
 
 
+def test_a_device_that_is_away_says_that_its_windows_may_be_out_of_date() -> None:
+    marks = {DEVICE: "（未插入，数据可能已过时）"}
+    result = windows_at("2026-11-14 12:00", "zh", Role.OPERATOR)
+    assert list(plain(window.lines(result, ZH, marks=marks)))[1].startswith(
+        f"{DEVICE}（未插入，数据可能已过时）："
+    )
+
+
+def test_a_moment_that_is_none_is_told_how_to_write_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang", "zh", "window", "--at", "soon"]) == 2
+    assert "时间请写成 2026-11-15T09:30" in capfd.readouterr().err
+
+
 def test_the_year_is_a_table() -> None:
     result = Explainer(Rules(), FakeClock())(m.WindowArgs(year=2030), FakeDesk().status(), "en")
     lines = list(plain(window.deadlines(result, EN)))

@@ -38,19 +38,20 @@ def test_taxctl_doctor_is_0_where_nothing_is_bad(
     assert json.loads(line)["lines"][0]["line"] == "clock"
 
 
-def test_a_device_with_trouble_is_a_line_and_one_that_is_gone_is_none() -> None:
+def test_a_device_with_trouble_is_a_line_and_so_is_one_that_is_gone() -> None:
     status = FakeDesk().status()
     (view, *_) = status.devices
     missing = Problem(fault="PASSWORD_MISSING", outcome=Outcome.NOT_EXECUTED, detail={"device_no": DEVICE})
     ill = msgspec.structs.replace(view, problem=missing)
     away = msgspec.structs.replace(view, location="", problem=None)
-    (line,) = device_lines(msgspec.structs.replace(status, devices=(ill, away)))
+    line, gone = device_lines(msgspec.structs.replace(status, devices=(ill, away)))
     assert (line.line, line.subject, line.code, line.state) == (
         "device",
         view.device_no,
         "PASSWORD_MISSING",
         CheckState.FAIL,
     )
+    assert (gone.subject, gone.code, gone.state) == (view.device_no, "DEVICE_ABSENT", CheckState.WARN)
 
 
 def a_line(state: str, **changes: str) -> m.CheckLineView:
