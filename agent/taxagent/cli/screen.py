@@ -14,6 +14,7 @@ import msgspec
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.faults import Lang, fault, text
 from taxagent.model.job import Outcome
+from taxagent.model.words import word
 
 _SPOKEN: ContextVar[Lang | None] = ContextVar("_SPOKEN", default=None)
 
@@ -77,7 +78,8 @@ def print_fault(error: AgentError, lang: Lang, *, json: bool = False) -> None:
             **({"device_code": problem.device_code} if problem.device_code else {}),
         }
         print_json({"status": "error", "error": error_fields})
-    say = f"{problem.fault}: {words.title}\n  {words.cause}\n  {words.remedy}"
+    who = ("谁能处理：" if lang == "zh" else "who can mend it: ") + word("who", entry.who, lang)
+    say = f"{problem.fault}: {words.title}\n  {words.cause}\n  {who}\n  {words.remedy}"
     print(say, file=sys.stderr)
 
 

@@ -15,18 +15,35 @@ from taxagent.cli.screen import default_lang
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
 
+_HELP = {
+    "zh": {
+        "set": "保存密码（在终端输入，或从标准输入读取）",
+        "status": "查看是否已保存密码（没有为 10）",
+        "config": "配置文件",
+    },
+    "en": {
+        "set": "store a password, typed at the terminal or read from standard input",
+        "status": "say whether a password is stored (10 where none is)",
+        "config": "the configuration",
+    },
+}
 _NAME = re.compile(r"device-\d{12}")
 
 
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
+    words = _HELP[default_lang()]
     parser = subparsers.add_parser("secret", help=COMMANDS["secret"].help(default_lang()))
     actions = parser.add_subparsers(dest="action", required=True)
     for action in ("set", "status"):
-        command = actions.add_parser(action)
+        command = actions.add_parser(action, help=words[action])
         command.add_argument("name", metavar="device-NUMBER")
         command.add_argument(
-            "--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE"
+            "--config",
+            type=Path,
+            default=Path("/etc/taxagent/taxagent.toml"),
+            metavar="FILE",
+            help=words["config"],
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang
-from taxagent.cli.setup_words import say
+from taxagent.cli.setup_words import say, worded
 from taxagent.cli.terminal import Asker, Terminal
 from taxagent.model.errors import InstanceRunning, Refusal
 from taxagent.model.faults import Lang
@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 
 CONFIG = Path("/etc/taxagent/taxagent.toml")
 _HELP = {
-    "zh": {"answers": "答案文件（TOML），不提问", "backend": "libusb，或模拟器的 usbip://主机:端口"},
-    "en": {"answers": "a TOML file of answers; nothing is asked", "backend": "libusb, or usbip://HOST:PORT"},
+    "zh": {
+        "config": "要写的配置文件",
+        "answers": "答案文件（TOML），不提问",
+        "backend": "libusb，或模拟器的 usbip://主机:端口",
+    },
+    "en": {
+        "config": "the configuration to write",
+        "answers": "a TOML file of answers; nothing is asked",
+        "backend": "libusb, or usbip://HOST:PORT",
+    },
 }
 
 
@@ -30,7 +38,7 @@ def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     words = _HELP[default_lang()]
     parser = subparsers.add_parser("setup", help=COMMANDS["setup"].help(default_lang()))
-    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE")
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=words["config"])
     parser.add_argument("--answers", type=Path, metavar="FILE", help=words["answers"])
     parser.add_argument("--backend", default="libusb", metavar="BUS", help=words["backend"])
 
@@ -92,7 +100,7 @@ def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices 
         return asker.ask(say(question, lang), default, check)
 
     def checked(section: str, key: str) -> Callable[[str], str]:
-        return lambda text: complaint(section, key, text)
+        return lambda text: worded(complaint(section, key, text), lang)
 
     def wrong_user(name: str) -> str:
         return "" if user_exists(name) else say("no_user", lang, name=name)
@@ -106,7 +114,7 @@ def _interview(config: Path, backend: str, lang: Lang, asker: Asker) -> Choices 
     run_as = ask("run_as", default_user(), wrong_user)
     url = ask("url", check=checked("bureau", "url"))
     ca, certificate, key = (_file(name, lang, asker) for name in ("ca", "certificate", "key"))
-    users, groups = access_of(ask("access", check=_wrong_access))
+    users, groups = access_of(ask("access", check=lambda text: worded(_wrong_access(text), lang)))
     region = ask("region")
     contact = ask("contact", check=checked("support", "contact"))
     return Choices(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from taxagent.model.faults import Lang
+from taxagent.model.reasons import reason
+from taxagent.model.words import word
 
 _SAY: dict[str, tuple[str, str]] = {
     "seen": ("USB 上见到的税控设备：", "Tax-control devices on USB:"),
@@ -92,6 +94,12 @@ _SAY: dict[str, tuple[str, str]] = {
 def say(sentence: str, lang: Lang, /, **facts: object) -> str:
     """Return a sentence with its facts."""
     return _SAY[sentence][0 if lang == "zh" else 1].format(**facts)
+
+
+def worded(told: str, lang: Lang) -> str:
+    """Return what is allowed, or what is wrong, in the language of who is asked."""
+    allowed = word("expected", told, lang)
+    return allowed if allowed != told else reason(told, lang)
 
 
 def sentences() -> tuple[str, ...]:

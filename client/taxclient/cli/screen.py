@@ -10,6 +10,7 @@ from taxclient.cli import console, exits
 from taxclient.cli.columns import Shown, Table
 from taxclient.cli.console import Channel
 from taxclient.cli.exits import NotSent
+from taxclient.cli.misfits import misfit_said
 from taxclient.cli.show import mends
 from taxclient.cli.words import Speech
 from taxclient.protocol.errors import AgentUnavailable, ClientError, RemoteError, Timeout
@@ -108,7 +109,8 @@ def error_body(error: ClientError, speech: Speech) -> ErrorBody:
     elif isinstance(error, Timeout):
         words = ("TIMEOUT", speech.say("timeout"), speech.say("ask_again" if error.key else "try_later"))
     elif exits.malformed(error):
-        words = ("BAD_REQUEST", f"{speech.say('malformed')} ({error})", speech.say("form"))
+        said = f"{speech.say('malformed')}{speech.aside(misfit_said(error, speech))}"
+        words = ("BAD_REQUEST", said, speech.say("form"))
     else:
         words = ("PROTOCOL_ERROR", f"{speech.say('garbled')} ({error})", speech.say("update"))
     return ErrorBody(

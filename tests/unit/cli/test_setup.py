@@ -12,7 +12,7 @@ import pytest
 from taxagent import config
 from taxagent.cli import setup_choices
 from taxagent.cli.setup_choices import Choices, access_of, complaint, from_file, put, written
-from taxagent.cli.setup_words import say, sentences
+from taxagent.cli.setup_words import say, sentences, worded
 from taxagent.cli.terminal import Terminal
 from taxagent.model.errors import Refusal
 
@@ -160,3 +160,9 @@ def test_an_end_of_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_answers_are_what_the_documentation_says() -> None:
     assert set(Choices.__struct_fields__) >= {"url", "ca", "certificate", "key", "passwords", "overwrite"}
     assert setup_choices.OLD == ".old"
+
+
+def test_what_does_not_fit_is_told_in_the_language_of_who_is_asked() -> None:
+    allowed = complaint("bureau", "url", "http://gateway.example")
+    assert worded(allowed, "zh").startswith("https://主机")
+    assert worded(allowed, "en") == allowed

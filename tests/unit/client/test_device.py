@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from taxclient.cli.device import details
+from taxclient.cli.main import main
 from taxclient.cli.words import Speech
 from taxclient.protocol import messages as m
+from tests.builders.ipc import DEVICE
 
 VIEW = m.DeviceView(
     device_no="661234567890",
@@ -79,3 +82,10 @@ def test_what_is_not_known_is_left_out() -> None:
         FOUND, usb_id="", registered=None, certificate_to="", limits=(), hung=0, released_by=""
     )
     assert len(list(details(bare, Speech("en")))) == 2
+
+
+def test_a_number_beyond_its_limit_is_told_in_the_language(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lang", "zh", "device", "release", DEVICE, "--minutes", "10081"]) == 2
+    err = capfd.readouterr().err
+    assert "请求的格式不对（minutes：最大是 10080）" in err
+    assert "谁能处理：本单位" in err
