@@ -81,10 +81,16 @@ def enrol(
                 hello = _greeted(source, location)
                 asker.say(_introduced(hello, lang))
                 given = _password(settings, told, hello, lang, asker, by_hand=by_hand)
-                if given is not None:
+                if given is None:
+                    found.append(_known(hello.device_no, told))
+                else:
                     view = _tried(source, location, hello.device_no, given, latch)
-                    if _told(settings, view, given.password, lang, asker):
-                        found.append(_row(view, told, lang, asker, by_hand=by_hand))
+                    opened = _told(settings, view, given.password, lang, asker)
+                    found.append(
+                        _row(view, told, lang, asker, by_hand=by_hand)
+                        if opened
+                        else _known(hello.device_no, told)
+                    )
             except AgentError as error:
                 asker.say(_problem(error.problem(), lang))
     return tuple(found)
@@ -92,13 +98,18 @@ def enrol(
 
 def _row(view: DeviceView, told: Choices, lang: Lang, asker: Asker, *, by_hand: bool) -> DeviceRow:
     """Return what the configuration will know of the device; a person is asked how often is filed for it."""
-    listed = next((row for row in told.devices if row.device_no == view.device_no), None)
-    cycle: Literal["month", "quarter"] = listed.cycle if listed is not None else told.cycle
+    cycle = _known(view.device_no, told).cycle
     if by_hand:
         question = say("cycle", lang, device_no=view.device_no)
         answer = asker.ask(question, cycle, lambda text: "" if text in _CYCLES else say("cycle_how", lang))
         cycle = "quarter" if answer == "quarter" else "month"
     return DeviceRow(device_no=view.device_no, taxpayer_id=view.taxpayer_id, cycle=cycle)
+
+
+def _known(device_no: str, told: Choices) -> DeviceRow:
+    """Return what the answers know of a device that was not opened: its taxpayer stands only in itself."""
+    listed = next((row for row in told.devices if row.device_no == device_no), None)
+    return listed or DeviceRow(device_no=device_no, cycle=told.cycle)
 
 
 def hand_over(settings: Settings, run_as: str) -> None:
@@ -202,7 +213,7 @@ def _told(settings: Settings, view: DeviceView, password: str, lang: Lang, asker
 
 def _problem(problem: Problem, lang: Lang) -> str:
     words = faults.text(problem, lang)
-    return say("problem", lang, title=words.title, remedy=words.remedy)
+    return say("problem", lang, title=words.title, cause=words.cause, remedy=words.remedy)
 
 
 def _in(folder: Path) -> Iterator[Path]:

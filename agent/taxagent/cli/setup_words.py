@@ -67,7 +67,7 @@ _SAY: dict[str, tuple[str, str]] = {
         "  纳税人 {taxpayer_id} {name}，开票机 {terminal}",
         "  Taxpayer {taxpayer_id} {name}, terminal {terminal}",
     ),
-    "problem": ("  ! {title}。{remedy}", "  ! {title}. {remedy}"),
+    "problem": ("  ! {title}。{cause}{remedy}", "  ! {title}. {cause} {remedy}"),
     "region": (
         "所在地区（使用为它公布的征期；没有就直接回车）",
         "Region (whose announced deadlines count; Enter for none)",

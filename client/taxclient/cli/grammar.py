@@ -61,6 +61,6 @@ def shared(default: str | None, say: Pick) -> argparse.ArgumentParser:
         type=int,
         default=or_suppress(10),
         metavar=say("秒", "S"),
-        help=say("每次应答的时限", "of each answer"),
+        help=say("每次应答的时限，默认 10 秒", "of each answer, 10 s unless given"),
     )
     return made

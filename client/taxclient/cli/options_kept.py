@@ -66,7 +66,13 @@ def job_options(jobs: Group) -> None:
             help=say("提交请求时的编号", "the key that the request was sent under"),
         )
         if action == "wait":
-            command.add_argument("--limit", type=float, default=None, metavar=say("秒", "S"))
+            command.add_argument(
+                "--limit",
+                type=float,
+                default=None,
+                metavar=say("秒", "S"),
+                help=say("最多等多久，默认不限", "wait for at most so long; without it, to its end"),
+            )
     jobs.add("cancel", "停止一个任务", "stop a job").add_argument("job_id", metavar=name)
     jobs.add("resume", "让需要人工处理的任务继续", "let a job that needs a person go on").add_argument(
         "job_id", metavar=name
@@ -93,7 +99,7 @@ def job_options(jobs: Group) -> None:
         type=float,
         default=5.0,
         metavar=say("秒", "S"),
-        help=say("任务等待时最多守候多久", "stay so long with a job that waits"),
+        help=say("任务在等条件时最多守候多久，默认 5 秒", "stay so long with one that waits, or 5 s"),
     )
     closing = jobs.add("close", "按现状结束需要人工处理的任务", "end a job that needs a person as it stands")
     closing.add_argument("job_id", metavar=name)

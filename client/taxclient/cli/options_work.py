@@ -127,12 +127,12 @@ def work_options(command: argparse.ArgumentParser, say: Pick) -> None:
         type=float,
         default=5.0,
         metavar=seconds,
-        help=say("任务等待时最多守候多久", "stay so long with a job that waits"),
+        help=say("任务在等条件时最多守候多久，默认 5 秒", "stay so long with one that waits, or 5 s"),
     )
     add(
         "--limit",
         type=float,
         default=None,
         metavar=seconds,
-        help=say("最多跟踪多久", "follow the job for at most so long"),
+        help=say("最多跟踪多久，默认不限", "follow the job for at most so long; without it, to its end"),
     )

@@ -129,7 +129,7 @@ def test_a_value_is_checked_as_the_configuration_would(
 
 
 def test_both_languages_say_every_sentence_with_the_same_facts() -> None:
-    names = "name location path device_no kind tries taxpayer_id terminal title remedy"
+    names = "name location path device_no kind tries taxpayer_id terminal title cause remedy"
     facts: dict[str, object] = dict.fromkeys(names.split(), "X")
     for sentence in sentences():
         assert say(sentence, "zh", **facts).count("X") == say(sentence, "en", **facts).count("X"), sentence

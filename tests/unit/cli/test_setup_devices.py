@@ -87,6 +87,16 @@ def test_a_wrong_password_typed_is_tried_once_and_not_stored(
     assert said[-1].startswith("  ! ")
 
 
+@pytest.mark.parametrize("typed", ["", "wrong"])
+def test_a_device_that_was_not_opened_is_listed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, typed: str
+) -> None:
+    plugged(monkeypatch, Bus())
+    asker = ScriptedAsker({}, secret=typed)
+    (row,) = setup_devices.enrol(settings, TOLD, "en", asker, by_hand=True)
+    assert (row.device_no, row.taxpayer_id) == (DEVICE_NO, "")
+
+
 def test_a_device_that_is_in_use_is_told_and_passed_by(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
