@@ -180,6 +180,8 @@ def load(path: Path) -> Settings:
         raise _invalid(path, "", "not_utf8") from None
     except tomllib.TOMLDecodeError as error:
         raise _invalid(_line_of(path, str(error)), "", "not_toml") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists a thousand deep
+        raise _invalid(path, "", "not_toml") from None
 
 
 def settings(raw: Mapping[str, object], path: Path) -> Settings:

@@ -92,24 +92,32 @@ class Reload:
     def _read(self) -> None:
         old = self._parts.settings
         try:
-            new = config.load(old.path)
-        except AgentError as error:
-            words = text(error.problem(), old.file.agent.language)
-            _log.error(
-                "reload_refused", fault=error.fault, title=words.title, cause=words.cause, **error.detail
-            )
-            title = f"{words.title} ({error.detail['key']})" if error.detail.get("key") else words.title
+            settings, waiting = merged(old, config.load(old.path))
+        except Exception as error:  # noqa: BLE001 - systemd waits for READY=1, whatever comes of it
+            title = self._refusal(error)
             self._parts.mailbox.post(lambda: self._parts.supervision.reloaded(refused=title))
             return
-        settings, waiting = merged(old, new)
         self._parts.mailbox.post(lambda: self._take(settings, waiting))
 
     def _take(self, settings: Settings, waiting: tuple[str, ...]) -> None:
         changed = changed_keys(self._parts.settings.file, settings.file)
-        self._parts.retune(settings)
+        try:
+            self._parts.retune(settings)
+        except Exception as error:  # noqa: BLE001 - as in _read
+            self._parts.supervision.reloaded(refused=self._refusal(error))
+            return
         _log.info("reloaded", changed=list(changed), needs_restart=list(waiting))
         self._parts.supervision.reloaded(restart=waiting)
         self._in_office(self._look_for_nobody)
+
+    def _refusal(self, error: Exception) -> str:
+        """Log why nothing is taken over, and return it in a few words. A defect is logged as one."""
+        if not isinstance(error, AgentError):
+            _log.exception("reload_failed", exc_info=error)
+            error = AgentError("INTERNAL")
+        words = text(error.problem(), self._parts.settings.file.agent.language)
+        _log.error("reload_refused", fault=error.fault, title=words.title, cause=words.cause, **error.detail)
+        return f"{words.title} ({error.detail['key']})" if error.detail.get("key") else words.title
 
     def _look_for_nobody(self) -> None:
         for named in self._parts.names_without_owner():

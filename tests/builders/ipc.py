@@ -117,6 +117,7 @@ class FakeDesk:
         self.drained: list[tuple[str, str]] = []  # (principal, key)
         self.ordered: list[tuple[str, DeviceOrder]] = []
         self.standings: dict[str, Standing] = {}
+        self.known: bool | None = False  # whether keys that make no job are
         self.refusal: AgentError | None = None
         self.explode = False
         self.prepared = 0  # how often
@@ -218,6 +219,15 @@ class FakeDesk:
     ) -> None:
         self.ordered.append((principal.name, order))
         done(self.refusal or Ordered(details=self.device(order.device_no), known=False))
+
+    def knows_order(self, principal: str, key: str) -> bool | None:
+        return self.known
+
+    def knows_answer(self, principal: str, key: str) -> bool | None:
+        return self.known
+
+    def knows_drain(self, principal: str, boot: str, key: str) -> bool | None:
+        return self.known
 
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]

@@ -14,7 +14,7 @@ from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight, lateness, missing_role
 from taxagent.ipc.operations import Operation, Operations
 from taxagent.jobs.asks import Principal
-from taxagent.model.errors import AgentError, Refusal, Unavailable
+from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.job import Job
 from taxagent.ports import Clock, JournalReader
 from taxclient.protocol import messages as m
@@ -110,7 +110,7 @@ class Admission:
             self._judge(arrival, answer)
 
     def _not_now(self, arrival: Arrival) -> None:
-        arrival.call.fail(Unavailable("RATE_LIMITED"), retry_after_ms=_LATER_MS)
+        arrival.call.fail(_unproved(arrival.call, "RATE_LIMITED"), retry_after_ms=_LATER_MS)
 
     def _judge(self, arrival: Arrival, principal: Principal | None) -> None:
         call = arrival.call
@@ -119,13 +119,13 @@ class Admission:
             return
         call.principal = principal
         objection = self._objection(arrival)
-        key = call.request.key if call.op.makes_job else ""  # no other key stands for what is durable
+        key = call.request.key if call.op.makes_job else ""  # others' keys are apart from those of jobs
         if objection is None or (principal.name, key) in self._keys:
             self._serve(call)
         elif key:
             self._serve_if_known(arrival, principal.name, objection)
         else:
-            call.fail(objection, retry_after_ms=arrival.wait_ms or None)
+            self._serve_if_remembered(arrival, objection)
 
     def _objection(self, arrival: Arrival) -> AgentError | None:
         call = arrival.call
@@ -149,12 +149,20 @@ class Admission:
 
         self._reads.run(lambda: self._reader.job_by_key(principal, key), call.guarded(looked_up))
 
+    def _serve_if_remembered(self, arrival: Arrival, objection: AgentError) -> None:
+        """For what makes no job: the desk knows from memory what was done under the key, or cannot tell."""
+        call = arrival.call
+        known = self._operations.done_under_key(call)
+        if known:
+            self._serve(call)
+        else:
+            error = Fault(objection.fault, **objection.detail) if known is None else objection
+            call.fail(error, retry_after_ms=arrival.wait_ms or None)
+
     def _serve(self, call: Call) -> None:
         operation = self._operations.table[call.request.op]
         if operation.at_desk and not self._taken(call, operation):
-            # The key of a request that makes a job may have one: unknown.
-            error = Fault("RATE_LIMITED") if call.op.makes_job else Unavailable("RATE_LIMITED")
-            call.fail(error, retry_after_ms=_LATER_MS)
+            call.fail(_unproved(call, "RATE_LIMITED"), retry_after_ms=_LATER_MS)
             return
         try:
             operation.serve(call, call.args)
@@ -179,4 +187,9 @@ class Admission:
         return True
 
     def _turn_away(self, call: Call) -> None:
-        call.fail(Refusal("NOT_ALLOWED", op=call.request.op))
+        call.fail(_unproved(call, "NOT_ALLOWED", op=call.request.op))
+
+
+def _unproved(call: Call, fault: str, **detail: str) -> AgentError:
+    """Return why a call is not taken. Its key was not looked up: it may stand for what was done before."""
+    return Fault(fault, **detail) if call.op.keyed else Refusal(fault, **detail)

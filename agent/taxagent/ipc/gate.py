@@ -1,7 +1,8 @@
 """What a request must pass before it is served: role, rate, time. A known key passes all of it.
 
-A repeat of a key must always find its job, whatever has happened meanwhile; else an accepted job would be
-answered as refused. So a keyed request that fails here is refused only if no job has its key.
+A repeat of a key must always find what was done under it, whatever has happened meanwhile; else it would be
+answered as refused. So a keyed request that fails here is refused only if its key is not known; where that
+cannot be told, its outcome is unknown.
 """
 
 from __future__ import annotations

@@ -117,6 +117,15 @@ class Operations:
         late = isinstance(call.args, m.PrepareArgs | m.SubmitArgs) and call.args.late
         return Role.TECHNICIAN if late else self.table[call.request.op].role
 
+    def done_under_key(self, call: Call) -> bool | None:
+        """Return whether an op that makes no job was done under this very key; None: that cannot be told."""
+        who, key, args = call.who.name, call.request.key, call.args
+        if isinstance(args, m.JobAnswerArgs):
+            return self._desk.knows_answer(who, key)
+        if isinstance(args, m.DrainArgs):
+            return self._desk.knows_drain(who, args.boot, key)
+        return self._desk.knows_order(who, key) if call.op.keyed else False
+
     # ---- from memory
 
     def _say_hello(self, call: Call, args: m.NoArgs) -> None:

@@ -239,8 +239,14 @@ class Desk(Protocol):
     ) -> None:
         """Leave a device to others, use it again, or try it again. A known key is answered first."""
 
+    def knows_order(self, principal: str, key: str) -> bool | None:
+        """Return whether an order has this key, also one that is not durable yet; None while verifying."""
+
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         """Let a job go on with a person's answer to its verification code; answers the job as it then is."""
+
+    def knows_answer(self, principal: str, key: str) -> bool | None:
+        """Return True where this key's answer is durable and remembered, else None: it may have been."""
 
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with, from memory."""
@@ -249,6 +255,9 @@ class Desk(Protocol):
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
     ) -> None:
         """Take no more work and stop the agent, if `boot` is this start of it."""
+
+    def knows_drain(self, principal: str, boot: str, key: str) -> bool | None:
+        """Return whether this start of the agent was told to stop under this key; None of another start."""
 
     def live(self, job_id: str) -> Job | None:
         """Return a job from memory: live ones, and those that ended in this boot (bounded)."""

@@ -75,6 +75,11 @@ class Challenges:
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
 
+    def knows(self, principal: str, key: str) -> bool:
+        """Return whether an answer under this key is durable, and remembered."""
+        with self._lock:
+            return (principal, key) in self._keys
+
     def withdraw(self, principal: Principal, answer: Answer) -> None:
         """Forget an answer that the journal did not take; it was given to nobody."""
         asker = (principal.name, answer.key)

@@ -61,6 +61,7 @@ class JobDesk:
         self._ready_key: tuple[object, ...] = ()
         self._ready_until_ms = 0
         self._orders = DeviceOrders(office.book, office.roster, office.journal, office.clock, office.mailbox)
+        self._drains = set[tuple[str, str]]()  # by whom, and under which key, this start was told to stop
         self.verifying = True
         self.draining = False
 
@@ -203,7 +204,7 @@ class JobDesk:
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         """Note the answer, and let the job go on with it."""
         office = self._office
-        if self.draining:
+        if self.draining and not self.knows_answer(principal.name, answer.key):
             done(Unavailable("DRAINING"))
             return
 
@@ -213,6 +214,10 @@ class JobDesk:
             done(result)
 
         self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), told)
+
+    def knows_answer(self, principal: str, key: str) -> bool | None:
+        """Return True where this key's answer is durable and remembered, else None."""
+        return self._office.challenges.knows(principal, key) or None
 
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with."""
@@ -234,6 +239,10 @@ class JobDesk:
         else:
             self._orders.order(principal, order, draining=self.draining, done=done)
 
+    def knows_order(self, principal: str, key: str) -> bool | None:
+        """Return whether an order has this key; None while that is not read yet."""
+        return None if self.verifying else self._orders.knows(principal, key)
+
     def drain(
         self, principal: Principal, boot: str, key: str, done: Callable[[Drained | AgentError], None]
     ) -> None:
@@ -242,10 +251,15 @@ class JobDesk:
         if boot != office.boot:
             done(Refusal("BOOT_OVER", expected=boot, found=office.boot))
             return
+        self._drains.add((principal.name, key))
         office.stop(principal.name, key)
         live = office.book.live()
         running = tuple(job for job in live if job.state is JobState.RUNNING)
         done(Drained(running=running, left=len(live) - len(running)))
+
+    def knows_drain(self, principal: str, boot: str, key: str) -> bool | None:
+        """Return whether this start was told to stop under this key; None of another start."""
+        return (principal, key) in self._drains if boot == self._office.boot else None
 
     def _decide(self, decide: Callable[[JournalTx], Job], done: Callable[[Job | AgentError], None]) -> None:
         if self.verifying:

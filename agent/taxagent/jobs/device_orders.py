@@ -46,6 +46,10 @@ class DeviceOrders:
         thing = next((one for one in self._roster.seen if here and one.location == here), None)
         return DeviceDetails(view=shown, standing=standing, thing=thing, live_jobs=live)
 
+    def knows(self, principal: str, key: str) -> bool:
+        """Return whether an order has this key, also one that is not durable yet."""
+        return (principal, key) in self._asked or self._roster.standings.order(principal, key) is not None
+
     def order(self, principal: Principal, order: DeviceOrder, *, draining: bool, done: Done) -> None:
         """Make an order durable, do it, and answer the device as it then is."""
         asker = (principal.name, order.key)

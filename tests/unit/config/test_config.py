@@ -254,5 +254,10 @@ def test_run_without_its_certificates_says_which_is_missing(
     assert str(tmp_path / "a.pem") in said
 
 
+@pytest.mark.parametrize("value", ["1" + "0" * 5000, "[" * 5000 + "]" * 5000], ids=["digits", "depth"])
+def test_what_is_too_large_for_the_reader_is_refused_like_what_is_no_toml(tmp_path: Path, value: str) -> None:
+    assert refused(tmp_path, f"x = {value}")["what"] == "not_toml"
+
+
 def test_the_example_is_in_the_wheel() -> None:
     assert files("taxagent").joinpath("taxagent.example.toml").is_file()

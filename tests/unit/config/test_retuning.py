@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import msgspec
 import pytest
 
 from taxagent.config import File, Settings, settings
-from taxagent.retuning import FIXED, changed_keys, merged
+from taxagent.ports import Clock
+from taxagent.retuning import FIXED, Reload, changed_keys, merged
+from tests.builders.ipc import FakeClock
 
 BUREAU = {"url": "https://gateway.example/", "ca": "ca", "certificate": "certificate", "key": "key"}
 CLOCK = "2026-11-03T09:30:00+08:00@1795561200000x60"
@@ -96,3 +99,61 @@ def test_a_key_that_waits_is_named_again_at_the_next_reload() -> None:
     new = written(**{"ipc.endpoint": "ipc:///run/elsewhere", "support.contact": "Li"})
     effective, _ = merged(old, new)
     assert merged(effective, new)[1] == ("ipc.endpoint",)
+
+
+class Told:
+    """retuning.Tunable and its parts: all in one thread, at once."""
+
+    def __init__(self, path: Path, failure: Exception | None = None) -> None:
+        self.settings = msgspec.structs.replace(written(), path=path)
+        self.clock: Clock = FakeClock()
+        self.told: list[str] = []
+        self._failure = failure
+
+    @property
+    def mailbox(self) -> Told:
+        return self
+
+    @property
+    def supervision(self) -> Told:
+        return self
+
+    def post(self, call: Callable[[], None]) -> None:
+        call()
+
+    def reloading(self, monotonic_us: int) -> None:
+        self.told.append("reloading")
+
+    def reloaded(self, *, refused: str = "", restart: tuple[str, ...] = ()) -> None:
+        self.told.append(f"refused: {refused}" if refused else "ready")
+
+    def retune(self, settings: Settings) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def names_without_owner(self) -> tuple[dict[str, str], ...]:
+        return ()
+
+
+def told(path: Path, failure: Exception | None = None) -> list[str]:
+    """What the service manager is told of a reload of the file."""
+    parts = Told(path, failure)
+    Reload(parts, lambda work: work()).begin()
+    return parts.told
+
+
+@pytest.mark.parametrize("odd", ["x = 1" + "0" * 5000, "x = " + "[" * 5000 + "]" * 5000])
+def test_a_reload_ends_whatever_stands_in_the_file(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "taxagent.toml"
+    path.write_text(odd)
+    begun, ended = told(path)
+    assert begun == "reloading"
+    assert ended.startswith("refused: ")
+
+
+def test_a_reload_ends_also_where_a_part_does_not_take_it(tmp_path: Path) -> None:
+    path = tmp_path / "taxagent.toml"
+    bureau = "\n".join(f'{key} = "{value}"' for key, value in BUREAU.items())
+    path.write_text(f'[agent]\nstate_dir = "/state"\n[bureau]\n{bureau}\n')
+    assert told(path) == ["reloading", "ready"]
+    assert told(path, ZeroDivisionError())[1].startswith("refused: ")

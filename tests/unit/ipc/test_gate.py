@@ -10,13 +10,14 @@ import msgpack
 import msgspec
 import pytest
 
-from taxagent.ipc.access import Access, AccessTable
+from taxagent.ipc.access import Access, AccessTable, Peer
 from taxagent.ipc.calls import request_sha256
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, Rate
 from taxagent.ipc.mailbox import Mailbox
-from taxagent.jobs.asks import Role
-from taxagent.model.errors import JournalUnknown
+from taxagent.jobs.asks import Principal, Role
+from taxagent.model.errors import JournalUnknown, Refusal
+from taxagent.model.faults import text
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import RemoteError
 from taxclient.sync import Client
@@ -104,6 +105,92 @@ def test_a_late_repeat_of_a_key_that_is_being_committed_waits_for_its_job(tmp_pa
         found = reply_of(late.recv_multipart())
         assert found.id == "3"
         assert found.error is None or found.error.code == "KEY_UNKNOWN"
+
+
+KEYED: dict[str, dict[str, object]] = {  # what makes no job, and has a key
+    "device.release": {"device_no": DEVICE},
+    "device.hold": {"device_no": DEVICE},
+    "device.retry": {"device_no": DEVICE},
+    "job.answer": {"job_id": job().job_id, "challenge_id": "c1", "answer": "8341"},
+    "drain": {"boot": "boot-1"},
+}
+
+
+def late(h: House, op: str, sent_at: int = 0) -> m.Reply:
+    """The answer to a request that comes when its time is over, or sent when it is told."""
+    message = {"id": "1", "op": op, "key": KEY, "sent_at": sent_at, "ttl_ms": 5000, "args": KEYED[op]}
+    with peer(h.endpoint) as socket:
+        socket.send_multipart([b"TCA1", msgpack.packb(message)])
+        return reply_of(socket.recv_multipart())
+
+
+def test_every_keyed_op_is_looked_at_here() -> None:
+    assert set(KEYED) == {name for name, op in m.OPS.items() if op.keyed and not op.makes_job}
+
+
+@pytest.mark.parametrize("op", KEYED)
+def test_the_key_of_what_makes_no_job_is_answered_whenever_it_comes(tmp_path: Path, op: str) -> None:
+    with house(tmp_path, jobs=[job()]) as h:
+        h.desk.known = True
+        assert late(h, op).status == "ok"
+
+
+@pytest.mark.parametrize("op", KEYED)
+@pytest.mark.parametrize("known, outcome", [(False, "not_executed"), (None, "unknown")])
+def test_too_late_is_not_executed_only_where_the_key_is_certainly_not_known(
+    tmp_path: Path, op: str, known: bool | None, outcome: str
+) -> None:
+    with house(tmp_path) as h:
+        h.desk.known = known
+        error = late(h, op).error
+        assert error is not None
+        assert (error.code, error.outcome) == ("EXPIRED", outcome)
+        assert (h.desk.ordered, h.desk.answers, h.desk.drained) == ([], [], [])
+
+
+@pytest.mark.parametrize("known, outcome", [(False, "not_executed"), (True, "ok"), (None, "unknown")])
+def test_neither_a_lost_role_nor_haste_hides_what_was_done_under_a_key(
+    tmp_path: Path, known: bool | None, outcome: str
+) -> None:
+    for number, rights in enumerate((None, Now(Principal(name="shop", role=Role.VIEWER)))):
+        (folder := tmp_path / str(number)).mkdir()
+        rate = None if rights else Rate(per_s=0.001, burst=0.5)
+        with house(folder, access=rights, rate=rate) as h:
+            h.desk.known = known
+            reply = late(h, "device.release", sent_at=h.clock.now_ms)
+            assert (reply.error.outcome if reply.error else reply.status) == outcome
+
+
+@pytest.mark.parametrize(
+    "op, outcome", [("check", "unknown"), ("drain", "unknown"), ("status", "not_executed")]
+)
+def test_who_has_no_role_any_more_is_not_told_that_its_key_did_nothing(
+    tmp_path: Path, op: str, outcome: str
+) -> None:
+    args = {"check": {"device_no": DEVICE}, "drain": {"boot": "boot-1"}}.get(op, {})
+    message = {"id": "1", "op": op, "key": KEY, "ttl_ms": 5000, "args": args}
+    with house(tmp_path, access=Now(None)) as h, peer(h.endpoint) as socket:
+        socket.send_multipart([b"TCA1", msgpack.packb({**message, "sent_at": h.clock.now_ms})])
+        error = reply_of(socket.recv_multipart()).error
+        assert error is not None
+        assert (error.code, error.outcome) == ("NOT_ALLOWED", outcome)
+
+
+class Now(Access):
+    """What the peer may now, whoever it is."""
+
+    def __init__(self, principal: Principal | None) -> None:
+        super().__init__(AccessTable())
+        self._principal = principal
+
+    def resolve(self, peer: Peer) -> Principal | None:
+        return self._principal
+
+
+@pytest.mark.parametrize("fault", ["RATE_LIMITED", "EXPIRED", "CLOCK_SKEW"])
+def test_words_that_may_come_with_an_unknown_outcome_do_not_say_that_nothing_was_done(fault: str) -> None:
+    assert "没有执行" not in text(Refusal(fault).problem(), "zh").cause
+    assert "carried out" not in text(Refusal(fault).problem(), "en").cause
 
 
 def test_a_client_with_a_wrong_clock_corrects_itself(tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_a_process_has_so_many_requests_at_the_desk_and_learns_that_more_are_unk
         assert reply_of(socket.recv_multipart()).status == "accepted", "there is room again"
 
 
+def test_an_order_beyond_the_bound_is_unknown_since_its_key_may_have_made_it_before(tmp_path: Path) -> None:
+    with house(tmp_path) as h, peer(h.endpoint) as socket:
+        h.desk.hold = True
+        for number in range(64):
+            socket.send_multipart(check(h, number))
+        order = {"id": "order", "op": "device.release", "key": "key-of-the-order-1", "ttl_ms": 5000}
+        args = {"device_no": DEVICE}
+        socket.send_multipart([b"TCA1", msgpack.packb({**order, "sent_at": h.clock.now_ms, "args": args})])
+        limited = reply_of(socket.recv_multipart())
+        assert limited.error is not None
+        assert (limited.id, limited.error.code, limited.error.outcome) == ("order", "RATE_LIMITED", "unknown")
+
+
 def invoice(h: House, number: int, device_no: str = DEVICE) -> list[bytes]:
     args = {"device_no": device_no, "code": "011001900111", "number": f"{number:08d}"}
     message = {"id": f"r{number}", "op": "device.invoices", "ttl_ms": 5000, "sent_at": h.clock.now_ms}

@@ -176,3 +176,13 @@ def test_a_job_that_was_asked_after_its_seal_has_that_outcome_so_far() -> None:
     assert (job.state, job.outcome) == (JobState.WAITING, Outcome.PARTLY_EXECUTED)
     answer(house, job_id)
     assert house.job(job_id).state is JobState.DONE
+
+
+def test_a_key_that_answered_is_known_also_while_the_agent_stops_and_another_may_have_been() -> None:
+    house, job_id = waiting()
+    assert house.desk.knows_answer(SHOP.name, KEY) is None
+    assert fault(answer(house, job_id)) == ""
+    assert house.desk.knows_answer(SHOP.name, KEY)
+    house.desk.draining = True
+    assert fault(answer(house, job_id)) == ""
+    assert fault(answer(house, job_id, key="key-of-the-answer-2")) == "DRAINING"

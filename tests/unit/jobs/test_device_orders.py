@@ -376,3 +376,24 @@ def test_a_kept_device_that_lost_an_answer_is_taken_afresh() -> None:
     device.fails = None
     house.pass_time(31_000)
     assert house.source.held == {"1-1"}
+
+
+def test_the_key_of_an_order_is_known_from_when_it_is_asked_and_not_told_while_verifying() -> None:
+    house = House()
+    house.plug()
+    key = "order-release-00001"
+    assert house.desk.knows_order(SHOP.name, key) is False
+    done(order(house, "release"))
+    assert house.desk.knows_order(SHOP.name, key)
+    assert house.desk.knows_order(TECHNICIAN.name, key) is False
+    house.desk.verifying = True
+    assert house.desk.knows_order(SHOP.name, key) is None
+
+
+def test_the_key_of_a_drain_is_known_to_the_start_that_it_stopped() -> None:
+    house = House()
+    boot = house.desk.status().boot
+    assert house.desk.knows_drain(SHOP.name, boot, "drain-key") is False
+    house.desk.drain(SHOP, boot, "drain-key", lambda _: None)
+    assert house.desk.knows_drain(SHOP.name, boot, "drain-key")
+    assert house.desk.knows_drain(SHOP.name, "another start", "drain-key") is None
