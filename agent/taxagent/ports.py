@@ -217,6 +217,9 @@ class JournalReader(Protocol):
         Raises JournalBroken with the first bad row.
         """
 
+    def of_no_job(self) -> Sequence[AnyEvent]:
+        """Return the rows that belong to no job, but the tokens; oldest first."""
+
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         """Return every password that was tried on the device, and what became of each."""
 

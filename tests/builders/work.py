@@ -22,7 +22,15 @@ from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
 from taxagent.model.errors import Interrupted
-from taxagent.model.events import AnyEvent, CancelRequested, JobAccepted, StepBegun, StepEnded
+from taxagent.model.events import (
+    AgentStarted,
+    AgentStopped,
+    AnyEvent,
+    CancelRequested,
+    JobAccepted,
+    StepBegun,
+    StepEnded,
+)
 from taxagent.model.job import Confirmed, Job, JobKind, JobState, Outcome, Problem, Scope
 from taxagent.model.known import KnownDevice
 from taxagent.model.period import Period
@@ -88,7 +96,6 @@ class Bench:
         self.stopping = False
         self._writer: JournalWriter | None = None
         self.number = 1  # of the job that is worked on
-        self.after_crash = False  # the agent before died in mid-work
         self.network: list[Exception] = []  # what becomes of the next exchanges with the bureau
         self.simulation = False
         self.rules = Rules()
@@ -185,8 +192,17 @@ class Bench:
     def run(self) -> Job:
         """Run the job once, by an agent of its own, and return it as the journal then has it."""
         with self.journal() as journal, closing(Reader(self.folder / JOURNAL_NAME)) as reader:
-            Runner(self._tools(journal, reader)).run(self.job_id, self.adapter(), _Unwatched())
+            tools = self._tools(journal, reader)
+            now_ms = self.clock.utc_ms()
+            journal.append(AgentStarted(boot="boot", version="0", pid=1, simulated=False, at_ms=now_ms))
+            Runner(tools).run(self.job_id, self.adapter(), _Unwatched())
+            self._stopped(journal, self._latch)
         return self.job()
+
+    def _stopped(self, journal: JournalWriter, latch: JournalLatch) -> None:
+        """Say, as the daemon does, that the agent ended in good order."""
+        goodbye = AgentStopped(boot="boot", reason="drained", at_ms=self.clock.utc_ms())
+        journal.append(*latch.doubts(), goodbye)
 
     def run_until_killed(self) -> None:
         """Run the job by an agent that may die at any place."""
@@ -269,12 +285,13 @@ class Bench:
 
     def _tools(self, writer: JournalWriter, reader: Reader) -> Tools:
         journal: Journal = TappedJournal(writer, self.tap)
+        self._latch = JournalLatch(journal, reader, self.clock, after_crash=reader.crashed())
         return Tools(
             journal=journal,
             bureau=TappedBureau(self.gateway(), self.tap, self.ticket_changes),
             clock=self.clock,
             secrets=self.secrets,
-            latch=JournalLatch(journal, reader, self.clock, after_crash=self.after_crash),
+            latch=self._latch,
             archives=TappedArchives(self.folder / "backups", self.tap),
             rules=self.rules,
             patience=Patience(),

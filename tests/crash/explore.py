@@ -138,9 +138,7 @@ class Explorer:
 
     def _restored(self, world: Kept) -> DrivenBench:
         durable.copy(world.folder, self._live)
-        bench = self._case.opened(self._live, world.now + RESTART)
-        bench.after_crash = bool(world.lives)
-        return bench
+        return self._case.opened(self._live, world.now + RESTART)
 
     def _lived(self, world: Kept, life: Life, *, keep: bool) -> None:
         """Let an agent live from `world` to the job's end; keep the worlds that its deaths would leave."""

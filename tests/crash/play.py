@@ -31,7 +31,6 @@ class Player:
             left = self._base / f"left-{number}"
             durable.copy(self._live, left)
             bench = self._plan.case.opened(self._live, now + RESTART)
-            bench.after_crash = number > 1
             problem, now = self._lived(bench, number, life)
         job = bench.job()
         self._say(f"the job: {job.state.value}, {job.outcome.value}; {job.problem}")

@@ -251,7 +251,8 @@ class Agent:
 
     def _build(self) -> None:
         ground, clock = self.ground, self.ground.clock
-        latch, rules, challenges = JournalLatch(self.journal, self.reader, clock), Rules(), Challenges()
+        latch = JournalLatch(self.journal, self.reader, clock, after_crash=self.reader.crashed())
+        rules, challenges = Rules(), Challenges()
         self._challenges = challenges
         wheels = Wheels(
             clock=clock, timers=self.timers, mailbox=self.mailbox, background=self._office_calls.append

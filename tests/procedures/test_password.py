@@ -172,12 +172,74 @@ def test_a_password_that_was_good_and_is_refused_right_before_a_crash_buys_no_se
     """It is not announced: only the tries left tell the next agent."""
     bench = bench_with(tmp_path, RIGHT)
     bench.run()
+    refused_right_before_a_crash(bench)
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
+
+
+def test_a_run_that_never_met_the_device_does_not_forget_the_crash_before(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.run()
+    refused_right_before_a_crash(bench)
+    bench.adapter = bench.another_device
+    assert bench.run().state is JobState.WAITING  # and that agent ends in good order
+    bench.adapter = bench.this_device
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
+
+
+def test_a_password_first_accepted_after_a_mistyped_one_is_doubted_after_a_crash_as_well(
+    tmp_path: Path,
+) -> None:
+    """Before its first opening fewer tries were left than since: a good one gives all of them back."""
+    bench = bench_with(tmp_path, WRONG)
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    bench.secrets.password = RIGHT
+    bench.run()
+    refused_right_before_a_crash(bench)
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 4
+
+
+def test_a_mistyped_password_of_others_after_a_crash_shuts_out_until_the_tries_are_all_there_again(
+    tmp_path: Path,
+) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.run()
+    bench.next_job()
+    bench.accept(confirmed=False)
+    bench.tap.on("before open", bench.tap.die)
+    bench.run_until_killed()
+    world.remember(bench, tries_left=4)()
+    assert [fault_of(bench) for _ in range(2)] == ["PASSWORD_LATCHED"] * 2
+    world.remember(bench, tries_left=5)()
+    assert bench.run().state is not JobState.REFUSED
+
+
+def test_a_doubted_password_is_tried_once_when_a_person_gives_it_anew(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.run()
+    refused_right_before_a_crash(bench)
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    bench.secrets.mark = "given again"
+    assert fault_of(bench) == "PASSWORD_WRONG"
+    assert fault_of(bench) == "PASSWORD_LATCHED"
+    assert bench.device.memory.tries_left == 3
+
+
+def test_a_doubted_password_on_a_blocked_device_is_told_as_blocked(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, RIGHT)
+    bench.run()
+    refused_right_before_a_crash(bench)
+    world.remember(bench, tries_left=0)()
+    assert fault_of(bench) == "PASSWORD_BLOCKED"
+
+
+def refused_right_before_a_crash(bench: Bench) -> None:
+    """The device's password is another now; the agent dies between the refusal and its row."""
     world.remember(bench, password="12345678")()
     bench.next_job()
     bench.accept(confirmed=False)
     bench.tap.on("before open", lambda: bench.tap.on("before commit", bench.tap.die))
     bench.run_until_killed()
-    assert bench.device.memory.tries_left == 4
-    bench.after_crash = True
-    assert fault_of(bench) == "PASSWORD_LATCHED"
     assert bench.device.memory.tries_left == 4

@@ -41,6 +41,7 @@ _SAY = {
         "stopped_by": "代理按 {principal} 的要求停止：{reason}",
         "token": "给 {principal} 发出确认码：{scope}",
         "password_trying": "将在设备 {device_no} 上试一个密码，试前还剩 {tries_left} 次",
+        "password_doubted": "设备 {device_no} 曾接受的密码，一次尝试的结果未知，试前还剩 {tries_left} 次",
         "password_accepted": "设备 {device_no} 接受了密码",
         "password_refused": "设备 {device_no} 拒绝了密码，还剩 {tries_left} 次",
         "hung": "设备 {device_no} 没有反应：{command} 在 {limit_s} 秒内没有返回（位置 {location}）",
@@ -71,6 +72,8 @@ _SAY = {
         "stopped_by": "agent stopped on the word of {principal}: {reason}",
         "token": "token for {principal}: {scope}",
         "password_trying": "a password is tried on device {device_no}, {tries_left} tries left before",
+        "password_doubted": "a try on device {device_no} with a once good password has no known end, "
+        "{tries_left} tries left before",
         "password_accepted": "device {device_no} accepted the password",
         "password_refused": "device {device_no} refused the password, {tries_left} tries left",
         "hung": "device {device_no} hangs: {command} did not return in {limit_s} s (at {location})",

@@ -55,7 +55,8 @@ def alone(settings: Settings) -> Iterator[tuple[Latch, JournalReader]]:
         journal.start()
         reader = Reader(path)
         try:
-            yield JournalLatch(journal, reader, clock, after_crash=reader.crashed()), reader
+            crashed = reader.crashed()
+            yield JournalLatch(journal, reader, clock, after_crash=crashed, announce_all=True), reader
         finally:
             journal.close()
             reader.close()

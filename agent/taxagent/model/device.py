@@ -50,6 +50,7 @@ class PasswordVerdict(StrEnum):
 
     TRYING = "trying"  # said before the try; what is left of it after a crash
     ACCEPTED = "accepted"
+    DOUBTED = "doubted"  # accepted before; a try since, whose end is not known, may have been refused
     REFUSED = "refused"  # never tried again by itself
 
 
@@ -58,7 +59,9 @@ class TriedPassword(Value, frozen=True, kw_only=True):
 
     salt: str  # hex; one a device, so that equal passwords have equal hashes
     salted_sha256: str  # hex of SHA-256(salt + mark of its giving + password as UTF-8)
-    tries_left: int  # that the device had before the try (TRYING, ACCEPTED) or after it (REFUSED)
+    tries_left: (
+        int  # after the try (REFUSED); before it (TRYING, DOUBTED); the most seen before one (ACCEPTED)
+    )
     verdict: PasswordVerdict
 
 

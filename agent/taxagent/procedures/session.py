@@ -17,6 +17,7 @@ from taxagent.model.errors import (
     DeviceRefused,
     PasswordRefused,
     Refusal,
+    Unavailable,
 )
 from taxagent.ports import Device, Secrets
 
@@ -55,7 +56,10 @@ def open_session(device: Device, hello: Hello, secrets: Secrets, latch: Latch) -
 
     A password that is not known as good is announced durably before it is tried, so that a try whose end was
     lost (a cable, a kill) shows in the tries that the device has left at its next HELLO. One that was good is
-    announced as well, within the process: no look at a device may cost a commit.
+    announced as well, within the process: no look at a device may cost a commit, but where the device has
+    more tries left than were ever noted. Where a try's end is not known it is doubted: not tried while the
+    device has fewer tries left than before it. It is not held to be refused, since others may mistype:
+    it is tried again when the tries are all there again, or a person gives it anew.
 
     Raises Refusal with PASSWORD_MISSING, PASSWORD_LATCHED, PASSWORD_LAST_TRY or PASSWORD_BLOCKED without
     having tried, and PasswordRefused after the device's no, which is then remembered.
@@ -96,11 +100,15 @@ class _Trial:
             raise Refusal("PASSWORD_BLOCKED", device_no=self._hello.device_no)
         if left <= _LAST_TRY:
             raise Refusal("PASSWORD_LAST_TRY", **facts)
+        if known is not None and known.verdict is PasswordVerdict.DOUBTED and left < known.tries_left:
+            raise Refusal("PASSWORD_LATCHED", **facts)
 
     def run(self) -> None:
         """Open the device; a lost answer is settled by the tries left, and asked once more."""
-        tell = self._recall if self._good() else self._note
-        tell(PasswordVerdict.TRYING, self._hello.tries_left)
+        known, left = self._good, self._hello.tries_left
+        trying = PasswordVerdict.TRYING if known is None else PasswordVerdict.DOUBTED
+        full = left if known is None else max(left, known.tries_left)
+        self._tell(trying, left)
         try:
             self._open()
         except AnswerLost:
@@ -110,17 +118,32 @@ class _Trial:
             except AnswerLost:
                 self._still_not_refused()
                 raise
-        tell(PasswordVerdict.ACCEPTED, self._hello.tries_left)
+        self._tell(PasswordVerdict.ACCEPTED, full)
 
-    def _good(self) -> bool:
-        """Whether the device has accepted it before: then no counter alone says that it was refused since."""
-        return self._known is not None and self._known.verdict is PasswordVerdict.ACCEPTED
+    @property
+    def _good(self) -> TriedPassword | None:
+        """What is known of a password that the device has accepted before; else None."""
+        accepted = (PasswordVerdict.ACCEPTED, PasswordVerdict.DOUBTED)
+        return self._known if self._known is not None and self._known.verdict in accepted else None
+
+    def _tell(self, verdict: PasswordVerdict, tries_left: int) -> None:
+        """Keep it within the process where the journal knows the password as good, with as many tries."""
+        known = self._known
+        silent = known is not None and known.verdict is PasswordVerdict.ACCEPTED
+        if silent and known is not None and self._hello.tries_left <= known.tries_left:
+            self._recall(verdict, tries_left)
+        else:
+            self._note(verdict, tries_left)
 
     def _open(self) -> None:
         try:
             self._device.open(self._password)
         except PasswordRefused as refusal:
             self._note(PasswordVerdict.REFUSED, refusal.tries_left)
+            raise
+        except (Unavailable, DeviceRefused):  # certainly not tried: what was known of it still holds
+            if self._good is not None:
+                self._tell(self._good.verdict, self._good.tries_left)
             raise
 
     def _still_not_refused(self) -> None:

@@ -37,6 +37,7 @@ def test_a_full_disk_does_not_buy_the_password_a_second_try(tmp_path: Path) -> N
         assert latch.tried(DEVICE_NO) == (REFUSED,)
 
 
+DOUBTED = msgspec.structs.replace(REFUSED, verdict=PasswordVerdict.DOUBTED)
 TRYING = msgspec.structs.replace(REFUSED, verdict=PasswordVerdict.TRYING)
 ACCEPTED = msgspec.structs.replace(REFUSED, verdict=PasswordVerdict.ACCEPTED)
 
@@ -71,3 +72,34 @@ def test_what_the_journal_has_is_no_doubt_any_more(tmp_path: Path) -> None:
         latch.note(DEVICE_NO, REFUSED)
         assert latch.doubts() == ()
         assert latch.tried(DEVICE_NO) == (REFUSED,)
+
+
+def test_after_a_crash_a_good_password_is_doubted_until_its_device_is_let_in(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        JournalLatch(writer, reader, FakeClock()).note(DEVICE_NO, ACCEPTED)
+        latch = JournalLatch(writer, reader, FakeClock(), after_crash=True)
+        assert latch.tried(DEVICE_NO) == (DOUBTED,)
+        latch.note(DEVICE_NO, ACCEPTED)
+        assert latch.tried(DEVICE_NO) == (ACCEPTED,)
+        assert latch.doubts() == ()
+
+
+def test_a_process_that_never_met_the_device_hands_the_doubt_of_a_crash_on(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        JournalLatch(writer, reader, FakeClock()).note(DEVICE_NO, ACCEPTED)
+        writer.append(*JournalLatch(writer, reader, FakeClock(), after_crash=True).doubts())
+        assert JournalLatch(writer, reader, FakeClock()).tried(DEVICE_NO) == (DOUBTED,)
+
+
+def test_a_process_that_leaves_no_mark_of_its_end_makes_each_try_durable(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        JournalLatch(writer, reader, FakeClock(), announce_all=True).recall(DEVICE_NO, DOUBTED)
+        assert tuple(reader.passwords(DEVICE_NO)) == (DOUBTED,)
+
+
+def test_a_thread_that_goes_on_after_the_goodbye_makes_its_tries_durable(tmp_path: Path) -> None:
+    with builders.journal(tmp_path) as writer, builders.reading(tmp_path) as reader:
+        latch = JournalLatch(writer, reader, FakeClock())
+        latch.doubts()
+        latch.recall(DEVICE_NO, DOUBTED)
+        assert tuple(reader.passwords(DEVICE_NO)) == (DOUBTED,)
