@@ -52,6 +52,13 @@ def test_the_agent_dies_again_at_every_point_of_each_recovery(base: Path) -> Non
     print(f"{SETTLE}: two deaths at {found.points} points, {len(found.distinct)} distinct worlds")
 
 
+def test_the_agent_dies_at_every_point_after_its_password_was_changed(base: Path) -> None:
+    """Between a refusal and its row only the crash's mark in the journal tells the next agent to doubt."""
+    found = Explorer(base, SETTLE).troubles(("password_changed",), one_in=3)
+    nothing_wrong(found)
+    assert found.points
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
     found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=7)
