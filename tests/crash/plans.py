@@ -107,6 +107,9 @@ def seen_of(bench: DrivenBench) -> Evidence:
     found = judge.evidence(bench)
     found.passwords_given = {DEVICE_NO: 2 if bench.secrets.mark else 1}
     now = bench.clock.utc_ms()
+    found.one_clock = now >= max(row.at_ms for row in found.rows) and all(
+        line.at_ms <= now for line in found.writes
+    )
     told = lines(bench.folder / durable.TOLD, Told)
     found.told = tuple(
         line for line in told if line.sent_ms <= now

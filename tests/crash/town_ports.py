@@ -59,8 +59,10 @@ class HostClock(StillClock):
         super().__init__(true.now)
         self._true = true
         self.error = dt.timedelta()
+        self.was_wrong = False
 
     def utc_ms(self) -> int:
+        self.was_wrong = self.was_wrong or bool(self.error)
         return self._true.utc_ms() + round(self.error.total_seconds() * 1000)
 
     def local(self) -> dt.datetime:

@@ -52,12 +52,19 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     passwords_given: dict[str, int] = {}
     forgotten: frozenset[str] = frozenset()
     deadlines: Mapping[str, dt.date] = {}  # last day of each month's filing window
+    one_clock: bool = True  # rows bear the time of the device's log and of the transcript
     settled: bool = True  # nothing is under way any more: every job ended or wants a person
 
     @cached_property
     def accepts(self) -> dict[str, Row]:
         """The accept of each job, by id."""
         return {row.job_id: row for row in self.rows if row.event == "job.accepted"}
+
+    @cached_property
+    def comparable(self) -> bool:
+        """Whether times in rows, writes and transcript can be compared: one clock, and never put back."""
+        times = [row.at_ms for row in self.rows]
+        return self.one_clock and times == sorted(times)
 
     @cached_property
     def by_job(self) -> dict[str, list[Row]]:

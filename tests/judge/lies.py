@@ -330,3 +330,74 @@ def a_record_says_confirmed_and_the_bureau_was_not_told(seen: Evidence) -> None:
         for about, issued in seen.bureau.tickets.items()
     }
     seen.bureau = msgspec.structs.replace(seen.bureau, tickets=tickets)
+
+
+def lost_and_repeated(seen: Evidence, op: str, reply: Reply) -> None:
+    """Let the settlement's first reply be lost, and a question hours later get this one."""
+    first = next(line for line in seen.told if line.key == settle(seen).key)
+    lost = msgspec.structs.replace(first, reply=None, told_ms=first.sent_ms)
+    late = first.sent_ms + 10_000_000
+    seen.told = (lost, msgspec.structs.replace(lost, op=op, sent_ms=late, told_ms=late, reply=reply))
+
+
+@lie("accepted_is_never_denied")
+def a_repeat_is_told_not_executed_after_a_lost_reply(seen: Evidence) -> None:
+    lost_and_repeated(seen, "submit", error("REQUEST_EXPIRED"))
+
+
+@lie("accepted_is_never_denied")
+def a_key_is_unknown_after_a_lost_reply(seen: Evidence) -> None:
+    lost_and_repeated(seen, "job.get", error("KEY_UNKNOWN", "unknown"))
+
+
+@lie("accepted_is_never_denied")
+def a_repeat_is_told_not_executed_after_the_write_by_a_wrong_clock(seen: Evidence) -> None:
+    seen.one_clock = False
+    lost_and_repeated(seen, "submit", error("REQUEST_EXPIRED"))
+
+
+@lie("steps_are_true")
+def a_report_that_the_bureau_took_is_called_not_executed(seen: Evidence) -> None:
+    changed(seen, where(seen.rows, "step.ended", "submit"), outcome="not_executed")
+
+
+@lie("steps_are_true")
+def a_confirmation_that_the_bureau_took_is_called_not_executed(seen: Evidence) -> None:
+    changed(seen, where(seen.rows, "step.ended", "confirm"), outcome="not_executed")
+
+
+@lie("steps_are_true")
+def the_device_did_it_hours_after_it_was_called_executed(seen: Evidence) -> None:
+    seen.writes = tuple(msgspec.structs.replace(one, at_ms=one.at_ms + 50_000_000) for one in seen.writes)
+
+
+@lie("told_is_true")
+def a_client_is_told_that_a_taken_report_was_not_executed(seen: Evidence) -> None:
+    step = {"step": "submit", "group": "007", "period": "2026-09", "outcome": "not_executed"}
+    seen.told = tuple(line for line in seen.told if line.key == settle(seen).key)
+    said(seen, "job.get", steps=[step])
+
+
+def told_before_any_write(seen: Evidence, **changes: Any) -> None:
+    seen.told = tuple(line for line in seen.told if line.key == settle(seen).key)
+    said(seen, "job.get", ended=False, state="running", **changes)
+    early = min(line.at_ms for line in seen.writes) - 10_000
+    seen.told = tuple(msgspec.structs.replace(line, sent_ms=early, told_ms=early) for line in seen.told)
+
+
+@lie("told_is_true")
+def a_client_is_told_executed_too_early(seen: Evidence) -> None:
+    told_before_any_write(seen, outcome="executed", steps=[])
+
+
+@lie("told_is_true")
+def a_client_is_told_of_a_seal_too_early(seen: Evidence) -> None:
+    step = {"step": "seal", "group": "007", "period": "2026-09", "outcome": "executed"}
+    told_before_any_write(seen, outcome="unknown", steps=[step])
+
+
+@lie("never_backwards")
+def the_last_report_moved_on_without_a_write(seen: Evidence) -> None:
+    memory = seen.devices[DEVICE_NO]
+    groups = tuple(msgspec.structs.replace(one, last_report=dt.date(2026, 12, 31)) for one in memory.groups)
+    seen.devices = {DEVICE_NO: msgspec.structs.replace(memory, groups=groups)}

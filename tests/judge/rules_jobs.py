@@ -52,6 +52,25 @@ def refused_made_no_job(seen: Evidence) -> Iterator[Facts]:
 
 
 @rule
+def accepted_is_never_denied(seen: Evidence) -> Iterator[Facts]:
+    """Who asks about a key once its job is accepted is never told `not_executed`, or that it is unknown."""
+    accepts = {(row.principal, row.key): row for row in seen.accepts.values() if row.key}
+    for told in seen.told:
+        error, accept = told.reply and told.reply.error, accepts.get((told.principal, told.key))
+        if not error or accept is None or not _stood_before(seen, accept, told.sent_ms):
+            continue
+        if error.code == "KEY_UNKNOWN" or (told.op in _KEYED and _not_executed(told)):
+            yield facts(key=told.key, job=accept.job_id, told=error.code)
+
+
+def _stood_before(seen: Evidence, accept: Row, at_ms: int) -> bool:
+    """Whether a job was accepted before: by its row's time, or, where that clock was wrong, by a write."""
+    if seen.comparable and accept.at_ms < at_ms:
+        return True
+    return any(line.at_ms < at_ms for line in seen.wrote(accept.job_id))
+
+
+@rule
 def known_stays_known(seen: Evidence) -> Iterator[Facts]:
     """Who was once told of a job by its key is never told that the key is unknown, or not executed."""
     known: dict[tuple[str, str], Told] = {}

@@ -13,6 +13,8 @@ from tests.judge.shapes import Call, GroupMemory, Issued, JobRecord, JobView, Ro
 from tests.judge.verdicts import Facts, facts, rule
 
 _STEPS = {"report": ("seal", "submit"), "clear": ("apply",), "settle": ("seal", "submit", "apply")}
+_CALLS = {"submit": "report.put", "confirm": "confirm"}  # a ticket that was issued may be refused as no good
+_SLACK_MS = 1000
 _ACTS = (*IRREVERSIBLE, "submit")  # what only reading tells of, once an answer is lost
 
 
@@ -28,11 +30,15 @@ def steps_are_true(seen: Evidence) -> Iterator[Facts]:
         accept = seen.accepts.get(row.job_id)
         if row.event != "step.ended" or accept is None:
             continue
-        if row.outcome == "executed" and not is_done(seen, accept, row.id):
+        by_ms = row.at_ms if seen.comparable else None
+        if row.outcome == "executed" and not is_done(seen, accept, row.id, by_ms):
             yield facts(job=row.job_id, step=row.id, said="executed", row=row.seq)
         deed = deeds.get(begun[name].seq) if name in begun else None
         if row.outcome == "not_executed" and deed is not None and deed.write is not None:
             yield facts(job=row.job_id, step=row.id, said="not_executed", write=deed.write.write.write_no)
+        last = name in begun and begun[name] is _last_begun(seen, row.job_id, row.id)
+        if row.outcome == "not_executed" and last and _bureau_took(seen, accept, row.id):
+            yield facts(job=row.job_id, step=row.id, said="not_executed", truth="the bureau took it")
 
 
 @rule
@@ -52,12 +58,13 @@ def told_is_true(seen: Evidence) -> Iterator[Facts]:
         if accept is None:
             continue
         end = seen.ends.get(view.job_id)
+        by_ms = told.told_ms if seen.comparable else None
         if view.ended and (end is None or (end.state, end.outcome) != (view.state, view.outcome)):
             yield facts(job=view.job_id, told=f"{view.state} {view.outcome}", journal=end and end.outcome)
         if view.outcome == "not_executed" and _wrote_before(seen, told, view.job_id):
             yield facts(job=view.job_id, told="not_executed", truth="a write was done")
-        if view.outcome == "executed" and _untrue(seen, accept, "executed"):
-            yield facts(job=view.job_id, told="executed", truth=_untrue(seen, accept, "executed"))
+        if view.outcome == "executed" and _untrue(seen, accept, "executed", by_ms):
+            yield facts(job=view.job_id, told="executed", truth=_untrue(seen, accept, "executed", by_ms))
         open_steps = [step.step for step in view.steps if step.outcome == "unknown" and step.step in _ACTS]
         if open_steps and view.outcome in ("not_executed", "partly_executed"):
             yield facts(job=view.job_id, told=view.outcome, truth=f"not known: {', '.join(open_steps)}")
@@ -65,12 +72,17 @@ def told_is_true(seen: Evidence) -> Iterator[Facts]:
 
 
 def _false_steps(seen: Evidence, told: Told, view: JobView, accept: Row) -> Iterator[Facts]:
+    by_ms = told.told_ms if seen.comparable else None
     for step in view.steps:
         name = StepId(step=step.step, group=step.group, period=step.period)
-        if step.outcome == "executed" and not is_done(seen, accept, name):
+        if step.outcome == "executed" and not is_done(seen, accept, name, by_ms):
             yield facts(job=view.job_id, step=name, told="executed")
         if step.outcome == "not_executed" and _wrote_before(seen, told, view.job_id, name):
             yield facts(job=view.job_id, step=name, told="not_executed")
+        begun = _last_begun(seen, view.job_id, name)
+        before = begun is not None and seen.comparable and begun.at_ms < told.sent_ms
+        if step.outcome == "not_executed" and before and _bureau_took(seen, accept, name):
+            yield facts(job=view.job_id, step=name, told="not_executed", truth="the bureau took it")
 
 
 def _wrote_before(seen: Evidence, told: Told, job_id: str, step: StepId | None = None) -> bool:
@@ -82,7 +94,7 @@ def _wrote_before(seen: Evidence, told: Told, job_id: str, step: StepId | None =
     )
 
 
-def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
+def _untrue(seen: Evidence, accept: Row | None, outcome: str, by_ms: int | None = None) -> str:
     """Return what the truth about a job is where `outcome` is not it, else ""."""
     if accept is None:
         return "the job was never accepted"
@@ -92,7 +104,7 @@ def _untrue(seen: Evidence, accept: Row | None, outcome: str) -> str:
     may_have = wrote or any(
         is_done(seen, accept, StepId(step="submit", group=group, period=month)) for group, month in sent
     )
-    missing = [str(step) for step in _wanted(accept) if not is_done(seen, accept, step)]
+    missing = [str(step) for step in _wanted(accept) if not is_done(seen, accept, step, by_ms)]
     if outcome == "not_executed" and acted:
         return "something was done"
     if outcome == "partly_executed" and not may_have:
@@ -146,6 +158,36 @@ def _tried_to_submit(seen: Evidence, job_id: str) -> set[tuple[str, str]]:
     }
 
 
+def _last_begun(seen: Evidence, job_id: str, step: StepId) -> Row | None:
+    rows = [row for row in seen.by_job[job_id] if row.event == "step.begun" and row.id == step]
+    return rows[-1] if rows else None
+
+
+def _bureau_took(seen: Evidence, accept: Row, step: StepId) -> bool:
+    """Whether the bureau took, and still has, what no other job and no other program can have sent."""
+    op, device_no = _CALLS.get(step.step, ""), accept.scope.device_no
+    about = f"{device_no}/{step.group}/{step.period}"
+    if not op or seen.forgotten or not is_done(seen, accept, step):
+        return False
+    for job_id, other in seen.accepts.items():
+        if job_id != accept.job_id and other.scope.device_no == device_no and _last_begun(seen, job_id, step):
+            return False
+    answers = [
+        call
+        for call in seen.calls
+        if call.op == op
+        and f"{call.device_no}/{call.group}/{call.period}" == about
+        and call.reference not in seen.strangers
+    ]
+    refused: set[str] = set()  # a copy that the line held back is no lie of who had read the refusal
+    for call in answers:
+        if call.result == "accepted" and call.key not in refused:
+            return True
+        if call.result == "refused":
+            refused.add(call.key)
+    return False
+
+
 def _wanted(accept: Row) -> Iterator[StepId]:
     for step in _STEPS.get(accept.kind, ()):
         for group, period in accept.claims:
@@ -153,11 +195,11 @@ def _wanted(accept: Row) -> Iterator[StepId]:
                 yield StepId(step=step, group=group, period=period)
 
 
-def is_done(seen: Evidence, accept: Row, step: StepId) -> bool:
-    """Return whether device and bureau agree that a step of a job was executed."""
+def is_done(seen: Evidence, accept: Row, step: StepId, by_ms: int | None = None) -> bool:
+    """Return whether device and bureau agree that a step was executed; on the device by `by_ms`."""
     device_no = accept.scope.device_no
     about = f"{device_no}/{step.group}/{step.period}"
-    group, tickets = _group(seen, device_no, step.group), seen.bureau.tickets.get(about, ())
+    group, tickets = _group_by(seen, device_no, step.group, by_ms), seen.bureau.tickets.get(about, ())
     match step.step:
         case "seal":
             return group is not None and group.last_report >= month_end(step.period)
@@ -170,7 +212,10 @@ def is_done(seen: Evidence, accept: Row, step: StepId) -> bool:
         case "ticket":
             return bool(tickets)
         case "clock_ticket":
-            return any(line.write.kind == "clock_ticket" for line in seen.executed(device_no))
+            return any(
+                line.write.kind == "clock_ticket" and (by_ms is None or line.at_ms <= by_ms + _SLACK_MS)
+                for line in seen.executed(device_no)
+            )
         case "apply" | "verify":
             return group is not None and _cleared(group, tickets, step.period)
         case "confirm":
@@ -188,6 +233,20 @@ def _cleared(group: GroupMemory, tickets: tuple[Issued, ...], period: str) -> bo
 def _group(seen: Evidence, device_no: str, name: str) -> GroupMemory | None:
     memory = seen.devices.get(device_no)
     return next((group for group in memory.groups if group.group == name), None) if memory else None
+
+
+def _group_by(seen: Evidence, device_no: str, name: str, by_ms: int | None) -> GroupMemory | None:
+    """Return where a group stood at a time: what came later is taken back, by the log, newest first."""
+    group = _group(seen, device_no, name)
+    later = [line for line in seen.executed(device_no) if by_ms is not None and line.group == name]
+    for line in reversed(later):
+        if group is None or by_ms is None or line.at_ms <= by_ms + _SLACK_MS:
+            continue
+        if line.write.kind == "seal":
+            group = msgspec.structs.replace(group, last_report=line.write.before)
+        elif line.write.kind == "apply_ticket":
+            group = msgspec.structs.replace(group, invoicing_deadline=line.write.before)
+    return group
 
 
 def month_end(period: str) -> dt.date:

@@ -199,8 +199,10 @@ def never_backwards(seen: Evidence) -> Iterator[Facts]:
                 yield facts(device=device_no, group=line.group, write=write.write_no, after=write.after)
             now[line.group, write.kind] = write.after
         for group in memory.groups:
-            if group.invoicing_deadline < now.get((group.group, "apply_ticket"), dt.date.min):
+            if group.invoicing_deadline != now.get((group.group, "apply_ticket"), group.invoicing_deadline):
                 yield facts(device=device_no, group=group.group, deadline=group.invoicing_deadline)
+            if group.last_report != now.get((group.group, "seal"), group.last_report):
+                yield facts(device=device_no, group=group.group, last_report=group.last_report)
 
 
 @rule
