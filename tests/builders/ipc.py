@@ -275,6 +275,9 @@ class FakeReader:
     def verify_job(self, job_id: str) -> tuple[int, int]:
         return (0, self.last_seq())
 
+    def of_no_job(self) -> Sequence[AnyEvent]:
+        return []
+
     def passwords(self, device_no: str) -> Sequence[TriedPassword]:
         return []
 

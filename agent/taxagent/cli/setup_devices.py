@@ -7,7 +7,6 @@ import secrets as random_bytes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from taxagent.cli.reading import alone, read_one, secret_store
 from taxagent.cli.setup_choices import Choices
