@@ -64,6 +64,8 @@ def test_an_answer_that_was_taken_is_taken_again(running: Running, client: Gatew
     challenge = asked(client)
     for _ in range(2):
         client.answer_challenge(challenge.challenge_id, "7k3m")
+    client.put_report(sealed_report())
+    assert accepted(running, Op.REPORT_PUT) == 1
 
 
 def test_the_answer_whose_reply_is_lost_is_given_once_and_the_next_call_shows_whether_it_was_taken(
