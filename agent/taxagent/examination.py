@@ -7,19 +7,37 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from taxagent.bureau.messages import STATUS_PATH
 from taxagent.config import File, Settings, UsbSection
 from taxagent.device import drivers
+from taxagent.device.libusb_host import library_version
 from taxagent.host.clock import HostClock
-from taxagent.host.probes import accounts, certificates, latency, network, places, software, usb
-from taxagent.host.probes.findings import Probe, looked
-from taxagent.host.probes.users import User, own_user, user_of
+from taxagent.host.lock import owner_of
+from taxagent.host.probes import (
+    accounts,
+    certificates,
+    entrance,
+    holders,
+    latency,
+    network,
+    places,
+    rights,
+    software,
+    timekeeping,
+    unit,
+    usb,
+)
+from taxagent.host.probes.findings import Probe, all_looked, looked
+from taxagent.host.probes.users import People, User, own_user, user_of
 from taxagent.host.secret_files import SecretFiles
+from taxagent.ipc import doctor
 from taxagent.journal import JOURNAL_NAME, Reader
 from taxagent.model.checks import made
 from taxagent.model.job import Problem
@@ -29,18 +47,24 @@ from taxagent.model.usb import SeenDevice
 Seen = Callable[[], tuple[SeenDevice, ...]]
 Trouble = Callable[[], Problem | None]
 
+_IPC = "ipc://"
+_WHOLE_BYTES = 64 << 20  # a longer journal is not walked whole while a person waits
+_LAST_ROWS = 20_000
 
-def without_configuration() -> tuple[CheckLine, ...]:
-    """Look at what needs no configuration."""
-    return _all({**_general(None), "usb": partial(_bus, UsbSection(), own_user())})
+
+def without_configuration(why: CheckLine) -> tuple[CheckLine, ...]:
+    """Look at what needs no configuration; `why` says why there is none."""
+    bus = _Bus(UsbSection(), own_user())
+    return (_about(None), why, *all_looked(_general(None) | bus.probes()))
 
 
 def examined(
     settings: Settings, seen: Seen | None = None, trouble: Trouble | None = None
 ) -> tuple[CheckLine, ...]:
-    """Look at everything; `seen` and `trouble` are the bus as the caller knows it, else it is looked at."""
+    """Look at everything; `seen` and `trouble` are the bus as the agent knows it, else it is looked at."""
     good = made("config", "CONFIG_OK", path=str(settings.path))
-    return (good, *_all(_general(settings)), *_all(_particular(settings, seen, trouble)))
+    probes = _general(settings) | _particular(settings, seen, trouble)
+    return (_about(settings, itself=seen is not None), good, *all_looked(probes))
 
 
 def gateway_of(file: File) -> network.Gateway:
@@ -57,6 +81,19 @@ def roles(settings: Settings) -> tuple[CheckLine, ...]:
     return looked("access", partial(accounts.roles, access.users, access.groups))
 
 
+def _about(settings: Settings | None, *, itself: bool = False) -> CheckLine:
+    """Say which agent and host the lines speak of, and who looked."""
+    facts = {
+        "version": version("taxagent"),
+        "host": platform.node(),
+        "user": own_user().name,
+        "path": str(settings.state_dir) if settings is not None else "",
+    }
+    if itself:
+        return made("agent", "ABOUT_AGENT", **facts, pid=str(os.getpid()))
+    return made("agent", "ABOUT_COMMAND", **facts)
+
+
 def _general(settings: Settings | None) -> dict[str, Probe]:
     """The probes that need no configuration, or only what it says of the clock."""
     clock = HostClock()
@@ -64,9 +101,12 @@ def _general(settings: Settings | None) -> dict[str, Probe]:
     if settings is not None and settings.simulation is not None:
         simulated = HostClock(settings.simulation).local().isoformat(sep=" ", timespec="seconds")
     now = clock.local()
+    libraries = {"libusb": library_version(), "libzmq": doctor.library_version()}
     return {
-        "versions": software.versions,
+        "versions": partial(software.versions, libraries=libraries),
+        "unit": unit.service,
         "clock": partial(software.clock, now, simulated),
+        "ntp": partial(timekeeping.kept, clock.utc_ms()),
         "holidays": partial(software.holidays, now.date()),
     }
 
@@ -85,32 +125,69 @@ def _particular(settings: Settings, seen: Seen | None, trouble: Trouble | None) 
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     store = SecretFiles(settings.secrets_dir, Path(credentials) if credentials else None)
     return {
-        "usb": partial(_bus, file.usb, user, seen, trouble),
-        "socket": partial(places.door, Path(file.ipc.endpoint.removeprefix("ipc://")), user),
-        "access": partial(accounts.roles, file.access.users, file.access.groups),
+        **_Bus(file.usb, user, seen, trouble, agent_pid=_pid(state_dir)).probes(),
+        **_door(settings, user),
         "state": partial(places.state, state_dir, user),
         "secrets": partial(places.secrets, settings.secrets_dir, store.get),
-        "journal": partial(places.journal, journal, partial(_rows, journal)),
+        "journal": partial(places.journal, journal, partial(_chain, journal)),
         "certificate": partial(certificates.files, ca, certificate, key, now, user),
         "bureau": partial(network.path, gateway, clock),
         "latency": partial(latency.trips, gateway.url, clock),
     }
 
 
-def _all(probes: dict[str, Probe]) -> tuple[CheckLine, ...]:
-    return tuple(line for name, probe in probes.items() for line in looked(name, probe))
+class _Bus:
+    """The probes of USB, for which the bus is looked at once."""
+
+    def __init__(
+        self,
+        section: UsbSection,
+        user: User,
+        seen: Seen | None = None,
+        trouble: Trouble | None = None,
+        agent_pid: int = 0,
+    ) -> None:
+        self._section = section
+        self._user = user
+        self._seen, self._trouble = seen, trouble
+        self._agent_pid = agent_pid
+
+    def probes(self) -> dict[str, Probe]:
+        return {"usb": self._lines}
+
+    def _lines(self) -> Iterator[CheckLine]:
+        seen, trouble = self._seen, self._trouble
+        if seen is None or trouble is None:
+            source = drivers.source(self._section.driver, self._section.backend)
+            seen, trouble = source.seen, source.trouble
+        yield from usb.bus(seen, trouble)
+        things = seen()
+        yield from looked("held", partial(holders.held, lambda: things, self._agent_pid))
+        if self._section.backend.startswith("libusb"):
+            yield from looked("permissions", partial(rights.nodes, lambda: things, self._user))
 
 
-def _bus(
-    section: UsbSection, user: User, seen: Seen | None = None, trouble: Trouble | None = None
-) -> Iterator[CheckLine]:
-    if seen is None or trouble is None:
-        source = drivers.source(section.driver, section.backend)
-        seen, trouble = source.seen, source.trouble
-    yield from usb.bus(seen, trouble)
-    yield from usb.permissions(seen, user)
+def _door(settings: Settings, user: User) -> dict[str, Probe]:
+    """The probes of the socket and of who may use it; on Windows there is none."""
+    access, endpoint = settings.file.access, settings.file.ipc.endpoint
+    found: dict[str, Probe] = {"access": partial(accounts.roles, access.users, access.groups)}
+    if endpoint.startswith(_IPC):
+        path = Path(endpoint.removeprefix(_IPC))
+        found = {"socket": partial(places.door, path, user)} | found
+        found["members"] = partial(entrance.members, access.users, access.groups, path.parent, People())
+    return found
 
 
-def _rows(path: Path) -> int:
+def _pid(state_dir: Path) -> int:
+    """Return the pid of the agent that owns, or last owned, the state directory; 0 where it is not told."""
+    owner = owner_of(state_dir)
+    return owner.pid if owner is not None else 0
+
+
+def _chain(path: Path) -> places.Chain:
     with closing(Reader(path)) as reader:
-        return reader.verify().rows
+        if path.stat().st_size <= _WHOLE_BYTES:
+            rows = reader.verify().rows
+            return places.Chain(rows=rows, verified=rows, schema=reader.schema())
+        verified, rows = reader.verify_last(_LAST_ROWS)
+        return places.Chain(rows=rows, verified=verified, schema=reader.schema())

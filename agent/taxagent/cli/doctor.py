@@ -16,26 +16,6 @@ if TYPE_CHECKING:
     from taxagent.model.lines import CheckLine
 
 CONFIG = Path("/etc/taxagent/taxagent.toml")
-_SAY = {
-    "zh": {
-        "ok": "正常",
-        "warn": "注意",
-        "fail": "有问题",
-        "unknown": "不清楚",
-        "not_asked": "没有检查",
-        "do": "怎么办：",
-        "sum": "{fail} 项有问题，{warn} 项需注意",
-    },
-    "en": {
-        "ok": "ok",
-        "warn": "note",
-        "fail": "BAD",
-        "unknown": "not known",
-        "not_asked": "not looked at",
-        "do": "what to do: ",
-        "sum": "{fail} bad, {warn} to note",
-    },
-}
 
 
 def add(subparsers: Subparsers) -> None:
@@ -46,15 +26,18 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line a finding; 1 where one is bad."""
+    """Print a line a finding, as `taxctl doctor` does; 1 where one is bad."""
+    from taxagent.ipc.views import line_view
     from taxagent.model.lines import CheckState
+    from taxclient.protocol.results import DoctorResult
 
-    lines = examined(args.config)
+    lines, contact = examined(args.config), _contact(args.config)
+    bad = any(line.state is CheckState.FAIL for line in lines)
     if args.json:
-        print_json({"lines": [_as_object(line, args.lang) for line in lines]})
+        print_json(DoctorResult(lines=tuple(line_view(line, args.lang) for line in lines), contact=contact))
     else:
-        show(lines, args.lang)
-    return 1 if any(line.state is CheckState.FAIL for line in lines) else 0
+        show(lines, args.lang, contact if bad else "")
+    return 1 if bad else 0
 
 
 def examined(config: Path) -> tuple[CheckLine, ...]:
@@ -65,27 +48,36 @@ def examined(config: Path) -> tuple[CheckLine, ...]:
     from taxagent.model.errors import Refusal
 
     if not _there(config):
-        return (made("config", "CONFIG_NONE", path=str(config)), *examination.without_configuration())
+        return examination.without_configuration(made("config", "CONFIG_NONE", path=str(config)))
     try:
         settings = load(config)
     except Refusal as error:
-        return (of_error("config", error), *examination.without_configuration())
+        return examination.without_configuration(of_error("config", error))
     return examination.examined(settings)
 
 
-def show(lines: Iterable[CheckLine], lang: Lang) -> None:
-    """Print lines for people, and how many there are to look at."""
-    from taxagent.model.checks import name, text
-    from taxagent.model.lines import CheckState
+def show(lines: Iterable[CheckLine], lang: Lang, contact: str = "") -> None:
+    """Print lines for people, how many there are to look at, and whom to ask, where that is not ""."""
+    from taxagent.ipc.views import line_view
+    from taxclient.cli import lines as words
+    from taxclient.cli.words import Speech
 
-    say, counts = _SAY[lang], dict.fromkeys(CheckState, 0)
-    for line in lines:
-        words = text(line, lang)
-        counts[line.state] += 1
-        print(f"{say[line.state]}  {name(line, lang)}: {words.fact}")
-        if words.remedy and line.state is not CheckState.OK:
-            print(f"    {say['do']}{words.remedy}")
-    print(say["sum"].format(**counts))
+    speech = Speech(lang)
+    for text in words.listed([line_view(line, lang) for line in lines], speech):
+        print(text)
+    if contact:
+        print(words.contact(contact, speech))
+
+
+def _contact(config: Path) -> str:
+    """Return whom to ask for help, "" where the configuration does not say or cannot be read."""
+    from taxagent.config import load
+    from taxagent.model.errors import Refusal
+
+    try:
+        return load(config).file.support.contact
+    except (Refusal, OSError):
+        return ""
 
 
 def _there(path: Path) -> bool:
@@ -94,20 +86,3 @@ def _there(path: Path) -> bool:
         return path.exists()
     except PermissionError:
         return True
-
-
-def _as_object(line: CheckLine, lang: Lang) -> dict[str, object]:
-    from taxagent.model.checks import name, text, who_mends
-
-    words = text(line, lang)
-    return {
-        "line": line.line,
-        "subject": line.subject,
-        "name": name(line, lang),
-        "state": line.state,
-        "code": line.code,
-        "fact": words.fact,
-        "who": who_mends(line),
-        "remedy": words.remedy,
-        "detail": line.facts,
-    }

@@ -6,6 +6,7 @@ Nothing here opens a device. On other systems the files are not there, and names
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +100,23 @@ class LibusbHost:
                 continue
             if node in links:
                 yield f"{_text(folder / 'comm') or 'a program'} (pid {folder.name})"
+
+
+class _Version(ctypes.Structure):
+    """libusb_version(3)."""
+
+    _fields_ = tuple((name, ctypes.c_uint16) for name in ("major", "minor", "micro", "nano"))
+
+
+def library_version() -> str:
+    """Return libusb's version such as "1.0.26", "" where it cannot be loaded."""
+    backend = usb.backend.libusb1.get_backend()
+    if backend is None:
+        return ""
+    ask = backend.lib.libusb_get_version
+    ask.restype = ctypes.POINTER(_Version)
+    told = ask().contents
+    return f"{told.major}.{told.minor}.{told.micro}"
 
 
 def _port_path(device: usb.core.Device) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import zmq
+
 from taxagent.jobs.asks import DeskStatus
 from taxagent.model.checks import made, of_error, of_problem
 from taxagent.model.errors import Unavailable
@@ -20,3 +22,8 @@ def device_lines(status: DeskStatus) -> Iterator[CheckLine]:
         else:
             gone = Unavailable("DEVICE_ABSENT", device_no=view.device_no)
             yield of_error("device", gone, CheckState.WARN, view.device_no)
+
+
+def library_version() -> str:
+    """Return libzmq's version such as "4.3.5"."""
+    return zmq.zmq_version()

@@ -110,6 +110,14 @@ class Reader:
         sql = "SELECT body FROM event WHERE job_id IS NULL AND CAST(body AS TEXT) NOT LIKE ? ORDER BY seq"
         return self._all(lambda row: decode_event(row[0]), sql, '{"event":"token.issued"%')
 
+    def clients(self) -> Sequence[AnyEvent]:
+        """Return the rows of clients with keys and of their pairing, oldest first. Walks the whole file."""
+        sql = (
+            "SELECT body FROM event WHERE job_id IS NULL AND device_no IS NULL"
+            " AND (CAST(body AS TEXT) LIKE ? OR CAST(body AS TEXT) LIKE ?) ORDER BY seq"
+        )
+        return self._all(lambda row: decode_event(row[0]), sql, '{"event":"client.%', '{"event":"pairing.%')
+
     def crashed(self) -> bool:
         """Return whether the newest process that took the journal has not given it back in good order."""
         sql = (
@@ -155,6 +163,26 @@ class Reader:
                 since = head.seq + 1
                 progress(min(head.seq, end), end)
         return Verified(journal_id=identity, rows=head.seq, last_seq=head.seq, head_hash=head.hash.hex())
+
+    def verify_last(self, rows: int) -> tuple[int, int]:
+        """Walk the chain of the newest `rows` rows; return how many that were, and all rows there are.
+
+        For a look that has to be quick. Raises JournalBroken as `verify`, for what lies within them.
+        """
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            end = stored.head(db).seq
+            head = stored.head_at(db, max(0, end - rows))
+            begun = head.seq
+            while chunk := db.execute(
+                "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (head.seq, CHUNK_ROWS)
+            ).fetchall():
+                head = walked(head, chunk)
+        return head.seq - begun, head.seq
+
+    def schema(self) -> int:
+        """Return the number of the file's schema."""
+        with closing(store.opened_to_read(self._path)) as db, store.refusing(self._path):
+            return int(db.execute("PRAGMA user_version").fetchone()[0])
 
     def verify_job(self, job_id: str) -> tuple[int, int]:
         """Walk the chain from the row before the job's first to the row after its last; return both.

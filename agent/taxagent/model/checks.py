@@ -91,6 +91,8 @@ def text(line: CheckLine, lang: Lang) -> CheckText:
         facts["seconds"] = spelled(int(facts["seconds"]), lang)
     if "kind" in facts:
         facts["kind"] = word("device_kind", facts["kind"], lang)
+    if "role" in facts:
+        facts["role"] = word("role", facts["role"], lang)
     if "because" in facts:
         facts["because"] = faults.text(Problem(fault=facts["because"], outcome=Outcome.UNKNOWN), lang).title
     return CheckText(fact=faults.filled(template.fact, facts), remedy=faults.filled(template.remedy, facts))

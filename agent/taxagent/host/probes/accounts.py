@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 
+from taxagent.host.probes.users import has_group, has_user
 from taxagent.model.checks import made
 from taxagent.model.lines import CheckLine
 
 Exists = Callable[[str], bool]
-
-
-def has_user(name: str) -> bool:
-    """Return whether the system has a user of this name or number; Windows is not asked."""
-    if sys.platform == "win32":
-        return True
-    import pwd  # noqa: PLC0415 - not there on Windows
-
-    try:
-        pwd.getpwuid(int(name)) if name.isascii() and name.isdigit() else pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def has_group(name: str) -> bool:
-    """Return whether the system has a group of this name; Windows is not asked."""
-    if sys.platform == "win32":
-        return True
-    import grp  # noqa: PLC0415 - not there on Windows
-
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def roles(

@@ -63,10 +63,20 @@ def path(gateway: Gateway, clock: Clock, resolve: Resolve = _resolved) -> Iterat
 
 def _tls(gateway: Gateway, clock: Clock, line: socket.socket, host: str) -> Iterator[CheckLine]:
     begun = clock.monotonic()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context = ssl.create_default_context(cafile=gateway.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cafile=gateway.ca)
+    except (OSError, ValueError) as error:
+        yield made("tls", "TLS_NO_CA", path=gateway.ca, what=_words(error))
+        return
+    try:
         context.load_cert_chain(gateway.certificate, gateway.key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        facts = {"certificate": gateway.certificate, "key": gateway.key}
+        yield made("tls", "TLS_NO_PAPERS", **facts, what=_words(error))
+        return
+    try:
         secure = context.wrap_socket(line, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         yield made("tls", "TLS_GATEWAY_UNKNOWN", host=host, what=error.verify_message, ca=gateway.ca)
@@ -113,10 +123,8 @@ def _skew(date: str, clock: Clock) -> Iterator[CheckLine]:
     except ValueError:
         return
     apart_ms = clock.utc_ms() - round(there.timestamp() * 1000)
-    if abs(apart_ms) > SKEW_MS:
-        yield made(
-            "clock", "CLOCK_SKEW", seconds=str(abs(apart_ms) // 1000), side="+" if apart_ms > 0 else "-"
-        )
+    facts = {"seconds": str(abs(apart_ms) // 1000), "side": "+" if apart_ms > 0 else "-"}
+    yield made("clock", "CLOCK_SKEW" if abs(apart_ms) > SKEW_MS else "CLOCK_AGREES", **facts)
 
 
 def _ms(clock: Clock, begun: float) -> str:

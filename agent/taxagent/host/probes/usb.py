@@ -1,19 +1,15 @@
-"""What is on the USB bus, and whether the agent's user may open it. Opens nothing; knows no USB library."""
+"""What is on the USB bus: ours, the vendors', and the rest. Opens nothing; knows no USB library."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
-from taxagent.host.probes.users import User
 from taxagent.model.checks import made, of_problem
 from taxagent.model.job import Problem
 from taxagent.model.lines import CheckLine
 from taxagent.model.usb import Recognised, SeenDevice
 
-_LOCATION = re.compile(r"usb:(\d+)-[\d.]+#(\d+)")
+_SHOWN = 8  # of the things that are none of ours
 
 
 def bus(
@@ -31,29 +27,16 @@ def bus(
             yield made("usb", "DEVICE_OURS", **facts)
         elif thing.recognised is Recognised.VENDOR:
             yield made("usb", "DEVICE_VENDORS", **facts)
-    if not any(thing.recognised is not Recognised.OTHER for thing in things):
+    others = [thing for thing in things if thing.recognised is Recognised.OTHER]
+    if len(others) == len(things):
         yield made("usb", "NO_DEVICE", count=str(len(things)))
+    if others:
+        yield made("usb", "USB_OTHERS", count=str(len(others)), names=_listed(others))
 
 
-def permissions(
-    seen: Callable[[], tuple[SeenDevice, ...]], user: User, root: Path = Path("/")
-) -> Iterator[CheckLine]:
-    """Yield whether `user` may open the node of each device of ours; Linux alone has nodes.
-
-    `root` is where /dev is looked for.
-    """
-    for thing in seen():
-        place = _LOCATION.fullmatch(thing.location)
-        if thing.recognised is not Recognised.PROFILE or place is None or os.name != "posix":
-            continue
-        node = root / f"dev/bus/usb/{int(place[1]):03d}/{int(place[2]):03d}"
-        facts = {"path": str(node), "user": user.name}
-        try:
-            may = user.may_write(node.stat())
-        except FileNotFoundError:
-            yield made("permissions", "NODE_MISSING", **facts)
-            continue
-        yield made("permissions", "NODE_OPEN" if may else "NODE_SHUT", **facts)
+def _listed(things: Sequence[SeenDevice]) -> str:
+    names = [f"{_usb_id(each)} {each.name}".strip() for each in things[:_SHOWN]]
+    return "; ".join((*names, "...") if len(things) > _SHOWN else names)
 
 
 def _usb_id(thing: SeenDevice) -> str:

@@ -14,6 +14,7 @@ import pytest
 from taxagent.bureau.messages import STATUS_PATH
 from taxagent.host.probes import network
 from taxagent.host.probes.network import Gateway
+from taxagent.model import checks
 from taxagent.model.simtime import local_time
 from taxagent.simulator.authority import Papers
 from tests.builders.bureau import BureauClock, real_ms, running_bureau
@@ -44,7 +45,7 @@ def walked(url: str, papers: Papers, **changes: str) -> list[str]:
 
 def test_a_gateway_that_answers_is_four_good_steps(tmp_path: Path) -> None:
     with running_bureau(tmp_path, BureauClock(real_ms=real_ms())) as running:
-        assert walked(running.url, running.paths) == ["DNS_OK", "TCP_OK", "TLS_OK", "HTTP_OK"]
+        assert walked(running.url, running.paths) == ["DNS_OK", "TCP_OK", "TLS_OK", "HTTP_OK", "CLOCK_AGREES"]
 
 
 def test_a_name_that_nobody_knows_ends_at_the_first_step(papers: Papers) -> None:
@@ -78,9 +79,17 @@ def test_what_does_not_speak_tls_ends_at_the_third_step(papers: Papers) -> None:
         assert walked(f"https://127.0.0.1:{port}", papers) == ["DNS_OK", "TCP_OK", "TLS_FAILED"]
 
 
-def test_certificate_files_that_are_missing_end_at_the_third_step(papers: Papers) -> None:
+@pytest.mark.parametrize(
+    ("missing", "case"), [("ca", "TLS_NO_CA"), ("certificate", "TLS_NO_PAPERS"), ("key", "TLS_NO_PAPERS")]
+)
+def test_papers_that_are_missing_end_at_the_third_step_and_say_which_and_what_to_do(
+    papers: Papers, missing: str, case: str
+) -> None:
     with answering(b"", None) as port:
-        assert walked(f"https://127.0.0.1:{port}", papers, ca="/nowhere")[-1] == "TLS_FAILED"
+        where = gateway(f"https://127.0.0.1:{port}", papers, **{missing: "/nowhere"})
+        line = list(network.path(where, BureauClock(real_ms=real_ms())))[-1]
+    words = checks.text(line, "en")
+    assert (line.code, "/nowhere" in words.fact, "gateway's operator" in words.remedy) == (case, True, True)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +107,9 @@ def test_the_last_step_says_what_the_gateway_said(papers: Papers, answer: bytes,
         assert walked(f"https://127.0.0.1:{port}/bridge", papers) == ["DNS_OK", "TCP_OK", "TLS_OK", case]
 
 
-@pytest.mark.parametrize("ahead_s, found", [(0, []), (3600, ["CLOCK_SKEW"]), (-3600, ["CLOCK_SKEW"])])
+@pytest.mark.parametrize(
+    "ahead_s, found", [(0, ["CLOCK_AGREES"]), (3600, ["CLOCK_SKEW"]), (-3600, ["CLOCK_SKEW"])]
+)
 def test_a_clock_far_from_the_gateways_is_told(papers: Papers, ahead_s: int, found: list[str]) -> None:
     there = local_time(real_ms() - ahead_s * 1000).astimezone(dt.UTC)
     date = email.utils.format_datetime(there, usegmt=True).encode()

@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from taxagent.host.probes import certificates, places, software, usb
+from taxagent.host.probes import certificates, places, rights, software, usb
 from taxagent.host.probes.findings import looked
 from taxagent.host.probes.users import User, own_user, user_of
 from taxagent.host.secret_files import SecretFiles
@@ -46,7 +46,7 @@ def test_a_probe_that_raises_is_a_finding_and_keeps_what_it_found_before() -> No
         raise ZeroDivisionError("boom")
 
     good, bad = looked("x", breaks)
-    assert (good.code, bad.code, bad.state) == ("CLOCK_OK", "PROBE_FAILED", CheckState.FAIL)
+    assert (good.code, bad.code, bad.state) == ("CLOCK_OK", "PROBE_FAILED", CheckState.UNKNOWN)
     assert bad.facts["what"] == "ZeroDivisionError: boom"
 
 
@@ -100,14 +100,15 @@ def test_devices_are_named_ours_and_the_vendors() -> None:
         thing(Recognised.VENDOR, "税控盘（NISEC） / tax-control disk (NISEC)"),
         thing(Recognised.OTHER, "mouse"),
     )
-    ours, vendors = usb.bus(lambda: things, lambda: None)
+    ours, vendors, others = usb.bus(lambda: things, lambda: None)
+    assert (others.code, others.facts) == ("USB_OTHERS", {"count": "1", "names": "1432:07dc mouse"})
     assert (ours.code, vendors.code, vendors.state) == ("DEVICE_OURS", "DEVICE_VENDORS", CheckState.WARN)
     assert "NISEC" in checks.text(vendors, "en").fact
     assert "does not drive it" in checks.text(vendors, "en").fact
 
 
 def test_a_bus_without_a_tax_control_device_is_bad() -> None:
-    (finding,) = usb.bus(lambda: (thing(Recognised.OTHER),), lambda: None)
+    finding, _ = usb.bus(lambda: (thing(Recognised.OTHER),), lambda: None)
     assert (finding.code, finding.facts["count"]) == ("NO_DEVICE", "1")
 
 
@@ -118,26 +119,66 @@ def test_why_nothing_can_be_seen_is_told() -> None:
     assert "libusb" in checks.text(finding, "zh").fact
 
 
-@pytest.mark.parametrize(
-    "mode, user, case",
-    [(0o660, ME, "NODE_OPEN"), (0o600, STRANGER, "NODE_SHUT"), (0o664, STRANGER, "NODE_SHUT")],
-)
-def test_permissions_are_those_of_the_agents_user(tmp_path: Path, mode: int, user: User, case: str) -> None:
-    node = tmp_path / "dev/bus/usb/001/007"
+def node_of(root: Path, mode: int) -> Path:
+    """Make the node of the device at usb:1-2#7 below a root."""
+    node = root / "dev/bus/usb/001/007"
     node.parent.mkdir(parents=True)
     node.touch()
     node.chmod(mode)
-    things = (thing(Recognised.PROFILE), thing(Recognised.VENDOR, location="usb:1-3#8"))
-    assert cases(usb.permissions(lambda: things, user, tmp_path)) == [case]
+    return node
+
+
+def rule(root: Path) -> None:
+    """Install the rule below a root."""
+    path = root / "usr/lib/udev/rules.d/70-taxagent.rules"
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
+OURS = (thing(Recognised.PROFILE), thing(Recognised.VENDOR, location="usb:1-3#8"))
+
+
+def test_what_the_agents_user_may_open_is_well(tmp_path: Path) -> None:
+    node_of(tmp_path, 0o660)
+    assert cases(rights.nodes(lambda: OURS, ME, tmp_path)) == ["NODE_OPEN"]
+
+
+def test_of_a_node_that_is_shut_the_first_that_is_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*, group: bool = True) -> CheckLine:
+        (line,) = rights.nodes(lambda: OURS, STRANGER, tmp_path, lambda _: group)
+        return line
+
+    node_of(tmp_path, 0o660)
+    assert told(group=False).code == "NODE_SHUT_NO_GROUP"
+    assert told().code == "NODE_SHUT_NO_RULE"
+    assert "70-taxagent.rules" in checks.text(told(), "en").fact
+    rule(tmp_path)
+    assert told().code == "NODE_SHUT_NOT_APPLIED"
+    monkeypatch.setattr(rights, "group_name", lambda _: "taxdev")
+    assert told().code == "NODE_SHUT_NO_MEMBER"
+    assert "usermod -aG taxdev stranger" in checks.text(told(), "zh").remedy
+
+
+def test_without_a_device_a_missing_rule_or_group_is_told_where_udev_is(tmp_path: Path) -> None:
+    def told(*, group: bool) -> list[str]:
+        return cases(rights.nodes(tuple, ME, tmp_path, lambda _: group))
+
+    assert told(group=False) == []
+    (tmp_path / "run/udev").mkdir(parents=True)
+    assert told(group=False) == ["GROUP_MISSING", "RULE_MISSING"]
+    rule(tmp_path)
+    assert told(group=True) == []
 
 
 def test_a_node_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert cases(usb.permissions(lambda: (thing(Recognised.PROFILE),), ME, tmp_path)) == ["NODE_MISSING"]
+    assert cases(rights.nodes(lambda: OURS, ME, tmp_path)) == ["NODE_MISSING"]
 
 
 def test_a_simulated_device_has_no_node(tmp_path: Path) -> None:
     simulated = thing(Recognised.PROFILE, location="usbip:1-1#1")
-    assert list(usb.permissions(lambda: (simulated,), ME, tmp_path)) == []
+    assert list(rights.nodes(lambda: (simulated,), ME, tmp_path)) == []
 
 
 def test_a_group_that_may_write_is_enough(tmp_path: Path) -> None:
@@ -221,14 +262,18 @@ def test_secrets_are_counted_and_exposed_ones_told(tmp_path: Path) -> None:
 
 
 def test_a_journal_holds_is_missing_or_is_broken(tmp_path: Path) -> None:
-    def missing() -> int:
+    def missing() -> places.Chain:
         raise JournalRefused("JOURNAL_REFUSED", reason="missing", what="there is no journal")
 
-    def broken() -> int:
+    def broken() -> places.Chain:
         raise JournalBroken("a row was changed", seq=7)
 
     path = tmp_path / "journal.db"
-    assert cases(places.journal(path, lambda: 12)) == ["JOURNAL_OK"]
+    path.write_bytes(bytes(2048))
+    (well,) = places.journal(path, lambda: places.Chain(rows=12, verified=12, schema=3))
+    assert well.facts == {"path": str(path), "rows": "12", "schema": "3", "size": "2.0 KiB"}
+    (long,) = places.journal(path, lambda: places.Chain(rows=12, verified=5, schema=3))
+    assert "the last 5 verified" in checks.text(long, "en").fact
     assert cases(places.journal(path, missing)) == ["JOURNAL_NONE"]
     (finding,) = places.journal(path, broken)
     assert (finding.code, finding.state) == ("JOURNAL_REFUSED", CheckState.FAIL)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taxagent.host.probes import accounts, backups, latency
+from taxagent.host.probes import accounts, backups, latency, users
 from taxagent.model.job import Backup, Job, JobKind, JobState, Scope, Step
 from taxagent.model.lines import CheckLine, CheckState
 from tests.builders.probes import cases
@@ -76,8 +76,8 @@ def test_names_that_are_all_known_are_counted_and_none_at_all_is_said() -> None:
 
 @pytest.mark.parametrize(("name", "there"), [("root", True), ("0", True), ("no-such-user", False)])
 def test_the_systems_own_users_are_asked(name: str, there: bool) -> None:
-    assert accounts.has_user(name) is there
-    assert accounts.has_group("no-such-group") is False
+    assert users.has_user(name) is there
+    assert users.has_group("no-such-group") is False
 
 
 class Kept:
