@@ -36,7 +36,7 @@ from taxagent.host.probes import (
 )
 from taxagent.host.probes.findings import Probe, all_looked, looked
 from taxagent.host.probes.users import People, User, own_user, user_of
-from taxagent.host.secret_files import SecretFiles
+from taxagent.host.secret_files import SecretFiles, credentials
 from taxagent.ipc import doctor
 from taxagent.journal import JOURNAL_NAME, Reader
 from taxagent.model.checks import made
@@ -122,13 +122,13 @@ def _particular(settings: Settings, seen: Seen | None, trouble: Trouble | None) 
     gateway = gateway_of(file)
     ca, certificate, key = map(Path, (gateway.ca, gateway.certificate, gateway.key))
     now = dt.datetime.fromtimestamp(clock.utc_ms() / 1000, dt.UTC)
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    store = SecretFiles(settings.secrets_dir, Path(credentials) if credentials else None)
+    handed_in = credentials(os.environ)
+    store = SecretFiles(settings.secrets_dir, handed_in)
     return {
         **_Bus(file.usb, user, seen, trouble, agent_pid=_pid(state_dir)).probes(),
         **_door(settings, user),
         "state": partial(places.state, state_dir, user),
-        "secrets": partial(places.secrets, settings.secrets_dir, store.get),
+        "secrets": partial(places.secrets, settings.secrets_dir, store.get, handed_in),
         "journal": partial(places.journal, journal, partial(_chain, journal)),
         "certificate": partial(certificates.files, ca, certificate, key, now, user),
         "bureau": partial(network.path, gateway, clock),

@@ -11,6 +11,7 @@ import pytest
 
 from taxagent.journal import JOURNAL_NAME, Reader, store
 from taxagent.model.device import PasswordVerdict
+from taxagent.model.errors import JournalBroken
 from taxagent.model.events import AgentStopped, replayed
 from tests.builders import journal as build
 
@@ -168,3 +169,27 @@ def test_a_start_without_the_stop_before_it_followed_a_crash(tmp_path: Path) -> 
         assert reader.crashed()
         writer.append(stopped)
         assert not reader.crashed()
+
+
+def test_the_newest_rows_are_verified_alone_where_a_look_has_to_be_quick(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        assert reader.verify_last(5) == (0, 0)
+        writer.append(*build.whole_job(1), build.accept(2), build.begun(2))
+        every = reader.last_seq()
+        assert reader.verify_last(3) == (3, every)
+        assert reader.verify_last(1000) == (every, every)
+        assert reader.schema() >= 1
+
+
+def test_a_changed_row_among_the_newest_is_found_and_an_older_one_is_not_looked_at(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer:
+        writer.append(*build.whole_job(1), build.accept(2), build.begun(2))
+    with closing(sqlite3.connect(tmp_path / JOURNAL_NAME)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE event SET body = replace(body, '2', '3') WHERE seq = 2")
+        db.commit()
+    with build.reading(tmp_path) as reader:
+        with pytest.raises(JournalBroken):
+            reader.verify_last(1000)
+        assert reader.verify_last(3)[0] == 3

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.vm.guest import foreign, month, reboot, service, trouble
+from tests.vm.guest import finding, foreign, month, reboot, service, trouble
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
 KINDS = {"control_disk": "661700000011", "golden_disk": "661600000022", "ukey": "661500000033"}
-_PURPOSES = ("rest", *trouble.PULLED, "stall", "lose", "mute", "refuse", "kill", "stop", "full", "reboot")
+_SERVICE = ("stop", "full", "reboot", "doctor")
+_PURPOSES = ("rest", *trouble.PULLED, "stall", "lose", "mute", "refuse", "kill", *_SERVICE)
 FRESH = {name: f"6617000001{at:02}" for at, name in enumerate(_PURPOSES)}
 """A device for each thing that happens once in its life, its number by what it is for."""
 
@@ -34,6 +35,7 @@ def first(report: Report, shop: Shop) -> None:
     """The first boot."""
     month.checks(report, shop, KINDS)
     service.unit_itself(report)
+    finding.checks(report, shop, FRESH["doctor"])
     foreign.stick(report, shop)
     trouble.checks(report, shop, FRESH)
     service.checks(report, shop, FRESH)

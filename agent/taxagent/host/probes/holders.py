@@ -36,15 +36,17 @@ def held(seen: Seen, agent_pid: int = 0, root: Path = Path("/")) -> Iterator[Che
     `agent_pid` is the agent's, 0 where it is not known; `root` is where /sys, /proc and /dev are looked for.
     Programs of others are seen by root alone: what could not be seen is said.
     """
-    blind = 0
+    blind, is_blind = 0, False
     for thing in seen():
         place = place_of(thing.location)
         if place is None or thing.recognised is Recognised.OTHER:
             continue
         programs, blind = holders((place.node, *place.disks(root)), root)
-        yield from _of_one(thing, place.driver(root), programs, blind, agent_pid)
-    if blind:
-        yield made("held", "HOLDERS_HIDDEN", count=str(blind))
+        is_blind = blind > 0 or _hidden(root)
+        unseen = "HELD_UNSEEN" if is_blind else "HELD_GONE"
+        yield from _of_one(thing, place.driver(root), programs, agent_pid, unseen)
+    if is_blind:
+        yield made("held", "HOLDERS_HIDDEN", count=str(blind or ""))
 
 
 def holders(nodes: Sequence[str], root: Path = Path("/")) -> tuple[list[Program], int]:
@@ -63,6 +65,11 @@ def holders(nodes: Sequence[str], root: Path = Path("/")) -> tuple[list[Program]
     return found, blind
 
 
+def _hidden(root: Path) -> bool:
+    """Whether this process is shown its own user's processes alone: ProtectProc= of the unit, hidepid=."""
+    return not (root / "proc/1").exists()
+
+
 def _program(folder: Path, node: str) -> Program:
     try:
         name, user = (
@@ -75,7 +82,7 @@ def _program(folder: Path, node: str) -> Program:
 
 
 def _of_one(
-    thing: SeenDevice, driver: str, programs: Sequence[Program], blind: int, agent_pid: int
+    thing: SeenDevice, driver: str, programs: Sequence[Program], agent_pid: int, unseen: str
 ) -> Iterator[CheckLine]:
     facts = {"location": thing.location, "name": thing.name, "driver": driver}
     ours = thing.recognised is Recognised.PROFILE
@@ -88,6 +95,6 @@ def _of_one(
         else:
             yield made("held", "HELD_BY_PROGRAM" if ours else "HELD_VENDORS", **known)
     if driver == _USBFS and not programs:
-        yield made("held", "HELD_UNSEEN" if blind else "HELD_GONE", **facts)
+        yield made("held", unseen, **facts)
     elif not driver and not programs:
         yield made("held", "HELD_BY_NONE", **facts)

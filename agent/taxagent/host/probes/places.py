@@ -97,11 +97,18 @@ def disk(directory: Path, free_bytes: Callable[[Path], int] | None = None) -> It
         yield made("disk", case, **facts)
 
 
-def secrets(directory: Path, get: Callable[[str], str | None]) -> Iterator[CheckLine]:
-    """Yield how many passwords are stored, and those that others may read. `get` raises as ports.Secrets."""
-    names = [each.name for each in directory.glob("device-*")] if directory.is_dir() else []
+def secrets(
+    directory: Path, get: Callable[[str], str | None], handed_in: Path | None = None
+) -> Iterator[CheckLine]:
+    """Yield how many passwords are stored, and those that others may read. `get` raises as ports.Secrets.
+
+    `handed_in` is the folder of those that systemd hands in, None where there is none.
+    """
+    names = {each.name for each in directory.glob("device-*")} if directory.is_dir() else set()
     for name in sorted(names):
         get(name)  # what it raises is the finding
+    if handed_in is not None and handed_in.is_dir():
+        names |= {each.name[each.name.index("device-") :] for each in handed_in.glob("*device-*")}
     case = "SECRETS_STORED" if names else "SECRETS_NONE"
     yield made("secrets", case, path=str(directory), count=str(len(names)))
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from taxagent.model.checks import made
 from taxagent.model.filing import official_deadline
 from taxagent.model.lines import CheckLine
+from taxagent.model.period import period_of
 from taxagent.model.workdays import day
 
 PACKAGES = (
@@ -70,7 +71,7 @@ def _has_holidays(year: int) -> bool:
 
 
 def _has_deadlines(year: int) -> bool:
-    return official_deadline(f"{year:04d}-12") is not None
+    return official_deadline(period_of(dt.date(year, 12, 1))) is not None
 
 
 def _years(has: Callable[[int], bool], around: int) -> str:

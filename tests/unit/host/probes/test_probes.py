@@ -254,6 +254,11 @@ def test_the_real_disk_can_be_measured(tmp_path: Path) -> None:
 def test_secrets_are_counted_and_exposed_ones_told(tmp_path: Path) -> None:
     store = SecretFiles(tmp_path)
     assert cases(places.secrets(tmp_path, store.get)) == ["SECRETS_NONE"]
+    handed_in = tmp_path / "credentials"
+    handed_in.mkdir()
+    (handed_in / "secret_device-661234567891").touch()
+    (line,) = places.secrets(tmp_path / "none", store.get, handed_in)
+    assert (line.code, line.facts["count"]) == ("SECRETS_STORED", "1")
     path = store.set("device-661234567890", "secret")
     assert cases(places.secrets(tmp_path, store.get)) == ["SECRETS_STORED"]
     path.chmod(0o644)
