@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -162,6 +163,8 @@ class _Bus:
             seen, trouble = source.seen, source.trouble
         yield from usb.bus(seen, trouble)
         things = seen()
+        if sys.platform != "linux":
+            return
         yield from looked("held", partial(holders.held, lambda: things, self._agent_pid))
         if self._section.backend.startswith("libusb"):
             yield from looked("permissions", partial(rights.nodes, lambda: things, self._user))

@@ -115,6 +115,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         lacking = Refusal("COMMAND_UNAVAILABLE", what=str(error))
         print_fault(lacking, lang, json=json)
         return exit_code(lacking)
+    except PermissionError as error:
+        barred = Refusal("PATH_SHUT", path=str(error.filename or ""), user=_user())
+        print_fault(barred, lang, json=json)
+        return exit_code(barred)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -171,6 +175,12 @@ def _without_lang(words: list[str]) -> tuple[Lang, list[str]]:
         else:
             rest += [word, given] if word == "--lang" else [word]
     return lang, rest
+
+
+def _user() -> str:
+    from taxagent.host.probes.users import own_user
+
+    return own_user().name
 
 
 def _where(error: Exception) -> str:

@@ -83,7 +83,7 @@ def print_fault(error: AgentError, lang: Lang, *, json: bool = False) -> None:
     print(say, file=sys.stderr)
 
 
-_EXITS = {"INSTANCE_RUNNING": 75, "AGENT_ABSENT": 69, "NOT_ALLOWED": 77}
+_EXITS = {"INSTANCE_RUNNING": 75, "AGENT_ABSENT": 69, "NOT_ALLOWED": 77, "PATH_SHUT": 77}
 # Not done, and no rule said no: what was asked about is not there. taxctl counts the same.
 _NO_RULE = {"JOB_UNKNOWN", "RECORD_UNKNOWN", "INVOICE_UNKNOWN", "DEVICE_UNKNOWN", "JOB_ENDED"}
 _BAD_INPUT = {"CONFIG_MISSING", "CONFIG_INVALID", "SCENARIO_INVALID", "BAD_REQUEST", "MEANING_UNKNOWN"}

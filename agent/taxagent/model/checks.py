@@ -22,6 +22,7 @@ from taxagent.model.value import Value
 from taxagent.model.words import word
 
 _NAMES = "_lines"
+_LISTS = {"names", "years", "official", "addresses"}  # facts that are lists, with ", " between
 
 
 class CheckText(Value, frozen=True, kw_only=True):
@@ -91,6 +92,8 @@ def text(line: CheckLine, lang: Lang) -> CheckText:
         facts["seconds"] = spelled(int(facts["seconds"]), lang)
     if "kind" in facts:
         facts["kind"] = word("device_kind", facts["kind"], lang)
+    if lang == "zh":
+        facts |= {name: facts[name].replace(", ", "、") for name in _LISTS & facts.keys()}
     if "role" in facts:
         facts["role"] = word("role", facts["role"], lang)
     if "because" in facts:

@@ -50,6 +50,16 @@ def raising(error: BaseException) -> Any:
     return run
 
 
+def test_what_the_system_keeps_shut_is_a_matter_of_permission_and_no_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(monkeypatch, raising(PermissionError(13, "Permission denied", "/var/lib/taxagent/journal.db")))
+    assert cli.main(["--lang", "en", "window"]) == 77
+    said = capsys.readouterr().err
+    assert "/var/lib/taxagent/journal.db" in said
+    assert "as root or as the agent's user" in said
+
+
 def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, lambda args: 30)
     assert cli.main(["window"]) == 30

@@ -36,7 +36,7 @@ def bus(
 
 def _listed(things: Sequence[SeenDevice]) -> str:
     names = [f"{_usb_id(each)} {each.name}".strip() for each in things[:_SHOWN]]
-    return "; ".join((*names, "...") if len(things) > _SHOWN else names)
+    return ", ".join((*names, "...") if len(things) > _SHOWN else names)
 
 
 def _usb_id(thing: SeenDevice) -> str:
