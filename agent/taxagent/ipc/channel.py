@@ -29,12 +29,21 @@ class Channel:
         self._touched = True
         self._topics = 0
         self._open = True
+        self._admits = False
         self._asked = False  # whether anybody has subscribed to anything yet
 
     def bind(self, endpoint: str) -> None:
-        """Open the channel. Raises zmq.ZMQError."""
+        """Open the channel, also anew after `unbind`; does nothing where it is. Raises zmq.ZMQError."""
         self._endpoint = endpoint
-        self.socket.bind(endpoint)
+        if self._open and not self._admits:
+            self.socket.bind(endpoint)
+        self._admits = True
+
+    def unbind(self) -> None:
+        """Give the address up, and with it everyone who is there."""
+        self._admits = False
+        if self._open:
+            self.socket.unbind(self._endpoint)
 
     def shut(self) -> None:
         """Leave all subscribers; what they asked for is forgotten, in libzmq's own thread."""
@@ -42,10 +51,20 @@ class Channel:
         self._open = False
 
     def reopen(self) -> None:
-        """Open the channel again after `shut`; subscribers come back by themselves, and are welcomed."""
-        self.socket = self._made()
+        """Open the channel again after `shut`; subscribers come back by themselves, and are welcomed.
+
+        Raises zmq.ZMQError where the address cannot be had now; the channel stays shut, and this may be tried
+        again.
+        """
+        socket = self._made()
+        try:
+            if self._admits:
+                socket.bind(self._endpoint)
+        except zmq.ZMQError:
+            socket.close(linger=0)
+            raise
+        self.socket = socket
         self._touched, self._topics, self._open = True, 0, True
-        self.socket.bind(self._endpoint)
 
     def _made(self) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.XPUB)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from taxagent.model.faults import Lang
 from taxagent.model.meanings import Meaning, meanings
 from taxagent.model.vendor_codes import VendorCode
@@ -10,7 +12,16 @@ from taxclient.protocol import messages as m
 
 def explained(args: m.ExplainArgs, lang: Lang) -> m.ExplainResult:
     """Return the faults that are meant, in words. Raises Refusal (MEANING_UNKNOWN) where none is."""
-    return m.ExplainResult(faults=tuple(_view(meaning, lang) for meaning in meanings(args.what)))
+    return _said(args.what, lang) if args.what else _all(lang)
+
+
+def _said(what: str, lang: Lang) -> m.ExplainResult:
+    return m.ExplainResult(faults=tuple(_view(meaning, lang) for meaning in meanings(what)))
+
+
+@functools.cache
+def _all(lang: Lang) -> m.ExplainResult:
+    return _said("", lang)  # the whole catalogue takes 1.3 ms of everyone's interpreter, and never changes
 
 
 def _view(meaning: Meaning, lang: Lang) -> m.FaultView:

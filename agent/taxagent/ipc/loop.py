@@ -6,6 +6,7 @@ It answers from memory, hands writes to the desk and disk reads to a thread, and
 from __future__ import annotations
 
 import gc
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -16,6 +17,7 @@ from taxagent.ipc.access import Access
 from taxagent.ipc.admission import Admission, Arrival
 from taxagent.ipc.calls import Call, Malformed, error_reply, read_call
 from taxagent.ipc.channel import Channel
+from taxagent.ipc.crowd import Crowd
 from taxagent.ipc.door import Door
 from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
 from taxagent.ipc.errands import Errands
@@ -42,6 +44,7 @@ _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
 _EVENTS_AGAIN_MS = 10_000  # until an event channel that was flooded is opened again
 _LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
+_SWITCH_S = 0.0001  # so soon another thread gives the interpreter up: the loop asks for it at each frame
 _COLLECTIONS = (20_000, 20, 20)  # a request leaves no cycles: the usual 700 cost it a quarter of its time
 _START_S = 30.0  # the journal's last row must be readable within this time
 
@@ -111,6 +114,7 @@ class Loop:
         )
         self._door = Door(mailbox.context)
         self._channel = Channel(mailbox.context)
+        self._crowd = Crowd(self._timers, self._put_out, self._let_in)
 
     # ---- for the daemon
 
@@ -133,17 +137,26 @@ class Loop:
             router.setsockopt(option, value)
         checked_path(self._settings.endpoint)
         router.bind(ADDRESS)
+        self._let_in()
+        _log.info("listening", endpoint=self._settings.endpoint)
+
+    def _let_in(self) -> None:
         with narrow_umask():
             self._channel.bind(events_endpoint(self._settings.endpoint))
-            router.bind(self._settings.endpoint)
-        _log.info("listening", endpoint=self._settings.endpoint)
+            self._door.socket.bind(self._settings.endpoint)
+
+    def _put_out(self) -> None:
+        self._channel.unbind()
+        self._door.socket.unbind(self._settings.endpoint)
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
         for part in (self._reads, self._names, self._proofs, self._signals):
             part.start()
+        sys.setswitchinterval(_SWITCH_S)
         gc.set_threshold(*_COLLECTIONS)
         gc.freeze()  # what the start has built stays: no collection holds an answer up to walk it
+        self._crowd.start()
         try:
             self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
             while not self._stopping:
@@ -229,9 +242,14 @@ class Loop:
             self._timers.later(_EVENTS_AGAIN_MS, self._reopened)
 
     def _reopened(self) -> None:
-        if not self._stopping:
+        if self._stopping:
+            return
+        try:
             with narrow_umask():
                 self._channel.reopen()
+        except zmq.ZMQError as error:
+            _log.warning("events_not_open", reason=str(error))
+            self._timers.later(_EVENTS_AGAIN_MS, self._reopened)
 
     def _safely(self, item: Callable[[], None]) -> None:
         try:

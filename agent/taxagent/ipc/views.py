@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import get_args
 
-import msgspec
-
 from taxagent.jobs.asks import Picture
 from taxagent.model import checks, faults
 from taxagent.model.errors import AgentError
@@ -84,7 +82,7 @@ def line_view(line: CheckLine, lang: Lang) -> m.CheckLineView:
 
 def short_view(job: Job, lang: Lang) -> m.JobView:
     """Return the job for a list, without the lines of a check."""
-    return msgspec.structs.replace(job_view(job, lang), lines=())
+    return _view(job, lang, None, ())
 
 
 def revision(job: Job) -> str:
@@ -104,6 +102,10 @@ def scope_view(scope: Scope) -> m.ScopeView:
 
 def job_view(job: Job, lang: Lang, picture: Picture | None = None) -> m.JobView:
     """Return the job without the bytes of its tickets; `picture` is of the question that it waits with."""
+    return _view(job, lang, picture, tuple(line_view(line, lang) for line in job.lines))
+
+
+def _view(job: Job, lang: Lang, picture: Picture | None, lines: tuple[m.CheckLineView, ...]) -> m.JobView:
     return m.JobView(
         job_id=job.job_id,
         rev=revision(job),
@@ -138,7 +140,7 @@ def job_view(job: Job, lang: Lang, picture: Picture | None = None) -> m.JobView:
         ),
         record_sha256=job.record_sha256,
         findings=tuple(problem_view(found, lang) for found in job.before.findings) if job.before else (),
-        lines=tuple(line_view(line, lang) for line in job.lines),
+        lines=lines,
     )
 
 
