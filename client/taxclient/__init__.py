@@ -20,6 +20,7 @@ from taxclient.protocol.errors import (
     NotAllowed,
     ProtocolError,
     RemoteError,
+    SocketShut,
     Timeout,
 )
 from taxclient.protocol.messages import (
@@ -115,6 +116,7 @@ __all__ = [
     "RecordVerifyResult",
     "RemoteError",
     "Retry",
+    "SocketShut",
     "StatusResult",
     "SubmitArgs",
     "Timeout",

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from taxclient.door import unreachable
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 from taxclient.protocol.errors import (
-    AgentUnavailable,
     ClientError,
     ConnectionLost,
     FrameError,
@@ -116,7 +116,7 @@ class Conversation:
 
     def unsent(self, endpoint: str) -> ClientError:
         """Return the error for a call that could not be sent."""
-        return AgentUnavailable(endpoint)
+        return unreachable(endpoint)
 
     def unanswered(self, call: Call, waited_ms: int, *, lost: bool) -> ClientError:
         """Return the error for a call that was sent and got no answer; `lost` where the connection ended."""

@@ -14,7 +14,7 @@ from taxclient.cli import console, exits, forms, usage
 from taxclient.cli.options import parser
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, language
-from taxclient.protocol.errors import AgentUnavailable, ClientError
+from taxclient.protocol.errors import ClientError, SocketShut
 from taxclient.sync import Client
 
 Run = Callable[[argparse.Namespace, Client, Screen], int]
@@ -80,10 +80,9 @@ def _run(options: argparse.Namespace, speech: Speech) -> int:
 
 def _told(error: ClientError) -> ClientError:
     """A door that the system keeps shut is told as such, not as an agent that is not there."""
-    if isinstance(error, AgentUnavailable):
-        from taxclient.cli.barred import barred
-
-        return barred(error) or error
+    if isinstance(error, SocketShut):
+        remedy = "barred_group" if error.group else "barred_how"
+        return exits.NotSent("NOT_ALLOWED", "barred", remedy, error.path, error.group)
     return error
 
 

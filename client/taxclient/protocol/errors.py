@@ -2,6 +2,7 @@
 
 ClientError
 ├── AgentUnavailable   no connection: the request did not leave (not_executed)
+│   └── SocketShut     the agent's socket is there, and the system keeps it shut to this user
 ├── Timeout            the request left, no answer came: a write is unknown, a read is not_executed
 │   └── ConnectionLost the agent went away, or closed the connection, before it answered
 ├── ProtocolError      what came, or what was to be sent, is not TCA/1
@@ -30,6 +31,22 @@ class AgentUnavailable(ClientError):
     def __init__(self, endpoint: str) -> None:
         super().__init__(f"no agent answers at {endpoint}")
         self.endpoint = endpoint
+
+
+class SocketShut(AgentUnavailable):
+    """The system lets this user not reach the socket: whether an agent runs cannot be seen.
+
+    `path` is the folder or socket that is shut, `group` the group that may use it ("" where it is not told).
+    """
+
+    retry = Retry.AFTER_FIX
+
+    def __init__(self, endpoint: str, path: str, group: str) -> None:
+        super().__init__(endpoint)
+        self.path = path
+        self.group = group
+        member = f": only members of the group {group} may" if group else ""
+        self.args = (f"this user may not use {path}{member}",)
 
 
 class Timeout(ClientError):

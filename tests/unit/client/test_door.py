@@ -9,19 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from taxclient.cli.barred import barred
-from taxclient.protocol.errors import AgentUnavailable
+from taxclient.cli.main import main
+from taxclient.door import unreachable
+from taxclient.protocol.errors import AgentUnavailable, SocketShut
 
 pytestmark = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="takes another user's place")
 
 NOBODY = 65534
 _ASK = """
 import grp, os, sys
-from taxclient.cli import barred, exits
-from taxclient.protocol.errors import AgentUnavailable
+import msgspec, zmq
+from taxclient import Client, ClientError
 os.setgroups([]), os.setgid(int(sys.argv[2])), os.setuid(int(sys.argv[2]))
-found = barred.barred(AgentUnavailable(sys.argv[1]))
-print(found.text, found.detail, found.example, exits.of_error(found)) if found else print("nothing")
+try:
+    Client(sys.argv[1], timeout_ms=300).status()
+except ClientError as error:
+    print(type(error).__name__, getattr(error, "path", ""), getattr(error, "group", ""), error.retry)
 """
 
 
@@ -42,20 +45,31 @@ def door(tmp_path: Path) -> Path:
 
 def test_a_shut_folder_names_its_group(door: Path) -> None:
     door.parent.chmod(0o750)
-    assert told(door) == f"barred {door.parent} root 77"
+    assert told(door) == f"SocketShut {door.parent} root after_fix"
 
 
 def test_a_shut_socket_names_its_group(door: Path) -> None:
-    assert told(door) == f"barred {door} root 77"
+    assert told(door) == f"SocketShut {door} root after_fix"
 
 
 def test_a_door_that_is_open_or_not_there_is_an_agent_that_is_away(door: Path) -> None:
     door.chmod(0o666)
-    assert told(door) == "nothing"
+    assert told(door) == "AgentUnavailable   after_ms"
     door.unlink()
-    assert told(door) == "nothing"
+    assert told(door) == "AgentUnavailable   after_ms"
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:1", "inproc://x"])
 def test_only_a_file_can_be_shut(endpoint: str) -> None:
-    assert barred(AgentUnavailable(endpoint)) is None
+    assert type(unreachable(endpoint)) is AgentUnavailable
+
+
+def test_the_command_says_77_and_the_group(
+    door: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "taxclient.conversation.unreachable", lambda endpoint: SocketShut(endpoint, str(door), "taxagent")
+    )
+    assert main(["--endpoint", f"ipc://{door}", "--lang", "en", "--timeout", "1", "status"]) == 77
+    assert "usermod -aG taxagent NAME" in capsys.readouterr().err
+    assert "only members of the group taxagent" in str(SocketShut("", str(door), "taxagent"))
