@@ -6,6 +6,7 @@ Secrets never stand in the file; relative paths are taken from the file's folder
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import os
 import re
 import tomllib
@@ -45,6 +46,24 @@ class IpcSection(_Section, frozen=True, kw_only=True):
     """[ipc]: the one public door."""
 
     endpoint: str = "ipc:///run/taxagent/agent.sock"
+
+
+class TcpSection(_Section, frozen=True, kw_only=True):
+    """[door.tcp]: the door for clients with keys of their own. "" = none, where there is ipc.
+
+    `events` is the next port unless given. Beyond this computer only with `beyond_loopback`.
+    """
+
+    listen: str = ""
+    events: str = ""
+    beyond_loopback: bool = False
+    endpoint_file: str = ""  # where clients find the address and the agent's public key
+
+
+class DoorSection(_Section, frozen=True, kw_only=True):
+    """[door]: ways in beside [ipc]."""
+
+    tcp: TcpSection = TcpSection()
 
 
 class AccessSection(_Section, frozen=True, kw_only=True):
@@ -140,6 +159,7 @@ class File(_Section, frozen=True, kw_only=True):
     agent: AgentSection
     bureau: BureauSection
     ipc: IpcSection = IpcSection()
+    door: DoorSection = DoorSection()
     access: AccessSection = AccessSection()
     usb: UsbSection = UsbSection()
     device: DeviceSection = DeviceSection()
@@ -237,6 +257,7 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
     if not _is_endpoint(file.ipc.endpoint):
         expected = f"ipc:// and an absolute path of at most {_SOCKET_BYTES} bytes"
         yield "ipc.endpoint", file.ipc.endpoint, expected
+    yield from _wrong_door(file.door.tcp)
     if not _is_gateway(file.bureau.url):
         yield "bureau.url", file.bureau.url, "https://HOST[:PORT][/PATH], without user, query and fragment"
     ours = file.usb.driver == "tcdp"  # another driver reads its text itself
@@ -254,6 +275,33 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
     if file.simulation is not None and not _holds(simulated_time, file.simulation.clock):
         expected = "START@ORIGIN_MSxRATE, as in 2026-11-03T09:30:00+08:00@1795561200000x60"
         yield "simulation.clock", file.simulation.clock, expected
+
+
+def _wrong_door(tcp: TcpSection) -> Iterator[tuple[str, str, str]]:
+    for key, text in (("listen", tcp.listen), ("events", tcp.events)):
+        if not text:
+            continue
+        address = _tcp_address(text)
+        if address is None:
+            yield f"door.tcp.{key}", text, "tcp://ADDRESS:PORT, the address in numbers"
+        elif not address.is_loopback and not tcp.beyond_loopback:
+            yield (
+                f"door.tcp.{key}",
+                text,
+                "an address of this computer (127.0.0.1), or beyond_loopback = true",
+            )
+    if tcp.listen and tcp.listen == tcp.events:
+        yield "door.tcp.events", tcp.events, "another port than that of listen"
+
+
+def _tcp_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    found = re.fullmatch(r"tcp://(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):(\d{1,5})", text)
+    if found is None or not 0 < int(found[3]) < 65535:  # the last one has none after it for the events
+        return None
+    try:
+        return ipaddress.ip_address(found[1] or found[2])
+    except ValueError:
+        return None
 
 
 def _wrong_regions(windows: WindowsSection) -> Iterator[tuple[str, str, str]]:

@@ -53,6 +53,7 @@ class Agent:
         """
         parts = self._parts
         parts.loop.bind()
+        parts.publish()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
         on_hangup(parts, self.in_office, self.drain)

@@ -32,11 +32,13 @@ from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
 from taxagent.host.waking import Waking
 from taxagent.ipc.access import Access
+from taxagent.ipc.curve import has_ipc as zmq_has_ipc
 from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.doctor import device_lines
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.readings import Answers
+from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import DeskStatus
 from taxagent.jobs.book import Book
@@ -59,6 +61,7 @@ from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
 from taxagent.records.page import page
 from taxagent.records.verification import verified_record
+from taxagent.tcp_keys import publish, tcp_settings
 
 _LIVE_JOBS = 100_000
 _HUNG = frozenset({"DEVICE_HUNG", "DEVICE_QUARANTINED"})
@@ -130,6 +133,8 @@ class Parts:
         self._office = self._made_office()
         self.desk = JobDesk(self._office)
         self._access = Access(access_of(file))
+        self.has_ipc = zmq_has_ipc()
+        self._tcp = self._tcp_door()
         self._answers = Answers(
             explain=Explainer(self._rules, self.clock, self.settings.simulation),
             diagnose=self._diagnoser(),
@@ -162,7 +167,7 @@ class Parts:
         file = self.settings.file
         return Loop(
             LoopSettings(
-                endpoint=file.ipc.endpoint,
+                endpoint=file.ipc.endpoint if self.has_ipc else "",
                 boot=self.boot,
                 version=__version__,
                 language=file.agent.language,
@@ -173,7 +178,24 @@ class Parts:
             reader=self.reader,
             clock=self.clock,
             answers=self._answers,
+            tcp=self._tcp,
         )
+
+    def _tcp_door(self) -> TcpDoor | None:
+        """Build the TCP door and its clients, as the journal has them; they come in before it is verified."""
+        settings = tcp_settings(self.settings, has_ipc=self.has_ipc)
+        if settings is None:
+            return None
+        door = TcpDoor(
+            settings, self.mailbox.context, journal=self.journal, clock=self.clock, mailbox=self.mailbox
+        )
+        door.clients.read(self.reader.clients())
+        return door
+
+    def publish(self) -> None:
+        """Tell clients where the TCP door is, once it is open. Raises Refusal("SECRET_STORE_UNUSABLE")."""
+        if self._tcp is not None:
+            publish(self.settings, self._tcp.settings, has_ipc=self.has_ipc)
 
     def retune(self, settings: Settings) -> None:
         """Take over what a new configuration may change under a running agent. The loop's thread.

@@ -27,6 +27,7 @@ FIXED = (
     "agent.state_dir",
     "agent.language",
     "ipc.endpoint",
+    "door",
     "usb.driver",
     "usb.backend",
     "device.hold",

@@ -106,6 +106,28 @@ class AsyncClient(Caller):
         """Return what the agent finds of itself and of its computer; it may take some seconds."""
         return await self._ask(q.doctor())
 
+    async def open_pairing(
+        self, name: str = "", role: str = "operator", *, key: str = ""
+    ) -> m.PairOpenResult:
+        """Let one client more come, as with Client.open_pairing."""
+        return await self._ask(q.pair_open(name, role, key))
+
+    async def redeem(self, public_key: str, *, key: str = "") -> m.ClientResult:
+        """Be paired, by a connection that was made with a code's key."""
+        return await self._ask(q.pair_redeem(public_key, key))
+
+    async def clients(self) -> m.ClientsResult:
+        """Return all clients that were ever paired."""
+        return await self._ask(q.clients())
+
+    async def set_client_role(self, name: str, role: str, *, key: str = "") -> m.ClientResult:
+        """Give a client another role, from its next request on. Raises RemoteError("CLIENT_UNKNOWN")."""
+        return await self._ask(q.client_role(name, role, key))
+
+    async def revoke_client(self, name: str, *, key: str = "") -> m.ClientResult:
+        """Take a client's key away, from its next request on. Raises RemoteError("CLIENT_UNKNOWN")."""
+        return await self._ask(q.client_revoke(name, key))
+
     async def drain(self, boot: str, *, key: str = "") -> m.DrainResult:
         """Have the agent stop: it takes no new work, and what runs comes to its next safe point.
 
@@ -218,7 +240,7 @@ class AsyncClient(Caller):
         Close it (or use `async with`) before the client.
         """
         channel = Channel()
-        heard = Heard(subscriber(self.context, (await self.hello()).events))
+        heard = Heard(subscriber(self.context, self._events((await self.hello()).events), self._key))
         self._busy = {each for each in self._busy if isinstance(each, AsyncLink) or not each.closed} | {heard}
         try:
             await self._drive(channel.opening(since), heard)
@@ -249,7 +271,7 @@ class AsyncClient(Caller):
     async def _exchange(self, step: Exchange) -> m.Message:
         if self._closed:
             raise Closed("the client is closed")
-        link = self._idle.pop() if self._idle else AsyncLink(self.context, self.endpoint, self._connect_ms)
+        link = self._idle.pop() if self._idle else self._linked()
         self._busy.add(link)
         answered = False
         try:
@@ -265,6 +287,9 @@ class AsyncClient(Caller):
             else:
                 link.close()  # a late answer goes with the connection
         return result
+
+    def _linked(self) -> AsyncLink:
+        return AsyncLink(self.context, self.endpoint, self._connect_ms, self._key)
 
     async def _answer(self, link: AsyncLink, step: Exchange) -> m.Message:
         call, timeout_ms = step.call, step.timeout_ms

@@ -6,19 +6,24 @@ sync.Client and aio.AsyncClient add the calls, each in its own way of waiting.
 from __future__ import annotations
 
 import abc
+import os
 import time
 
 import zmq
 
 from taxclient.conversation import Conversation
+from taxclient.protocol.keyfile import KeyFile
 
+_TCP = "tcp://"
 DEFAULT_ENDPOINT = "ipc:///run/taxagent/agent.sock"
 
 
 class Caller(abc.ABC):
     """A connection to an agent. `timeout_ms` limits each answer, `connect_ms` the wait for a connection.
 
-    `lang` is "zh" or "en" for the words of the answers, "" for the agent's own language.
+    `lang` is "zh" or "en" for the words of the answers, "" for the agent's own language. A tcp:// endpoint
+    needs a key: `key`, or that of `key_file`, or the one that `taxctl pair` stored. Raises AuthError where
+    there is none.
     """
 
     def __init__(
@@ -28,8 +33,11 @@ class Caller(abc.ABC):
         timeout_ms: int = 10_000,
         connect_ms: int = 2_000,
         lang: str = "",
+        key_file: str | os.PathLike[str] = "",
+        key: KeyFile | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._key = key if key is not None else _key(endpoint, key_file)
         self._timeout_ms = timeout_ms
         self._connect_ms = connect_ms
         self._conversation = Conversation(lang=lang)
@@ -57,6 +65,12 @@ class Caller(abc.ABC):
     def _let_go(self) -> None:
         """Close what is open."""
 
+    def _events(self, told: str) -> str:
+        """Return the endpoint of the event channel: by TCP on the host that this client came to."""
+        if not self.endpoint.startswith(_TCP) or not told.startswith(_TCP):
+            return told
+        return f"{self.endpoint.rpartition(':')[0]}:{told.rpartition(':')[2]}"
+
     @property
     def boot(self) -> str:
         """The agent's boot id as last heard, "" before the first answer."""
@@ -66,6 +80,16 @@ class Caller(abc.ABC):
     def restarts(self) -> int:
         """How often the agent was found restarted: what was read before is to be read again."""
         return self._conversation.restarts
+
+
+def _key(endpoint: str, key_file: str | os.PathLike[str]) -> KeyFile | None:
+    if not endpoint.startswith(_TCP):
+        return None
+    from pathlib import Path  # noqa: PLC0415 - for who comes by TCP alone
+
+    from taxclient import keys  # noqa: PLC0415 - as above
+
+    return keys.load(endpoint, Path(key_file) if key_file else keys.path_for(endpoint, os.environ))
 
 
 def now_ms() -> int:

@@ -13,7 +13,9 @@ import zmq
 
 from taxclient import questions
 from taxclient.flows import Flow, Listen, ask
+from taxclient.link import armour
 from taxclient.protocol.errors import Timeout
+from taxclient.protocol.keyfile import KeyFile
 from taxclient.protocol.messages import EventView
 
 R = TypeVar("R")
@@ -86,11 +88,15 @@ class Channel:
             self._behind = page.next < page.last
 
 
-def subscriber(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
-    """Return a SUB socket for all topics and the welcome."""
+def subscriber(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: str, key: KeyFile | None
+) -> zmq.Socket[bytes]:
+    """Return a SUB socket for all topics and the welcome, with CURVE where there is a key."""
     socket = context.socket(zmq.SUB)
     for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 1000), (zmq.MAXMSGSIZE, _EVENT_BYTES)):
         socket.setsockopt(option, value)
+    if key is not None:
+        armour(socket, key)
     socket.setsockopt(zmq.SUBSCRIBE, b"")
     socket.connect(endpoint)
     return socket

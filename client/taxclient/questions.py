@@ -43,6 +43,31 @@ def drain(boot: str, key: str) -> Question[m.DrainResult]:
     return Question("drain", m.DrainArgs(boot=boot), _whole, key=key or new_key())
 
 
+def pair_open(name: str, role: str, key: str) -> Question[m.PairOpenResult]:
+    """One client more."""
+    return Question("pair.open", m.PairOpenArgs(name=name, role=role), _whole, key=key or new_key())
+
+
+def pair_redeem(public_key: str, key: str) -> Question[m.ClientResult]:
+    """A code that is redeemed."""
+    return Question("pair.redeem", m.PairRedeemArgs(public_key=public_key), _whole, key=key or new_key())
+
+
+def clients() -> Question[m.ClientsResult]:
+    """All clients."""
+    return Question("client.list", m.NoArgs(), _whole)
+
+
+def client_role(name: str, role: str, key: str) -> Question[m.ClientResult]:
+    """A client that gets another role."""
+    return Question("client.role", m.ClientRoleArgs(name=name, role=role), _whole, key=key or new_key())
+
+
+def client_revoke(name: str, key: str) -> Question[m.ClientResult]:
+    """A client whose key is taken away."""
+    return Question("client.revoke", m.ClientArgs(name=name), _whole, key=key or new_key())
+
+
 def hello() -> Question[m.HelloResult]:
     """Who answers."""
     return Question("hello", m.NoArgs(), _whole)

@@ -18,7 +18,7 @@ from taxclient.events import Channel, EventStream, subscriber
 from taxclient.flows import Exchange, Flow, Follow, Listen, Pause, Seen, Step, asking, following
 from taxclient.link import Link
 from taxclient.protocol import messages as m
-from taxclient.protocol.errors import ClientError, Closed
+from taxclient.protocol.errors import AuthError, ClientError, Closed
 from taxclient.questions import Keep, Question
 
 R = TypeVar("R")
@@ -102,6 +102,31 @@ class Client(Caller):
     def doctor(self) -> m.DoctorResult:
         """Return what the agent finds of itself and of its computer; it may take some seconds."""
         return self._ask(q.doctor())
+
+    # ---- clients with keys of their own (for an administrator)
+
+    def open_pairing(self, name: str = "", role: str = "operator", *, key: str = "") -> m.PairOpenResult:
+        """Let one client more come: its code counts for five minutes and three tries. "" = a name is found.
+
+        Raises RemoteError: TCP_OFF, CLIENT_EXISTS.
+        """
+        return self._ask(q.pair_open(name, role, key))
+
+    def redeem(self, public_key: str, *, key: str = "") -> m.ClientResult:
+        """Be paired, by a connection that was made with a code's key (taxclient.pairing does all of it)."""
+        return self._ask(q.pair_redeem(public_key, key))
+
+    def clients(self) -> m.ClientsResult:
+        """Return all clients that were ever paired."""
+        return self._ask(q.clients())
+
+    def set_client_role(self, name: str, role: str, *, key: str = "") -> m.ClientResult:
+        """Give a client another role, from its next request on. Raises RemoteError("CLIENT_UNKNOWN")."""
+        return self._ask(q.client_role(name, role, key))
+
+    def revoke_client(self, name: str, *, key: str = "") -> m.ClientResult:
+        """Take a client's key away, from its next request on. Raises RemoteError("CLIENT_UNKNOWN")."""
+        return self._ask(q.client_revoke(name, key))
 
     def drain(self, boot: str, *, key: str = "") -> m.DrainResult:
         """Have the agent stop: it takes no new work, and what runs comes to its next safe point.
@@ -215,7 +240,7 @@ class Client(Caller):
         Close it (or use `with`) before the client; ask this client nothing in another thread meanwhile.
         """
         channel = Channel()
-        socket = subscriber(self.context, self.hello().events)
+        socket = subscriber(self.context, self._events(self.hello().events), self._key)
         try:
             self._drive(channel.opening(since), socket)
         except BaseException:
@@ -243,8 +268,13 @@ class Client(Caller):
         if self._closed:
             raise Closed("the client is closed")
         call, timeout_ms = step.call, step.timeout_ms
-        link = self._link = self._link or Link(self.context, self.endpoint, self._connect_ms)
-        if not link.send(call.frames):
+        link = self._link = self._link or Link(self.context, self.endpoint, self._connect_ms, self._key)
+        try:
+            sent = link.send(call.frames)
+        except AuthError:
+            self._disconnect()
+            raise
+        if not sent:
             self._disconnect()
             raise self._conversation.unsent(self.endpoint)
         started = time.monotonic()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import zmq
 
 from taxclient.link import LAST_WORD_MS, Link
+from taxclient.protocol.keyfile import KeyFile
 
 
 class Watched:
@@ -55,15 +56,22 @@ class Watched:
 class AsyncLink(Link):
     """A Link whose waiting is awaited."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, connect_ms: int) -> None:
-        super().__init__(context, endpoint, connect_ms)
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        connect_ms: int,
+        key: KeyFile | None = None,
+    ) -> None:
+        super().__init__(context, endpoint, connect_ms, key)
         self.watched = Watched(self._socket, self._monitor)
 
     async def sent(self, frames: Sequence[bytes], connect_ms: int) -> bool:
-        """Send; False where no connection came up in time, and then nothing was sent."""
-        self.forget()
+        """Send; False where no connection came up in time, and then nothing was sent. As `send`."""
         until = time.monotonic() + connect_ms / 1000
         while not self.watched.closed:
+            self.forget()
+            self.refusing()
             if int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT:
                 self._socket.send_multipart(frames, zmq.NOBLOCK)
                 return True

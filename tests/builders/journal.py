@@ -23,6 +23,10 @@ from taxagent.model.events import (
     CancelRequested,
     ChallengeAnswered,
     CheckMade,
+    ClientPaired,
+    ClientRefused,
+    ClientRevoked,
+    ClientRoleChanged,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -35,6 +39,8 @@ from taxagent.model.events import (
     JobRunning,
     JobUnknown,
     JobWaiting,
+    PairingClosed,
+    PairingOpened,
     PasswordTried,
     StateRead,
     StepBegun,
@@ -228,6 +234,28 @@ def troubled_device() -> tuple[AnyEvent, ...]:
     )
 
 
+def paired(name: str = "till-1", public_key: str = "k" * 40, role: str = "operator") -> ClientPaired:
+    return ClientPaired(
+        at_ms=AT_MS, name=name, role=role, public_key=public_key, principal="root", key="pair-key-00000001"
+    )
+
+
+def seen_clients() -> tuple[AnyEvent, ...]:
+    """A client that was paired, got another role and was revoked, and one that was not let in."""
+    at: dict[str, Any] = {"at_ms": AT_MS, "name": "till-1"}
+    order: dict[str, Any] = {"principal": "root", "request_sha256": "cd" * 32}
+    return (
+        PairingOpened(
+            **at, role="operator", principal="root", key="pair-key-00000001", expires_ms=AT_MS + 300_000
+        ),
+        paired(),
+        PairingClosed(**at, how="redeemed"),
+        ClientRoleChanged(**at, role="viewer", key="role-key-00000001", **order),
+        ClientRevoked(**at, key="revoke-key-000001", **order),
+        ClientRefused(**at, reason="revoked", address="127.0.0.1", public_key="k" * 40),
+    )
+
+
 def whole_job(number: int = 1) -> tuple[AnyEvent, ...]:
     """A job from accept to end."""
     return (
@@ -257,6 +285,7 @@ def varied() -> tuple[AnyEvent, ...]:
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
         *troubled_device(),
+        *seen_clients(),
         *troubled_job(5),
         AgentStopped(at_ms=AT_MS, boot="boot-1", reason="drained", principal="admin", key="k" * 16),
     )

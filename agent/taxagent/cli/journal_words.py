@@ -10,6 +10,10 @@ from taxagent.model.events import (
     CancelRequested,
     ChallengeAnswered,
     CheckMade,
+    ClientPaired,
+    ClientRefused,
+    ClientRevoked,
+    ClientRoleChanged,
     DeviceFreed,
     DeviceHeld,
     DeviceHung,
@@ -22,6 +26,8 @@ from taxagent.model.events import (
     JobRunning,
     JobUnknown,
     JobWaiting,
+    PairingClosed,
+    PairingOpened,
     PasswordTried,
     StateRead,
     StepBegun,
@@ -50,6 +56,12 @@ _SAY = {
         "freed_retry": "{principal} 让代理再试设备 {device_no}",
         "released": "{principal} 让代理交出设备 {device_no}",
         "held": "{principal} 让代理重新使用设备 {device_no}",
+        "pairing_opened": "{principal} 发出客户端 {name} 的配对码，角色 {role}",
+        "pairing_closed": "客户端 {name} 的配对码作废：{how}",
+        "paired": "客户端 {name} 已配对，角色 {role}",
+        "role_changed": "{principal} 把客户端 {name} 的角色改为 {role}",
+        "revoked": "{principal} 吊销了客户端 {name} 的密钥",
+        "refused": "拒绝了一个连接：{reason}（{who}）",
         "accepted": "{principal} 提交 {kind}：{scope}",
         "running": "开始执行",
         "waiting": "{reason}：{fault}",
@@ -82,6 +94,12 @@ _SAY = {
         "freed_retry": "{principal} has device {device_no} tried again",
         "released": "{principal} has the agent give device {device_no} up",
         "held": "{principal} lets the agent use device {device_no} again",
+        "pairing_opened": "{principal} opens the pairing of client {name}, role {role}",
+        "pairing_closed": "the code of client {name} counts no more: {how}",
+        "paired": "client {name} is paired, role {role}",
+        "role_changed": "{principal} gives client {name} the role {role}",
+        "revoked": "{principal} revokes the key of client {name}",
+        "refused": "a connection was not let in: {reason} ({who})",
         "accepted": "{principal} submitted {kind}: {scope}",
         "running": "running",
         "waiting": "{reason}: {fault}",
@@ -125,6 +143,19 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["released"].format(device_no=device_no, principal=principal)
         case DeviceHeld(device_no=device_no, principal=principal):
             return say["held"].format(device_no=device_no, principal=principal)
+        case PairingOpened(name=name, role=role, principal=principal):
+            return say["pairing_opened"].format(name=name, role=word("role", role, lang), principal=principal)
+        case PairingClosed(name=name, how=how):
+            return say["pairing_closed"].format(name=name, how=word("pairing", how, lang))
+        case ClientPaired(name=name, role=role):
+            return say["paired"].format(name=name, role=word("role", role, lang))
+        case ClientRoleChanged(name=name, role=role, principal=principal):
+            return say["role_changed"].format(name=name, role=word("role", role, lang), principal=principal)
+        case ClientRevoked(name=name, principal=principal):
+            return say["revoked"].format(name=name, principal=principal)
+        case ClientRefused(name=name, reason=reason, address=address, public_key=key):
+            who = " ".join(filter(None, (name, address, key[:8])))
+            return say["refused"].format(reason=word("let_in", reason, lang), who=who or "-")
         case JobAccepted(principal=principal, kind=kind, scope=scope):
             return say["accepted"].format(
                 principal=principal, kind=word("job_kind", kind, lang), scope=_scope(scope)

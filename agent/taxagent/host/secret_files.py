@@ -66,13 +66,50 @@ class SecretFiles:
         return path
 
 
-def _replace(path: Path, value: str) -> None:
-    """Write a file that only its owner may read; the old one stands until the new one is whole."""
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, in a folder like it; the old one stands until it is whole.
+
+    Raises Refusal("SECRET_STORE_UNUSABLE", path=, what=).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(path, text)
+        _sync(path.parent)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def read_private(path: Path) -> str | None:
+    """Return the text of such a file, or None where there is none.
+
+    Raises Refusal: SECRET_EXPOSED (path=) where others may read it, SECRET_STORE_UNUSABLE (path=, what=).
+    """
+    return _read(path, private=True)
+
+
+def write_public(path: Path, text: str) -> None:
+    """Write a file that everybody may read and its owner may change; a folder that lacks is made (0755).
+
+    Raises Refusal("SECRET_STORE_UNUSABLE", path=, what=).
+    """
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o755)  # whatever the umask says
+        _replace(path, text, 0o644)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _replace(path: Path, value: str, mode: int = 0o600) -> None:
+    """Write a file with this mode; the old one stands until the new one is whole."""
     partial = path.with_name(f".{path.name.lstrip('.')}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         _give_to_owner_of(path.parent, file.fileno())
+        if os.name == "posix":
+            os.fchmod(file.fileno(), mode)  # whatever the umask says
         file.write(value)
         file.flush()
         os.fsync(file.fileno())

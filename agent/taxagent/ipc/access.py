@@ -84,7 +84,8 @@ class Access:
         self, table: AccessTable, *, own_uid: int | None = None, accounts: Accounts | None = None
     ) -> None:
         self._table = table
-        self._own = os.geteuid() if own_uid is None else own_uid
+        own = getattr(os, "geteuid", lambda: -1)  # absent on Windows, where no peer has a uid
+        self._own = own() if own_uid is None else own_uid
         self._accounts = accounts or SystemAccounts()
         self._cache: OrderedDict[tuple[int, int], tuple[float, Principal | None]] = OrderedDict()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from contextlib import suppress
 
 import structlog
 import zmq
@@ -13,6 +14,7 @@ from taxagent.ipc.calls import Call, Fault
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import KeysInFlight, lateness, missing_role
 from taxagent.ipc.operations import Operation, Operations
+from taxagent.ipc.tcp import TcpDoor
 from taxagent.jobs.asks import Principal
 from taxagent.model.errors import AgentError, Refusal
 from taxagent.model.job import Job
@@ -40,8 +42,12 @@ class Arrival:
             self.peer: Peer | None = peer_of(str(frame.get("Peer-Address")))
         except zmq.ZMQError:  # a peer without credentials, for example inproc
             self.peer = None
-        else:
-            call.process = self.peer.pid if self.peer is not None else 0
+            return
+        if self.peer is not None:
+            call.process = self.peer.pid
+            return
+        with suppress(zmq.ZMQError):  # by TCP: what our ZAP handler said of it
+            call.client_key = str(frame.get("User-Id"))
 
 
 class Admission:
@@ -57,8 +63,10 @@ class Admission:
         clock: Clock,
         names: Errands,
         reads: Errands,
+        tcp: TcpDoor | None = None,
     ) -> None:
         self._access = access
+        self._tcp = tcp
         self._operations = operations
         self._keys = keys
         self._reader = reader
@@ -72,13 +80,25 @@ class Admission:
         """Serve the call, or answer why not."""
         peer = arrival.peer
         if peer is None:
-            self._turn_away(arrival.call)
+            self._admit_client(arrival)
             return
         known = self._access.known(peer, self._clock.monotonic())
         if known is not None:
             self._judge(arrival, known[0])
         else:
             self._ask_names(peer, arrival)
+
+    def _admit_client(self, arrival: Arrival) -> None:
+        """Look the key up in the table of now: its connection is older. A code's key may redeem it alone."""
+        call, tcp = arrival.call, self._tcp
+        client = tcp.caller(call.client_key) if tcp is not None else None
+        if client is not None:
+            call.process = -client.number
+            self._judge(arrival, client.principal)
+        elif tcp is not None and call.request.op == "pair.redeem":
+            self._judge(arrival, tcp.newcomer(call.client_key))
+        else:
+            self._turn_away(call)
 
     def _ask_names(self, peer: Peer, arrival: Arrival) -> None:
         """Ask who the peer is, once however many of its calls wait for the answer."""

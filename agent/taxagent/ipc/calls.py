@@ -55,7 +55,8 @@ class Call:
         self.lang = lang
         self.principal: Principal | None = None
         self.connection = b""  # whose call it is, for what is bounded for each
-        self.process = 0  # its pid, where it is known: one that connects anew is the same
+        self.process = 0  # its pid, where it is known: one that connects anew is the same; by TCP < 0
+        self.client_key = ""  # the public key by which it came, by TCP
         self.answered = False
         self.then: Callable[[], None] | None = None  # called once the answer is out
         self._boot = boot

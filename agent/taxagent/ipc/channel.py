@@ -45,6 +45,11 @@ class Channel:
         if self._open:
             self.socket.unbind(self._endpoint)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are subscribers, or could be."""
+        return self._open
+
     def shut(self) -> None:
         """Leave all subscribers; what they asked for is forgotten, in libzmq's own thread."""
         self.socket.close(linger=0)

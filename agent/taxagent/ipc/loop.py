@@ -17,6 +17,7 @@ from taxagent.ipc.access import Access
 from taxagent.ipc.admission import Admission, Arrival
 from taxagent.ipc.calls import Call, Malformed, error_reply, read_call
 from taxagent.ipc.channel import Channel
+from taxagent.ipc.client_ops import ClientOps
 from taxagent.ipc.crowd import Crowd
 from taxagent.ipc.door import Door
 from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
@@ -28,6 +29,7 @@ from taxagent.ipc.operations import Operations
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.readings import Answers, Readings
 from taxagent.ipc.signals import SignalBell
+from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.timers import Timer, Timers
 from taxagent.ipc.views import error_body, lang_of
 from taxagent.ipc.waits import Waits
@@ -43,6 +45,7 @@ _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
 _EVENTS_AGAIN_MS = 10_000  # until an event channel that was flooded is opened again
+_EMPTY_MS = 200  # until one is that somebody was put out of: libzmq frees its address meanwhile
 _LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
 _SWITCH_S = 0.0001  # so soon another thread gives the interpreter up: the loop asks for it at each frame
 _COLLECTIONS = (20_000, 20, 20)  # a request leaves no cycles: the usual 700 cost it a quarter of its time
@@ -62,10 +65,10 @@ class LoopSettings(Value, frozen=True, kw_only=True):
 
 
 class Loop:
-    """Serves TCA/1 at one endpoint until `stop`. Made and run in the main thread.
+    """Serves TCA/1 at one endpoint, and by TCP where there is that door, until `stop`.
 
-    `answers` are asked in a thread. Other threads reach the loop through `mailbox.post`; all methods but
-    `bind` and `run` are for the loop's own thread.
+    Made and run in the main thread. `answers` are asked in a thread. Other threads reach the loop through
+    `mailbox.post`; all methods but `bind` and `run` are for the loop's own thread.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Loop:
         reader: JournalReader,
         clock: Clock,
         answers: Answers,
+        tcp: TcpDoor | None = None,
     ) -> None:
         self._settings = settings
         self._mailbox = mailbox
@@ -102,6 +106,7 @@ class Loop:
             waits=self._waits,
             keys=keys,
             hello=self._hello,
+            clients=ClientOps(desk, tcp, clock, mailbox),
         )
         self._admission = Admission(
             access=access,
@@ -111,9 +116,14 @@ class Loop:
             clock=clock,
             names=self._names,
             reads=self._reads,
+            tcp=tcp,
         )
         self._door = Door(mailbox.context)
         self._channel = Channel(mailbox.context)
+        self._channels = (self._channel,) if tcp is None else (self._channel, tcp.channel)
+        self._tcp = tcp
+        if tcp is not None:
+            tcp.later, tcp.is_verified = self.call_later, lambda: not desk.status().verifying
         self._crowd = Crowd(self._timers, self._put_out, self._let_in)
 
     # ---- for the daemon
@@ -135,19 +145,31 @@ class Loop:
             (zmq.ROUTER_MANDATORY, 1),
         ):
             router.setsockopt(option, value)
-        checked_path(self._settings.endpoint)
+        if self._settings.endpoint:
+            checked_path(self._settings.endpoint)
         router.bind(ADDRESS)
-        self._let_in()
-        _log.info("listening", endpoint=self._settings.endpoint)
+        self._let_in_by_ipc()
+        if self._tcp is not None:
+            self._tcp.bind(router)
 
     def _let_in(self) -> None:
-        with narrow_umask():
-            self._channel.bind(events_endpoint(self._settings.endpoint))
-            self._door.socket.bind(self._settings.endpoint)
+        self._let_in_by_ipc()
+        if self._tcp is not None:
+            self._tcp.let_in(self._door.socket)
+
+    def _let_in_by_ipc(self) -> None:
+        if self._settings.endpoint:
+            with narrow_umask():
+                self._channel.bind(events_endpoint(self._settings.endpoint))
+                self._door.socket.bind(self._settings.endpoint)
+            _log.info("listening", endpoint=self._settings.endpoint)
 
     def _put_out(self) -> None:
-        self._channel.unbind()
-        self._door.socket.unbind(self._settings.endpoint)
+        if self._tcp is not None:
+            self._tcp.keep_out(self._door.socket)
+        if self._settings.endpoint:
+            self._channel.unbind()
+            self._door.socket.unbind(self._settings.endpoint)
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
@@ -175,6 +197,8 @@ class Loop:
         for part in (self._signals, self._reads, self._names, self._proofs):
             part.stop()
         self._channel.close(_LAST_WORD_MS)
+        if self._tcp is not None:
+            self._tcp.close(self._door.socket, _LAST_WORD_MS)
         self._door.close(_LAST_WORD_MS)
 
     @property
@@ -189,11 +213,13 @@ class Loop:
     def publish(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         """Tell everyone what became durable, and answer those who wait for these jobs."""
         moved: dict[str, None] = {}
-        wanted = self._channel.wanted()
+        wanted = any(channel.wanted() for channel in self._channels)
         for seq, event in rows:
             self._seq = max(self._seq, seq)
             if wanted:
-                self._channel.say(notice(seq, event, self._settings.boot))
+                self._say(notice(seq, event, self._settings.boot))
+            if self._tcp is not None and self._tcp.take(event):
+                self._emptied(self._tcp.channel, _EMPTY_MS)
             if isinstance(event, JobEvent):
                 moved[event.job_id] = None
         for job_id in moved:
@@ -209,7 +235,7 @@ class Loop:
         self._hint("agent", "agent.draining")
 
     def _hint(self, topic: str, kind: str, device_no: str = "") -> None:
-        self._channel.say(
+        self._say(
             m.EventView(
                 seq=self._seq,
                 boot=self._settings.boot,
@@ -219,6 +245,10 @@ class Loop:
                 device_no=device_no,
             )
         )
+
+    def _say(self, event: m.EventView) -> None:
+        for channel in self._channels:
+            channel.say(event)
 
     # ---- a turn
 
@@ -236,20 +266,27 @@ class Loop:
         due.extend(self._timers.due())
         for _ in range(min(len(due), _ITEMS)):
             self._safely(due.popleft())
-        if not self._channel.drain():
-            _log.warning("events_shut", reason="too many subscriptions")
-            self._channel.shut()
-            self._timers.later(_EVENTS_AGAIN_MS, self._reopened)
+        for channel in self._channels:
+            if not channel.drain():
+                _log.warning("events_shut", reason="too many subscriptions")
+                self._emptied(channel, _EVENTS_AGAIN_MS)
 
-    def _reopened(self) -> None:
+    def _emptied(self, channel: Channel, again_ms: int) -> None:
+        """Put all subscribers out; those who may will be let in again, and miss nothing."""
+        if not channel.is_open:
+            return
+        channel.shut()
+        self._timers.later(again_ms, lambda: self._reopened(channel))
+
+    def _reopened(self, channel: Channel) -> None:
         if self._stopping:
             return
         try:
             with narrow_umask():
-                self._channel.reopen()
+                channel.reopen()
         except zmq.ZMQError as error:
             _log.warning("events_not_open", reason=str(error))
-            self._timers.later(_EVENTS_AGAIN_MS, self._reopened)
+            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel))
 
     def _safely(self, item: Callable[[], None]) -> None:
         try:
@@ -283,7 +320,9 @@ class Loop:
                 _log.info("reply_not_taken", reason=str(error))
 
     def _hello(self, call: Call) -> m.HelloResult:
-        self._channel.touch()  # a new subscriber asks until it hears the welcome
+        by_tcp = self._tcp if call.client_key else None
+        for channel in self._channels:
+            channel.touch()  # a new subscriber asks until it hears the welcome
         status = self._desk.status()
         return m.HelloResult(
             protocol="TCA/1",
@@ -295,7 +334,7 @@ class Loop:
             principal=call.who.name,
             role=call.who.role,
             seq=self._seq,
-            events=events_endpoint(self._settings.endpoint),
+            events=by_tcp.settings.events if by_tcp else events_endpoint(self._settings.endpoint),
             ops=tuple(self.operations.table),
             limits={
                 "request_bytes": wire.REQUEST_BYTES,

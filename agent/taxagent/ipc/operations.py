@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from taxagent.ipc.calls import Call, packed, request_sha256
+from taxagent.ipc.client_ops import ClientOps
 from taxagent.ipc.devices import DeviceOps
 from taxagent.ipc.gate import KeysInFlight
 from taxagent.ipc.readings import Readings
@@ -63,8 +64,10 @@ class Operations:
         waits: Waits,
         keys: KeysInFlight,
         hello: Hello,
+        clients: ClientOps,
     ) -> None:
         self._desk = desk
+        self._clients = clients
         self._readings = readings
         self._waits = waits
         self._keys = keys
@@ -110,6 +113,11 @@ class Operations:
             "diagnose": op(Role.VIEWER, Effect.READ, read.diagnosis),
             "doctor": op(Role.VIEWER, Effect.READ, read.doctor),
             "drain": op(Role.ADMIN, Effect.REPEATABLE, self._drain),
+            "pair.open": op(Role.ADMIN, Effect.REPEATABLE, self._clients.open),
+            "pair.redeem": op(Role.VIEWER, Effect.REPEATABLE, self._clients.redeem),
+            "client.list": op(Role.ADMIN, Effect.READ, self._clients.list),
+            "client.role": op(Role.ADMIN, Effect.REPEATABLE, self._clients.role),
+            "client.revoke": op(Role.ADMIN, Effect.REPEATABLE, self._clients.revoke),
         }
 
     def role_for(self, call: Call) -> Role:
@@ -124,6 +132,8 @@ class Operations:
             return self._desk.knows_answer(who, key)
         if isinstance(args, m.DrainArgs):
             return self._desk.knows_drain(who, args.boot, key)
+        if isinstance(args, m.PairOpenArgs | m.PairRedeemArgs | m.ClientArgs):
+            return self._clients.knows(call)
         return self._desk.knows_order(who, key) if call.op.keyed else False
 
     # ---- from memory

@@ -26,6 +26,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    ClientEvent,
     DeviceEvent,
     JobAccepted,
     JobEnded,
@@ -70,7 +71,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent, *, new: bool = False) -> Pl
     a job that is not there or has ended.
     """
     match event:
-        case AgentStarted() | AgentStopped():
+        case AgentStarted() | AgentStopped() | ClientEvent():
             return Plan()
         case PasswordTried(device_no=device_no) | DeviceEvent(device_no=device_no):
             return Plan(device_no=device_no)
@@ -88,7 +89,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent, *, new: bool = False) -> Pl
 def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
     """Store what `event` changes."""
     match event:
-        case AgentStarted() | AgentStopped() | DeviceEvent():
+        case AgentStarted() | AgentStopped() | ClientEvent() | DeviceEvent():
             pass
         case PasswordTried():
             _password(db, event)

@@ -18,6 +18,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    ClientEvent,
     DeviceEvent,
     PasswordTried,
     TokenIssued,
@@ -263,6 +264,8 @@ def _job(row: Row) -> Job:
 
 def _of_job(body: bytes) -> AnyJobEvent:
     event = decode_event(body)
-    if isinstance(event, AgentStarted | AgentStopped | TokenIssued | PasswordTried | DeviceEvent):
+    if isinstance(
+        event, AgentStarted | AgentStopped | TokenIssued | PasswordTried | DeviceEvent | ClientEvent
+    ):
         raise JournalBroken("a row is filed under a job and is not of one")
     return event

@@ -132,6 +132,61 @@ class DeviceHeld(DeviceEvent, frozen=True, kw_only=True, tag="device.held"):
     request_sha256: str
 
 
+class ClientEvent(Event, frozen=True, kw_only=True):
+    """An event of the clients that come by TCP with a key of their own; `name` is the client's."""
+
+    name: str
+
+
+class PairingOpened(ClientEvent, frozen=True, kw_only=True, tag="pairing.opened"):
+    """One client more may come, with a code that is written nowhere, until `expires_ms`."""
+
+    role: str
+    principal: str
+    key: str
+    expires_ms: int
+
+
+class PairingClosed(ClientEvent, frozen=True, kw_only=True, tag="pairing.closed"):
+    """The code counts no more; a restart closes it without a row."""
+
+    how: Literal["redeemed", "expired", "tries", "replaced"]
+
+
+class ClientPaired(ClientEvent, frozen=True, kw_only=True, tag="client.paired"):
+    """A client redeemed its code with its own public key (Z85). `principal` had opened the pairing."""
+
+    role: str
+    public_key: str
+    principal: str
+    key: str
+
+
+class ClientRoleChanged(ClientEvent, frozen=True, kw_only=True, tag="client.role_changed"):
+    """The client's role from now on."""
+
+    role: str
+    principal: str
+    key: str
+    request_sha256: str
+
+
+class ClientRevoked(ClientEvent, frozen=True, kw_only=True, tag="client.revoked"):
+    """The client's key counts no more, on a live connection neither."""
+
+    principal: str
+    key: str
+    request_sha256: str
+
+
+class ClientRefused(ClientEvent, frozen=True, kw_only=True, tag="client.refused"):
+    """Someone was not let in, told once a key and start; `name` where the key is a revoked client's."""
+
+    reason: Literal["unknown", "revoked", "wrong_code", "not_local", "plain", "server_key"]
+    address: str = ""
+    public_key: str = ""
+
+
 class JobAccepted(JobEvent, frozen=True, kw_only=True, tag="job.accepted"):
     """The job is durable; the key belongs to it for ever."""
 
@@ -262,7 +317,12 @@ AnyJobEvent = (
     | JobEnded
 )
 AnyDeviceEvent = DeviceHung | DeviceQuarantined | DeviceFreed | DeviceReleased | DeviceHeld
-AnyEvent = AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyDeviceEvent | AnyJobEvent
+AnyClientEvent = (
+    PairingOpened | PairingClosed | ClientPaired | ClientRoleChanged | ClientRevoked | ClientRefused
+)
+AnyEvent = (
+    AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyDeviceEvent | AnyClientEvent | AnyJobEvent
+)
 
 
 def encode_event(event: AnyEvent) -> bytes:

@@ -7,8 +7,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from taxclient.protocol.base import (
+    CLIENT_NAME,
+    OPTIONAL_CLIENT_NAME,
     RELEASE_MAX_MINUTES,
+    ROLE,
     WAIT_MAX_MS,
+    Z85_KEY,
     Args,
     DeviceNo,
     InvoiceType,
@@ -31,7 +35,7 @@ UNTIL = r"^(change|end)\Z"
 
 
 class NoArgs(Args, frozen=True, kw_only=True):
-    """hello, status, device.list, doctor."""
+    """hello, status, device.list, doctor, client.list."""
 
 
 class InvoiceArgs(Args, frozen=True, kw_only=True):
@@ -166,3 +170,28 @@ class DiagnoseArgs(Args, frozen=True, kw_only=True):
     """diagnose: one device, or "" for all that the agent knows of."""
 
     device_no: OptionalDeviceNo = ""
+
+
+class PairOpenArgs(Args, frozen=True, kw_only=True):
+    """pair.open: for one client more, of this name ("" = the agent's choice) and role."""
+
+    name: Annotated[str, Meta(pattern=OPTIONAL_CLIENT_NAME)] = ""
+    role: Annotated[str, Meta(pattern=ROLE)] = "operator"
+
+
+class PairRedeemArgs(Args, frozen=True, kw_only=True):
+    """pair.redeem: the public key (Z85) by which the client will come from now on."""
+
+    public_key: Annotated[str, Meta(pattern=Z85_KEY)]
+
+
+class ClientArgs(Args, frozen=True, kw_only=True):
+    """client.revoke: which client."""
+
+    name: Annotated[str, Meta(pattern=CLIENT_NAME)]
+
+
+class ClientRoleArgs(ClientArgs, frozen=True, kw_only=True):
+    """client.role: what the client may do from now on."""
+
+    role: Annotated[str, Meta(pattern=ROLE)]

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-MINOR = 1  # additions raise it; docs/protocol.md, Versions, says what came with which
+MINOR = 2  # additions raise it; docs/protocol.md, Versions, says what came with which
 TTL_MAX_MS = 3_600_000
 SKEW_MS = 30_000
 RELEASE_MAX_MINUTES = 7 * 24 * 60
@@ -20,6 +20,9 @@ TAXPAYER_ID = r"^([0-9A-Z]{15}|[0-9A-Z]{17,18}|[0-9A-Z]{20})?\Z"
 INVOICE_TYPE = r"^[0-9]{3}\Z"
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])\Z"
 JOB_ID, OPTIONAL_JOB_ID = r"^[0-9A-HJKMNP-TV-Z]{26}\Z", r"^([0-9A-HJKMNP-TV-Z]{26})?\Z"
+CLIENT_NAME, OPTIONAL_CLIENT_NAME = r"^[a-z0-9][a-z0-9._-]{0,31}\Z", r"^([a-z0-9][a-z0-9._-]{0,31})?\Z"
+ROLE = r"^(viewer|operator|technician|admin)\Z"
+Z85_KEY = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}\Z"
 Key = Annotated[str, Meta(pattern=KEY)]
 OptionalKey = Annotated[str, Meta(pattern=OPTIONAL_KEY)]
 Ref = Annotated[str, Meta(max_length=128)]

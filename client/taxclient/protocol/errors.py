@@ -3,6 +3,7 @@
 ClientError
 ├── AgentUnavailable   no connection: the request did not leave (not_executed)
 │   └── SocketShut     the agent's socket is there, and the system keeps it shut to this user
+├── AuthError          the agent's TCP door does not let this key in, or there is no key
 ├── Timeout            the request left, no answer came: a write is unknown, a read is not_executed
 │   └── ConnectionLost the agent went away, or closed the connection, before it answered
 ├── ProtocolError      what came, or what was to be sent, is not TCA/1
@@ -47,6 +48,26 @@ class SocketShut(AgentUnavailable):
         self.group = group
         member = f": only members of the group {group} may" if group else ""
         self.args = (f"this user may not use {path}{member}",)
+
+
+class AuthError(ClientError):
+    """Not let in at a tcp:// endpoint; the request did not leave this process.
+
+    `reason`: "refused" (the agent does not count this key, or no more), "handshake" (another agent's public
+    key, or something that speaks no CURVE), "code" (a pairing code that does not count), "no_key" (no key
+    file), "key_file" (one that cannot be used). `path` is the key file, "" where none is meant.
+    """
+
+    retry = Retry.AFTER_FIX
+
+    def __init__(self, endpoint: str, reason: str, path: str = "", detail: str = "") -> None:
+        super().__init__(
+            ": ".join(part for part in (f"not let in at {endpoint}", reason, path, detail) if part)
+        )
+        self.endpoint = endpoint
+        self.reason = reason
+        self.path = path
+        self.detail = detail
 
 
 class Timeout(ClientError):

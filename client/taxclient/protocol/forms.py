@@ -24,6 +24,9 @@ _SAID = {
     "form_kind_irreversible": "the kind is report, clear or settle",
     "form_kind": "the kind is check, backup, report, clear or settle",
     "form_until": "until is change or end",
+    "form_client_name": "a client's name has 1 to 32 small letters, digits, dots, underscores and hyphens",
+    "form_role": "the role is viewer, operator, technician or admin",
+    "form_z85_key": "a public key has 40 characters (Z85)",
     "form_missing": "it is missing",
     "form_type": "it is not of the type",
     "form_most": "the most is",
@@ -48,6 +51,10 @@ _OF = {
     a.KIND_IRREVERSIBLE: "form_kind_irreversible",
     a.KIND: "form_kind",
     a.UNTIL: "form_until",
+    b.CLIENT_NAME: "form_client_name",
+    b.OPTIONAL_CLIENT_NAME: "form_client_name",
+    b.ROLE: "form_role",
+    b.Z85_KEY: "form_z85_key",
 }
 _MESSAGES = (
     ("form_longest", re.compile(r"of length <= (\d+)")),

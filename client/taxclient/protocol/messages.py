@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from taxclient.protocol.arguments import (
     CheckArgs,
+    ClientArgs,
+    ClientRoleArgs,
     DeviceArgs,
     DiagnoseArgs,
     DrainArgs,
@@ -26,6 +28,8 @@ from taxclient.protocol.arguments import (
     JobListArgs,
     JobWaitArgs,
     NoArgs,
+    PairOpenArgs,
+    PairRedeemArgs,
     PrepareArgs,
     RecordListArgs,
     ReleaseArgs,
@@ -59,6 +63,8 @@ from taxclient.protocol.base import (
 )
 from taxclient.protocol.results import (
     AcceptedResult,
+    ClientResult,
+    ClientsResult,
     DeviceResult,
     DevicesResult,
     DiagnoseResult,
@@ -71,6 +77,7 @@ from taxclient.protocol.results import (
     JobListResult,
     JobResult,
     JobWaitResult,
+    PairOpenResult,
     PreparedResult,
     RecordListResult,
     RecordResult,
@@ -85,6 +92,7 @@ from taxclient.protocol.views import (
     ChallengeView,
     CheckLineView,
     CheckView,
+    ClientView,
     ConfirmedView,
     DeadlineView,
     DeviceView,
@@ -191,6 +199,11 @@ OPS: dict[str, Op] = {
     "diagnose": Op(args=DiagnoseArgs, result=DiagnoseResult),
     "doctor": Op(args=NoArgs, result=DoctorResult),
     "drain": Op(args=DrainArgs, result=DrainResult, keyed=True),
+    "pair.open": Op(args=PairOpenArgs, result=PairOpenResult, keyed=True),
+    "pair.redeem": Op(args=PairRedeemArgs, result=ClientResult, keyed=True),
+    "client.list": Op(args=NoArgs, result=ClientsResult),
+    "client.role": Op(args=ClientRoleArgs, result=ClientResult, keyed=True),
+    "client.revoke": Op(args=ClientArgs, result=ClientResult, keyed=True),
 }
 
 
@@ -210,6 +223,11 @@ __all__ = [
     "CheckArgs",
     "CheckLineView",
     "CheckView",
+    "ClientArgs",
+    "ClientResult",
+    "ClientRoleArgs",
+    "ClientView",
+    "ClientsResult",
     "ConfirmedView",
     "DeadlineView",
     "DeviceArgs",
@@ -258,6 +276,9 @@ __all__ = [
     "OptionalJobId",
     "OptionalKey",
     "Outcome",
+    "PairOpenArgs",
+    "PairOpenResult",
+    "PairRedeemArgs",
     "PendingView",
     "PeriodView",
     "PrepareArgs",

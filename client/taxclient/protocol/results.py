@@ -7,6 +7,7 @@ from taxclient.protocol.views import (
     AnswerView,
     CheckLineView,
     CheckView,
+    ClientView,
     DeadlineView,
     DeviceView,
     EventView,
@@ -206,3 +207,33 @@ class DiagnoseResult(Message, frozen=True, kw_only=True):
 
     answers: tuple[AnswerView, ...]
     contact: str = ""  # whom to ask for help, as configured
+
+
+class PairOpenResult(Message, frozen=True, kw_only=True):
+    """pair.open: the code, for one client, until `expires_ms`; no other answer and no row has it."""
+
+    code: str
+    name: str
+    role: str
+    expires_ms: int
+    endpoint: str
+    server_key: str  # Z85
+
+    def __repr__(self) -> str:
+        """Name the client, never the code."""
+        return f"PairOpenResult(name={self.name!r}, role={self.role!r})"
+
+
+class ClientResult(Message, frozen=True, kw_only=True):
+    """pair.redeem, client.role, client.revoke: the client as it then is."""
+
+    client: ClientView
+    known: bool = False  # the key already had it
+
+
+class ClientsResult(Message, frozen=True, kw_only=True):
+    """client.list: all that were ever paired, the revoked ones too; and for whom a code is out just now."""
+
+    clients: tuple[ClientView, ...]
+    pairing: str = ""  # the name, "" where no code counts
+    pairing_until_ms: int = 0

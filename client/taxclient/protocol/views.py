@@ -388,3 +388,13 @@ class AnswerView(Message, frozen=True, kw_only=True):
     hours_left: int | None  # until it locks, in the last days before that; 0 once it is locked
     case_code: str  # the type and the numbers of the causes, to be read over the phone
     causes: tuple[CauseView, ...]  # what blocks first; at most three
+
+
+class ClientView(Message, frozen=True, kw_only=True):
+    """A client with a key of its own; its principal is `client:` and the name."""
+
+    name: str
+    role: str
+    public_key: str  # Z85
+    paired_ms: int
+    revoked_ms: int = 0  # 0 = it counts

@@ -21,7 +21,7 @@ def submit_args(**changes: object) -> m.SubmitArgs:
 def test_hello_says_who_answers_and_what_it_takes(tmp_path: Path) -> None:
     with house(tmp_path) as h, Client(h.endpoint) as client:
         hello = client.hello()
-        assert (hello.protocol, hello.minor, hello.role, hello.principal) == ("TCA/1", 1, "admin", "uid:0")
+        assert (hello.protocol, hello.minor, hello.role, hello.principal) == ("TCA/1", 2, "admin", "uid:0")
         assert hello.now == h.clock.now_ms
         assert hello.limits["request_bytes"] == 65_536
         assert hello.events == h.endpoint + ".events"
