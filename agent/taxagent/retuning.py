@@ -27,7 +27,7 @@ FIXED = (
     "agent.state_dir",
     "agent.language",
     "ipc.endpoint",
-    "door",
+    "door.tcp",
     "usb.driver",
     "usb.backend",
     "device.hold",

@@ -8,10 +8,12 @@ it alone); other modules may change without notice.
 """
 
 from taxclient.caller import DEFAULT_ENDPOINT
+from taxclient.connecting import connect
 from taxclient.conversation import new_key
 from taxclient.events import EventStream
 from taxclient.protocol.errors import (
     AgentUnavailable,
+    AuthError,
     ClientError,
     Closed,
     ConnectionLost,
@@ -30,6 +32,11 @@ from taxclient.protocol.messages import (
     ChallengeView,
     CheckArgs,
     CheckView,
+    ClientArgs,
+    ClientResult,
+    ClientRoleArgs,
+    ClientsResult,
+    ClientView,
     DeviceResult,
     DevicesResult,
     DeviceView,
@@ -50,6 +57,9 @@ from taxclient.protocol.messages import (
     JobView,
     JobWaitResult,
     Outcome,
+    PairOpenArgs,
+    PairOpenResult,
+    PairRedeemArgs,
     PendingView,
     PrepareArgs,
     PreparedResult,
@@ -73,12 +83,18 @@ __all__ = [
     "AcceptedResult",
     "AgentUnavailable",
     "AnswerView",
+    "AuthError",
     "CauseView",
     "ChallengeView",
     "CheckArgs",
     "CheckView",
     "Client",
+    "ClientArgs",
     "ClientError",
+    "ClientResult",
+    "ClientRoleArgs",
+    "ClientView",
+    "ClientsResult",
     "Closed",
     "ConnectionLost",
     "DeviceResult",
@@ -105,6 +121,9 @@ __all__ = [
     "KeyUnknown",
     "NotAllowed",
     "Outcome",
+    "PairOpenArgs",
+    "PairOpenResult",
+    "PairRedeemArgs",
     "PendingView",
     "PrepareArgs",
     "PreparedResult",
@@ -123,5 +142,6 @@ __all__ = [
     "WindowResult",
     "WindowView",
     "__version__",
+    "connect",
     "new_key",
 ]

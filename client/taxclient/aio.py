@@ -8,11 +8,13 @@ SelectorEventLoop (asyncio.WindowsSelectorEventLoopPolicy): the default loop can
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from taxclient import places
 from taxclient import questions as q
 from taxclient.caller import Caller, now_ms
 from taxclient.events import Channel, subscriber
@@ -307,6 +309,24 @@ class AsyncClient(Caller):
         if not sent:
             raise self._conversation.unsent(self.endpoint)
         raise self._conversation.unanswered(call, waited_ms, lost=link.lost)
+
+
+def connect(
+    endpoint: str = "",
+    *,
+    key_file: str | os.PathLike[str] = "",
+    timeout_ms: int = 10_000,
+    connect_ms: int = 2_000,
+    lang: str = "",
+) -> AsyncClient:
+    """Return a client of the agent at `endpoint`, found as by taxclient.connect. Raises AuthError."""
+    return AsyncClient(
+        endpoint or places.endpoint(os.environ),
+        key_file=key_file,
+        timeout_ms=timeout_ms,
+        connect_ms=connect_ms,
+        lang=lang,
+    )
 
 
 class AsyncEventStream:

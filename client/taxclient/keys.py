@@ -1,7 +1,7 @@
 """The client's key files on this computer: where they are, read and written for their owner alone.
 
 One file an agent: $TAXAGENT_KEY_FILE, or HOST_PORT.json in ~/.config/taxagent/keys (Windows:
-%APPDATA%/taxagent/keys). The format is docs/protocol.md, "Keys".
+%APPDATA%/taxagent/keys). The format is docs/protocol.md, "Key files".
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ def test_each_role_and_code_is_as_in_the_code(tmp_path: Path) -> None:
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bEXPIRED\b|\bINTERNAL\b", PAGE))
     ours = {"AGENT_UNAVAILABLE", "PROTOCOL_ERROR", "UPPER_SNAKE", "ZMQ_IMMEDIATE", "ZMQ_LINGER"}
     ours |= {"XDG_STATE_HOME", "MUST_NOT", "REQ_CORRELATE", "REQ_RELAXED"}
+    ours |= {f"HANDSHAKE_FAILED_{what}" for what in ("AUTH", "NO_DETAIL", "PROTOCOL")}
     assert named - ours <= set(faults.codes())
 
 

@@ -21,6 +21,7 @@ from taxclient import (
     KeyUnknown,
     NotAllowed,
     Outcome,
+    PairOpenResult,
     PrepareArgs,
     RecordListArgs,
     RecordListResult,
@@ -28,6 +29,7 @@ from taxclient import (
     Retry,
     SubmitArgs,
     Timeout,
+    connect,
     new_key,
 )
 from taxclient.aio import AsyncClient
@@ -134,6 +136,17 @@ def lend(client: Client, device_no: str) -> bool:
     return until is None and not drained.running and client.restarts == 0
 
 
+def let_in(client: Client, name: str) -> str:
+    """Pair a till, let it read alone, and take its key away again."""
+    opened: PairOpenResult = client.open_pairing(name, "operator")
+    client.redeem("k" * 40)
+    with connect("tcp://127.0.0.1:8470", key_file="till.json") as till:
+        till.status()
+    client.set_client_role(name, "viewer")
+    gone = client.revoke_client(name).client.revoked_ms
+    return opened.code if gone else client.clients().pairing
+
+
 async def rack(endpoint: str, devices: list[str]) -> list[str]:
     """Many devices side by side."""
     async with AsyncClient(endpoint, lang="zh") as client:
@@ -152,7 +165,7 @@ def main() -> None:
         for device_no in due(client):
             try:
                 show(settle(client, device_no, {}))
-                print(look(client, device_no), evidence(client), lend(client, device_no))
+                print(look(client, device_no), evidence(client), lend(client, device_no), let_in(client, "a"))
                 tend(client)
             except ClientError as error:
                 print(what_to_say(error))

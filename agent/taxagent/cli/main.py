@@ -82,6 +82,16 @@ COMMANDS = {
         "安装、卸载、查看系统服务",
         "install, uninstall or look at the system's service",
     ),
+    "pair": Command(
+        "taxagent.cli.pair",
+        "发出配对码，让一个客户端通过 TCP 使用代理",
+        "give out a code by which one client more may come by TCP",
+    ),
+    "clients": Command(
+        "taxagent.cli.clients",
+        "查看客户端、改变角色、吊销密钥",
+        "list the paired clients, change a role, revoke a key",
+    ),
     "secret": Command("taxagent.cli.secret", "保存设备密码", "store a device's password"),
 }
 

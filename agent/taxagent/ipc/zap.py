@@ -25,7 +25,8 @@ _STOP: Final = "inproc://taxagent.zap.stop"
 _VERSION, _CURVE, _NULL = b"1.0", b"CURVE", b"NULL"
 _FRAMES = 7  # version, request id, domain, address, routing id, mechanism, key
 _KEY_BYTES = 32
-_FAILED = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+_NO_DETAIL = int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)  # the other end gave up: it saw CURVE first
+_FAILED = int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL) | _NO_DETAIL
 _CRYPTOGRAPHIC, _MISMATCH = 0x11000001, 0x11000002  # ZMQ_PROTOCOL_ERROR_ZMTP_...
 _REASONS = {_CRYPTOGRAPHIC: "server_key", _MISMATCH: "plain"}
 
@@ -127,5 +128,6 @@ class ZapThread:
 
     def _tell(self, monitor: zmq.Socket[bytes]) -> None:
         event = recv_monitor_message(monitor)
-        if event["endpoint"].startswith(b"tcp://") and (reason := _REASONS.get(event["value"])):
+        reason = "broken_off" if int(event["event"]) == _NO_DETAIL else _REASONS.get(event["value"])
+        if event["endpoint"].startswith(b"tcp://") and reason:
             self._strange(reason)

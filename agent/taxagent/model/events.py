@@ -182,7 +182,7 @@ class ClientRevoked(ClientEvent, frozen=True, kw_only=True, tag="client.revoked"
 class ClientRefused(ClientEvent, frozen=True, kw_only=True, tag="client.refused"):
     """Someone was not let in, told once a key and start; `name` where the key is a revoked client's."""
 
-    reason: Literal["unknown", "revoked", "wrong_code", "not_local", "plain", "server_key"]
+    reason: Literal["unknown", "revoked", "wrong_code", "not_local", "plain", "server_key", "broken_off"]
     address: str = ""
     public_key: str = ""
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from taxclient.caller import DEFAULT_ENDPOINT
+from taxclient import places
 from taxclient.cli.usage import lines_of_100
 
 Pick = Callable[[str, str], str]  # of Chinese and English
@@ -41,7 +41,7 @@ def shared(default: str | None, say: Pick) -> argparse.ArgumentParser:
         return value if default is None else default
 
     made = argparse.ArgumentParser(add_help=False, formatter_class=lines_of_100)
-    endpoint = os.environ.get("TAXAGENT_ENDPOINT") or DEFAULT_ENDPOINT
+    endpoint = places.endpoint(os.environ)
     by = say("默认 $TAXAGENT_ENDPOINT", "default: $TAXAGENT_ENDPOINT")
     made.add_argument("--endpoint", default=or_suppress(endpoint), metavar=say("地址", "ENDPOINT"), help=by)
     made.add_argument(

@@ -14,7 +14,7 @@ from taxclient.cli import console, exits, forms, usage
 from taxclient.cli.options import parser
 from taxclient.cli.screen import Screen
 from taxclient.cli.words import Speech, language
-from taxclient.protocol.errors import ClientError, SocketShut
+from taxclient.protocol.errors import AuthError, ClientError, SocketShut
 from taxclient.sync import Client
 
 Run = Callable[[argparse.Namespace, Client, Screen], int]
@@ -30,6 +30,7 @@ _COMMANDS = {
     "job": "look:job",
     "record": "look:record",
     "drain": "drain:run",
+    "pair": "pair:run",
     "check": "ask:run",
     "backup": "ask:run",
     "report": "ask:run",
@@ -67,6 +68,8 @@ def _run(options: argparse.Namespace, speech: Speech) -> int:
     run = cast("Run", getattr(importlib.import_module(f"taxclient.cli.{module}"), name))
     try:
         forms.check(options)
+        if options.command == "pair":  # it comes by a key of its own
+            return int(cast("Callable[..., int]", run)(options, screen))
         with Client(options.endpoint, timeout_ms=options.timeout * 1000, lang=speech.lang) as client:
             code = run(options, client, screen)
     except ClientError as error:
@@ -83,6 +86,9 @@ def _told(error: ClientError) -> ClientError:
     if isinstance(error, SocketShut):
         remedy = "barred_group" if error.group else "barred_how"
         return exits.NotSent("NOT_ALLOWED", "barred", remedy, error.path, error.group)
+    if isinstance(error, AuthError):
+        about = error.detail or error.path if error.reason == "key_file" else error.endpoint
+        return exits.NotSent("NOT_ALLOWED", f"auth_{error.reason}", "pair_first", about)
     return error
 
 

@@ -99,6 +99,23 @@ def _reading(commands: Group) -> None:
     record_options(
         commands.below(commands.add("record", "办理记录", "clearing records"), "action", "taxctl record")
     )
+    pair = commands.add(
+        "pair",
+        "用管理员给的配对码得到这台客户端的密钥",
+        "get a key for this client by a one-time code (the administrator gets it by taxagent pair)",
+    )
+    pair.add_argument(
+        "--server-key",
+        default="",
+        metavar=say("公钥", "KEY"),
+        help=say("代理的公钥；默认见 endpoint.json", "the agent's public key; default: in its endpoint.json"),
+    )
+    pair.add_argument(
+        "--key-file",
+        default="",
+        metavar=say("文件", "FILE"),
+        help=say("密钥存到哪里；默认在用户目录", "where the key is stored; default: in this user's folder"),
+    )
     commands.add(
         "drain",
         "停止代理：不再接受新的办理，正在办理的走到安全点（管理员）",

@@ -134,6 +134,42 @@ TEXT: Words = {
         "此前已经办完，没有要确认的；由本代理办理的，记录见 taxctl record list。",
         "It was done before: nothing is left to confirm. What this agent did is in taxctl record list.",
     ),
+    "auth_refused": (
+        "代理不认这台客户端的密钥（{0}），或者已经吊销",
+        "the agent does not count this client's key ({0}), or counts it no more",
+    ),
+    "auth_handshake": (
+        "{0} 的公钥与密钥文件里的不同，或者那里不是税控代理",
+        "what answers at {0} has another public key than the key file says, or is no agent",
+    ),
+    "auth_no_key": ("没有 {0} 的密钥文件", "there is no key file for {0}"),
+    "auth_key_file": ("密钥文件不能用：{0}", "the key file cannot be used: {0}"),
+    "auth_code": (
+        "配对码已作废：用过、过期、输错三次，或者发出了新的",
+        "the code counts no more: redeemed, too old, three wrong tries, or a new one was given out",
+    ),
+    "pair_first": (
+        "请管理员在代理的电脑上运行 taxagent pair，然后在这里运行 taxctl pair",
+        "have the administrator run taxagent pair on the agent's computer, then run taxctl pair here",
+    ),
+    "pair_form": (
+        "配对码是 16 个字母和数字，例如 K7QM-4X9T-P2RD-3F8W",
+        "a code has 16 letters and digits, as K7QM-4X9T-P2RD-3F8W",
+    ),
+    "pair_check": (
+        "配对码有误，或者属于另一个代理；没有发送，不计入次数",
+        "the code is mistyped, or belongs to another agent; nothing was sent, no try is lost",
+    ),
+    "pair_again": ("请核对后再试", "look at it again, and try once more"),
+    "pair_no_agent": (
+        "找不到代理的 endpoint.json（{0}）",
+        "the agent's endpoint.json is not found ({0})",
+    ),
+    "pair_where": (
+        "写出 --endpoint tcp://地址:端口 和 --server-key 公钥，taxagent pair 会显示它们",
+        "give --endpoint tcp://ADDRESS:PORT and --server-key KEY, as taxagent pair shows them",
+    ),
+    "pair_not_stored": ("密钥文件写不进去：{0}", "the key file cannot be written: {0}"),
     "barred": ("您没有权限使用代理的通信地址 {0}", "you may not use the agent's socket: {0}"),
     "barred_group": (
         (

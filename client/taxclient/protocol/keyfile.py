@@ -1,4 +1,4 @@
-"""A client's key file and the agent's endpoint.json (docs/protocol.md, "Keys"). Knows no disk."""
+"""A client's key file and the agent's endpoint.json (docs/protocol.md, "Key files"). Knows no disk."""
 
 from __future__ import annotations
 

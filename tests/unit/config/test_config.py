@@ -261,3 +261,41 @@ def test_what_is_too_large_for_the_reader_is_refused_like_what_is_no_toml(tmp_pa
 
 def test_the_example_is_in_the_wheel() -> None:
     assert files("taxagent").joinpath("taxagent.example.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    "address, taken",
+    [
+        ("tcp://127.0.0.1:8470", True),
+        ("tcp://127.0.0.2:8470", True),
+        ("tcp://[::1]:8470", True),
+        ("tcp://0.0.0.0:8470", False),
+        ("tcp://192.168.1.7:8470", False),
+        ("tcp://[::]:8470", False),
+    ],
+)
+def test_a_door_beyond_this_computer_must_be_said_twice(tmp_path: Path, address: str, taken: bool) -> None:
+    assert load(
+        tmp_path, toml(door__tcp=f'listen = "{address}"\nbeyond_loopback = true')
+    ).file.door.tcp.listen
+    if taken:
+        assert load(tmp_path, toml(door__tcp=f'listen = "{address}"')).file.door.tcp.listen == address
+    else:
+        assert refused(tmp_path, toml(door__tcp=f'listen = "{address}"'))["key"] == "door.tcp.listen"
+        assert refused(tmp_path, toml(door__tcp=f'events = "{address}"'))["key"] == "door.tcp.events"
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1:8470", "tcp://*:8470", "tcp://localhost:8470", "tcp://127.0.0.1", "tcp://127.0.0.1:0"]
+    + [
+        "tcp://127.0.0.1:65535",
+        "tcp://127.0.0.1:99999",
+        "ipc:///x",
+        "tcp://300.0.0.1:1",
+        "tcp://1.2.3.4:5/x",
+    ],
+)
+def test_what_is_no_address_of_a_door_is_refused(tmp_path: Path, listen: str) -> None:
+    found = refused(tmp_path, toml(door__tcp=f'listen = "{listen}"'))
+    assert (found["key"], found["found"]) == ("door.tcp.listen", listen)

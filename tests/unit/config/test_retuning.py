@@ -20,6 +20,7 @@ WAITS: dict[str, Any] = {
     "agent.state_dir": "/elsewhere",
     "agent.language": "en",
     "ipc.endpoint": "ipc:///run/elsewhere",
+    "door.tcp": {"listen": "tcp://127.0.0.1:8470"},
     "usb.driver": "another",
     "usb.backend": "usbip://127.0.0.1:3240",
     "device.hold": "always",
