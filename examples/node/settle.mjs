@@ -2,9 +2,11 @@
 //
 //   node settle.mjs ENDPOINT DEVICE_NO [KEY]
 //
+// ENDPOINT is ipc://PATH, or tcp://HOST:PORT with the key file of `taxctl pair` named by $TAXAGENT_KEY_FILE.
 // Started again with the KEY that it printed, it finds its job and does nothing twice.
 
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { decode, encode } from "@msgpack/msgpack";
 import { Dealer } from "zeromq";
 
@@ -13,7 +15,8 @@ const MAGIC = Buffer.from("TCA1");
 /** One connection. One call at a time; a call without an answer closes it, so that a late one is nobody's. */
 class Client {
   constructor(endpoint, { connectMs = 2_000, timeoutMs = 90_000 } = {}) {
-    Object.assign(this, { endpoint, connectMs, timeoutMs, socket: null });
+    const keys = endpoint.startsWith("tcp://") ? curveKeys(process.env.TAXAGENT_KEY_FILE) : {};
+    Object.assign(this, { endpoint, connectMs, timeoutMs, keys, socket: null, refused: "" });
   }
 
   /** Returns the reply. Throws where nothing was sent (`sent` false) or no answer came (`sent` true). */
@@ -32,7 +35,7 @@ class Client {
       }
     } catch (error) {
       this.close();
-      throw Object.assign(new Error(`${op}: ${error.message}`), { sent });
+      throw Object.assign(new Error(`${op}: ${this.refused || error.message}`), { sent });
     }
   }
 
@@ -43,14 +46,35 @@ class Client {
 
   #connected() {
     const socket = new Dealer({
+      ...this.keys,
       immediate: true, // nothing waits for an agent that is not there
       linger: 0,
       sendTimeout: this.connectMs,
       receiveTimeout: this.timeoutMs,
     });
+    this.refused = "";
+    if (this.endpoint.startsWith("tcp://")) this.#watch(socket);
     socket.connect(this.endpoint);
     return socket;
   }
+
+  /** A door that says no is silent: only the socket's own events tell, and at once. */
+  #watch(socket) {
+    const no = (why) => {
+      this.refused ||= `not let in at ${this.endpoint}: ${why}`;
+      socket.close(); // ends the send or the receive that waits
+    };
+    socket.events.on("handshake:error:auth", () => no("this key does not count"));
+    socket.events.on("handshake:error:protocol", () => no("no agent, or it has another public key"));
+    socket.events.on("handshake:error:other", () => no("no agent, or it has another public key"));
+  }
+}
+
+/** The CURVE options of a key file (docs/protocol.md, Key files). */
+function curveKeys(path) {
+  const file = JSON.parse(readFileSync(path, "utf8"));
+  if (file.format !== "taxagent-key/1") throw new Error(`${path} is no key file`);
+  return { curveServerKey: file.server_key, curvePublicKey: file.public_key, curveSecretKey: file.secret_key };
 }
 
 /** The result; a refusal throws with the agent's words. Decide by code, outcome and retry, never by the text. */

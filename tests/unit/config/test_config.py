@@ -287,8 +287,12 @@ def test_a_door_beyond_this_computer_must_be_said_twice(tmp_path: Path, address:
 
 @pytest.mark.parametrize(
     "listen",
-    ["127.0.0.1:8470", "tcp://*:8470", "tcp://localhost:8470", "tcp://127.0.0.1", "tcp://127.0.0.1:0"]
-    + [
+    [
+        "127.0.0.1:8470",
+        "tcp://*:8470",
+        "tcp://localhost:8470",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:0",
         "tcp://127.0.0.1:65535",
         "tcp://127.0.0.1:99999",
         "ipc:///x",

@@ -20,7 +20,12 @@ def status(frames: list[bytes], *, admits: bool = True) -> tuple[bytes, bytes]:
 
 def test_a_key_that_is_admitted_becomes_the_user_id() -> None:
     asked: list[Knock] = []
-    reply = answered(OURS, lambda knock: not asked.append(knock))
+
+    def admits(knock: Knock) -> bool:
+        asked.append(knock)
+        return True
+
+    reply = answered(OURS, admits)
     assert reply == [b"1.0", b"7", b"200", b"", z85.encode(KEY), b""]
     assert asked == [Knock(address="127.0.0.1", public_key=z85.encode(KEY).decode())]
 
