@@ -41,6 +41,7 @@ class Figures(Value, frozen=True, kw_only=True):
     echo_p99_ms: float  # of a raw ZeroMQ echo that was asked in turn: what the machine itself took
     rss_before_mb: float
     rss_after_mb: float
+    rss_peak_mb: float  # the most that it ever was
     attacks: dict[str, int]
     settled: str  # how the honest client's job ended, submitted in the middle of it
 
@@ -67,7 +68,7 @@ def besieged(seconds: float, seed: int, only: str = "") -> Figures:
             out, _ = hostile.communicate(timeout=60)
             attacks.update(json.loads(out))
         worker.join(30)
-        after = _rss_mb(agent.child.pid)
+        after, peak = _rss_mb(agent.child.pid), _rss_mb(agent.child.pid, "VmHWM")
         if agent.child.poll() is not None:
             raise RuntimeError(f"the agent ended: {agent.log_end()}")
     return Figures(
@@ -80,6 +81,7 @@ def besieged(seconds: float, seed: int, only: str = "") -> Figures:
         echo_p99_ms=_share(floor, 0.99),
         rss_before_mb=before,
         rss_after_mb=after,
+        rss_peak_mb=peak,
         attacks=dict(attacks),
         settled=settled[0] if settled else "never",
     )
@@ -127,9 +129,9 @@ def _works(shop: Site, settled: list[str]) -> None:
         settled.append(f"{job.state} {job.outcome}")
 
 
-def _rss_mb(pid: int) -> float:
+def _rss_mb(pid: int, line_of: str = "VmRSS") -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    line = next(line for line in status.splitlines() if line.startswith(f"{line_of}:"))
     return int(line.split()[1]) / 1024
 
 
@@ -166,7 +168,8 @@ def told(found: Figures) -> str:
         f"siege of {found.seconds:.0f} s, seed {found.seed}: {sum(found.attacks.values())} attacks; "
         f"honest status p50 {found.p50_ms:.2f} ms, p99 {found.p99_ms:.2f} ms "
         f"(echo beside it {found.echo_p99_ms:.2f}), worst {found.worst_ms:.1f} ms of {found.asked}; "
-        f"RSS {found.rss_before_mb:.1f} to {found.rss_after_mb:.1f} MB; the job meanwhile: {found.settled}"
+        f"RSS {found.rss_before_mb:.1f} to {found.rss_after_mb:.1f} MB, at most {found.rss_peak_mb:.1f}; "
+        f"the job meanwhile: {found.settled}"
     )
 
 

@@ -16,9 +16,10 @@ import structlog
 from taxagent.ipc.timers import Timers
 
 _WANTED: Final = 65_536  # the soft limit that the process gives itself, where the hard one allows it
-_CROWD: Final = 4096  # descriptors in use, far more than a shop's programs take (an idle agent: 28)
+_CROWD: Final = 1024  # descriptors in use, far more than a shop's programs take (an idle agent: 28)
+_MANY: Final = 256  # above, a crowd may be gathering: each connection takes 4 kB of memory
 _A_MS: Final = 60  # connections that one core can make in a millisecond (27 were seen), doubled
-_SLOWEST_MS, _QUICKEST_MS = 500, 10
+_QUIET_MS, _GATHERING_MS, _QUICKEST_MS = 500, 20, 10  # twice a second costs 0.02 % of a core
 
 _log = structlog.get_logger("ipc.crowd")
 
@@ -54,7 +55,8 @@ class Crowd:
             self._shut()
         elif self._is_shut and used < crowd // 2:
             self._open_again()
-        self._timers.later(max(_QUICKEST_MS, min(_SLOWEST_MS, crowd // _A_MS)), self._look)
+        usual = _QUIET_MS if used < _MANY else _GATHERING_MS
+        self._timers.later(max(_QUICKEST_MS, min(usual, (self._limit - crowd) // _A_MS)), self._look)
 
     def _open_again(self) -> None:
         try:

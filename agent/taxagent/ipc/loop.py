@@ -23,11 +23,13 @@ from taxagent.ipc.door import Door
 from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
+from taxagent.ipc.heap import give_back
 from taxagent.ipc.mailbox import ADDRESS, Mailbox
 from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Operations
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.readings import Answers, Readings
+from taxagent.ipc.rests import Rests
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.timers import Timer, Timers
@@ -44,7 +46,8 @@ from taxclient.protocol import wire
 _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
 _HWM = 100  # messages that may wait for, or from, one peer
 _HANDSHAKE_MS = 3000
-_EVENTS_AGAIN_MS = 10_000  # until an event channel that was flooded is opened again
+_EVENTS_AGAIN_MS = 10_000  # until an event channel whose address could not be had is tried again
+_FREED_MS = 1000  # libzmq's own thread has freed by then what those had who were put out
 _EMPTY_MS = 200  # until one is that somebody was put out of: libzmq frees its address meanwhile
 _LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
 _SWITCH_S = 0.0001  # so soon another thread gives the interpreter up: the loop asks for it at each frame
@@ -121,6 +124,7 @@ class Loop:
         self._door = Door(mailbox.context)
         self._channel = Channel(mailbox.context)
         self._channels = (self._channel,) if tcp is None else (self._channel, tcp.channel)
+        self._rests = {id(channel): Rests() for channel in self._channels}
         self._tcp = tcp
         if tcp is not None:
             tcp.later, tcp.is_verified = self.call_later, lambda: not desk.status().verifying
@@ -170,6 +174,7 @@ class Loop:
         if self._settings.endpoint:
             self._channel.unbind()
             self._door.socket.unbind(self._settings.endpoint)
+        self._timers.later(_FREED_MS, self._give_back)
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
@@ -269,7 +274,8 @@ class Loop:
         for channel in self._channels:
             if not channel.drain():
                 _log.warning("events_shut", reason="too many subscriptions")
-                self._emptied(channel, _EVENTS_AGAIN_MS)
+                rest_s = self._rests[id(channel)].shut_at(self._clock.monotonic())
+                self._emptied(channel, int(rest_s * 1000))
 
     def _emptied(self, channel: Channel, again_ms: int) -> None:
         """Put all subscribers out; those who may will be let in again, and miss nothing."""
@@ -277,6 +283,14 @@ class Loop:
             return
         channel.shut()
         self._timers.later(again_ms, lambda: self._reopened(channel))
+        self._timers.later(_FREED_MS, self._give_back)
+
+    def _give_back(self) -> None:
+        self._names.run(give_back, self._given_back)
+
+    def _given_back(self, result: Exception | None) -> None:
+        if result is not None:
+            _log.info("memory_kept", reason=str(result))
 
     def _reopened(self, channel: Channel) -> None:
         if self._stopping:

@@ -63,7 +63,7 @@ def test_the_door_is_shut_at_a_crowd_and_opened_when_half_of_it_has_left() -> No
     try:
         look(clock, timers)
         assert doorman.said == []
-        crowd = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        crowd = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         held = [os.open(os.devnull, os.O_RDONLY) for _ in range(crowd)]
         look(clock, timers)
         assert doorman.said == ["shut"]
