@@ -1,9 +1,10 @@
 """The floor of the wire: a blocking ROUTER that answers every message with the same bytes at once.
 
-    python -m tests.bench.echo ENDPOINT FILE [US]
+    python -m tests.bench.echo ENDPOINT FILE [US [SECRET]]
 
-FILE holds the reply; US is for how long it keeps its core busy before each. Prints a line when it is bound;
-runs until it is killed.
+FILE holds the reply; US is for how long it keeps its core busy before each. With SECRET (Z85, of a key pair
+that lives as long as the bench) it speaks CURVE, to everybody. Prints where it is bound; runs until it is
+killed.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import zmq
 
 def main() -> None:
     """Serve."""
-    endpoint, file, *held_up = sys.argv[1:]
-    seconds = float(held_up[0]) / 1e6 if held_up else 0.0
+    endpoint, file, *more = sys.argv[1:]
+    seconds = float(more[0]) / 1e6 if more else 0.0
+    secret = more[1:]
     reply = [b"TCA1", Path(file).read_bytes()]
     router: zmq.Socket[bytes] = zmq.Context().socket(zmq.ROUTER)
+    if secret:
+        router.setsockopt(zmq.CURVE_SERVER, 1)
+        router.setsockopt(zmq.CURVE_SECRETKEY, secret[0].encode())
     router.bind(endpoint)
-    print("bound", flush=True)
+    bound = router.getsockopt(zmq.LAST_ENDPOINT)
+    print(bound.rstrip(b"\0").decode() if isinstance(bound, bytes) else "", flush=True)
     while True:
         peer = router.recv_multipart()[0]
         if seconds:

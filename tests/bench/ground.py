@@ -35,13 +35,15 @@ class Ground:
 
 
 @contextmanager
-def ground(*, scenario: Path | None = None, preload: str = "", in_memory: bool = False) -> Iterator[Ground]:
+def ground(
+    *, scenario: Path | None = None, preload: str = "", in_memory: bool = False, config: str = ""
+) -> Iterator[Ground]:
     """Yield a site whose agent has read its device. `preload` is an LD_PRELOAD for the agent alone.
 
     `in_memory`: where there is a file system in memory, so that the disk is no part of what is measured.
     The agent is killed at the end: a row leaves jobs behind that nobody will do.
     """
-    with _folders(in_memory), site(START, scenario=scenario) as shop:
+    with _folders(in_memory), site(START, config, scenario=scenario) as shop:
         with _preloaded(preload):
             agent = shop.start_agent()
         with client(shop) as one:

@@ -14,8 +14,10 @@ from pathlib import Path
 import msgspec
 import zmq
 
+from taxclient.link import armour
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
+from taxclient.protocol.keyfile import KeyFile
 
 _ROOT = Path(__file__).parents[2]  # where a child process finds `tests`
 _PATIENCE_MS = 20_000
@@ -25,7 +27,9 @@ _numbers = itertools.count()
 class Peer:
     """One connection: a blocking DEALER."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, key: KeyFile | None = None
+    ) -> None:
         self.socket = context.socket(zmq.DEALER)
         for option, value in (
             (zmq.LINGER, 0),
@@ -35,6 +39,8 @@ class Peer:
             (zmq.RECONNECT_IVL, 1),
         ):
             self.socket.setsockopt(option, value)
+        if key is not None:
+            armour(self.socket, key)
         self.socket.connect(endpoint)
 
     def ask(self, frames: Sequence[bytes]) -> bytes:
@@ -76,10 +82,10 @@ def checks(number: int, device_no: str) -> list[list[bytes]]:
 
 
 @contextmanager
-def peers(number: int, endpoint: str) -> Iterator[list[Peer]]:
-    """Yield that many connections, in a context of their own."""
+def peers(number: int, endpoint: str, key: KeyFile | None = None) -> Iterator[list[Peer]]:
+    """Yield that many connections, in a context of their own; with a key they speak CURVE."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    made = [Peer(context, endpoint) for _ in range(number)]
+    made = [Peer(context, endpoint, key) for _ in range(number)]
     try:
         yield made
     finally:
@@ -89,21 +95,34 @@ def peers(number: int, endpoint: str) -> Iterator[list[Peer]]:
 
 
 @contextmanager
-def echo(folder: Path, reply: bytes, *, held_up_us: int = 0) -> Iterator[tuple[str, int]]:
-    """Yield endpoint and pid of an echo process that answers with `reply`, after so many us of work."""
+def echo(folder: Path, reply: bytes, *, held_up_us: int = 0, secret: str = "") -> Iterator[tuple[str, int]]:
+    """Yield endpoint and pid of an echo process that answers with `reply`, after so many us of work.
+
+    With a `secret` CURVE key (Z85) it is asked by TCP.
+    """
     number = next(_numbers)
-    file, endpoint = folder / f"reply-{number}", f"ipc://{folder}/e{number}.sock"
+    file = folder / f"reply-{number}"
+    endpoint = "tcp://127.0.0.1:*" if secret else f"ipc://{folder}/e{number}.sock"
     file.write_bytes(reply)
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.echo", endpoint, str(file), str(held_up_us)],
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.echo",
+            endpoint,
+            str(file),
+            str(held_up_us),
+            *([secret] if secret else ()),
+        ],
         stdout=subprocess.PIPE,
         cwd=_ROOT,
     )
     try:
-        if server.stdout is None or not server.stdout.readline():
+        bound = server.stdout.readline().decode().strip() if server.stdout is not None else ""
+        if not bound:
             msg = "the echo did not start"
             raise RuntimeError(msg)
-        yield endpoint, server.pid
+        yield bound, server.pid
     finally:
         server.kill()
         server.wait()

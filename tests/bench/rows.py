@@ -33,7 +33,14 @@ def _value(bound: float, text: str) -> Goal:
 
 ROWS = (
     Kind("status p50, one client, ipc", "us", _ratio(1.3, "echo"), asking.status_p50),
+    Kind("status p50, one client, tcp+CURVE", "us", _ratio(1.3, "echo by the same"), asking.status_p50_curve),
     Kind("status a second, 64 clients", "/s", _rate(0.85, "echo"), asking.status_rate),
+    Kind(
+        "status a second, 64 clients, tcp+CURVE",
+        "/s",
+        _rate(0.85, "echo by the same"),
+        asking.status_rate_curve,
+    ),
     Kind("durable accept p50, one client", "us", _ratio(1.6, "(commit + echo)"), accepting.accept_p50),
     Kind("durable accepts a second, 64 clients", "/s", _rate(5, "one by one"), accepting.accept_rate),
     Kind(

@@ -64,7 +64,7 @@ def test_the_names_of_the_rows_are_unique() -> None:
 
 def test_one_round_writes_a_well_formed_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bench.json"
-    assert run.main(["--rounds", "1", "--only", "status p50", "--out", str(out)]) == 0
+    assert run.main(["--rounds", "1", "--only", "status p50, one client, ipc", "--out", str(out)]) == 0
     (line,) = msgspec.json.decode(out.read_bytes(), type=list[Row])
     assert line.value is not None, line.why
     assert line.floor is not None

@@ -55,8 +55,8 @@ def test_no_key_is_an_auth_error_that_names_the_file(tmp_path: Path) -> None:
 
 
 def test_each_agent_has_its_own_file() -> None:
-    home = {"XDG_CONFIG_HOME": "/home/shop/.config"}
-    assert keys.path_for(AT, home) == Path("/home/shop/.config/taxagent/keys/127.0.0.1_8470.json")
+    home = {"XDG_CONFIG_HOME": "/somewhere/config"}
+    assert keys.path_for(AT, home) == Path("/somewhere/config/taxagent/keys/127.0.0.1_8470.json")
     assert keys.path_for("tcp://[::1]:8470", home).name == "--1_8470.json"
     assert keys.path_for(AT, {**home, "TAXAGENT_KEY_FILE": "/x/k"}) == Path("/x/k")
 
