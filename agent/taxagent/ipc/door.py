@@ -12,6 +12,7 @@ from typing import Any
 
 import zmq
 
+from taxagent.ipc.overlong import Overlong
 from taxclient.protocol import wire
 
 _MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)  # zmq's flags are slow enums
@@ -28,6 +29,7 @@ class Door:
         compiled: Any = super(zmq.Socket, self.socket)
         self._frame: Callable[[], zmq.Frame] = partial(compiled.recv, copy=False)
         self._send: Callable[[bytes, int], object] = compiled.send
+        self._overlong = Overlong(self.socket)
         self._timeout = -1
 
     def wait_at_most(self, ms: int) -> None:
@@ -47,9 +49,11 @@ class Door:
         first = frame = self._frame()
         frames: list[bytes] = []
         while frame.more:  # a message comes whole: these are there
+            if len(frames) > _FRAMES:
+                self._overlong.drop_rest()
+                break
             frame = self._frame()
-            if len(frames) <= _FRAMES:
-                frames.append(frame.bytes)
+            frames.append(frame.bytes)
         return first, frames
 
     def reply(self, head: Sequence[bytes], body: bytes) -> None:
