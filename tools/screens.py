@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.builders import screens
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/operations.md"
-_BLOCK = re.compile(r"```console\n\$ (taxctl [a-z]+(?: [^\n]*)?)\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"```console\n\$ ((?:taxctl|taxagent) [a-z]+(?: [^\n]*)?)\n(.*?)```", re.DOTALL)
 
 
 def shown(page: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import msgspec
 from taxagent.ipc.diagnose import Diagnoser
 from taxagent.ipc.explain import explained
 from taxagent.ipc.snapshots import LiveViews, device_view, status_result
-from taxagent.ipc.views import job_view
+from taxagent.ipc.views import job_view, line_view
 from taxagent.ipc.windows import Explainer
 from taxagent.jobs.asks import Role
 from taxagent.jobs.device_views import view_of
@@ -26,6 +26,7 @@ from taxagent.model.words import word
 from taxclient.cli import show
 from taxclient.cli.columns import plain
 from taxclient.cli.explain import lines as explain_lines
+from taxclient.cli.lines import listed
 from taxclient.cli.why import lines
 from taxclient.cli.window import lines as window_lines
 from taxclient.cli.words import Speech
@@ -147,6 +148,32 @@ def explain(lang: Lang, what: str) -> list[str]:
     return list(plain(explain_lines(explained(m.ExplainArgs(what=what), lang), Speech(lang))))
 
 
+def doctor(lang: Lang, looks: str) -> list[str]:
+    """Return what `taxctl doctor` and `taxagent doctor` show of a host on which five things are wrong."""
+    about = {"version": "0.1.0", "host": "shop-pc", "path": "/var/lib/taxagent"}
+    place = {"location": "usb:1-2#7", "node": "/dev/bus/usb/001/007"}
+    group = {"group": "taxdev", "rule": "70-taxagent.rules", "user": "taxagent"}
+    by = {"user": "taxagent", "pid": "812"} if looks == "ABOUT_AGENT" else {"user": "root"}
+    rival = {"program": "invoicing", "pid": "2041", "user": "wang"}
+    door = {"path": "/run/taxagent/agent.sock", "owner": "taxagent", "group": "taxagent", "mode": "0660"}
+    lines = (
+        checks.made("agent", looks, **about, **by),
+        checks.made("unit", "UNIT_RUNS", active="active", sub="running", pid="812"),
+        checks.made("clock", "NTP_OFF", "ntp"),
+        checks.made("holidays", "HOLIDAYS_OK", years="2024, 2025, 2026", official="2025, 2026"),
+        checks.made("held", "KERNEL_DRIVER", driver="usb-storage", **place),
+        checks.made("held", "HELD_BY_PROGRAM", **place, **rival),
+        checks.made("permissions", "NODE_SHUT_NO_MEMBER", path=place["node"], owner="taxdev 0660", **group),
+        checks.made("socket", "SOCKET_OK", **door),
+        checks.made("access", "ACCESS_GROUP", "taxagent", role="operator", names="wang, li"),
+        checks.made("journal", "JOURNAL_OK", path="/var/lib/taxagent/journal.db", rows="5120", schema="1"),
+        checks.made("dns", "DNS_OK", host="gateway.example", addresses="192.0.2.7", ms="12"),
+        checks.made("tcp", "TCP_OK", host="gateway.example", port="443", ms="9"),
+        checks.made("tls", "TLS_NO_CA", path="/etc/taxagent/bureau/ca.pem", what="No such file or directory"),
+    )
+    return list(listed([line_view(line, lang) for line in lines], Speech(lang)))
+
+
 def case_rows(lang: Lang) -> list[str]:
     """Return the table of case numbers as Markdown rows."""
     meaning = {"yes": "blocks", "doubt": "unknown", "no": "warning"}
@@ -165,6 +192,8 @@ SCREENS: dict[str, Callable[[], list[str]]] = {
     "taxctl status --lang zh": partial(status, "zh"),
     "taxctl check --lang en": partial(check, "en"),
     "taxctl check --lang zh": partial(check, "zh"),
+    "taxagent doctor --lang en": partial(doctor, "en", "ABOUT_COMMAND"),
+    "taxctl doctor --lang zh": partial(doctor, "zh", "ABOUT_AGENT"),
     "taxctl explain 未完成报税 --lang zh": partial(explain, "zh", "未完成报税"),
     "taxctl explain 09d118 --lang en": partial(explain, "en", "09d118"),
     "taxctl window --at '2026-11-13 10:30' --lang en": partial(window, "en", "2026-11-13 10:30"),
