@@ -125,6 +125,18 @@ class SupportSection(_Section, frozen=True, kw_only=True):
     contact: Contact = ""
 
 
+class MetricsSection(_Section, frozen=True, kw_only=True):
+    """[metrics]: for Prometheus. `listen` = ADDRESS:PORT, or "systemd" for a socket from it; "" = off.
+
+    `textfile` is written every `interval_s` for node_exporter; "" = not.
+    """
+
+    listen: str = ""
+    beyond_loopback: bool = False
+    textfile: str = ""
+    interval_s: Seconds = 15.0
+
+
 class ConsentSection(_Section, frozen=True, kw_only=True):
     """[consent]: which principals may submit which kinds without a token."""
 
@@ -169,6 +181,7 @@ class File(_Section, frozen=True, kw_only=True):
     consent: ConsentSection = ConsentSection()
     secrets: SecretsSection = SecretsSection()
     patience: PatienceSection = PatienceSection()
+    metrics: MetricsSection = MetricsSection()
     simulation: SimulationSection | None = None
 
 
@@ -258,6 +271,7 @@ def _wrong(file: File) -> Iterator[tuple[str, str, str]]:
         expected = f"ipc:// and an absolute path of at most {_SOCKET_BYTES} bytes"
         yield "ipc.endpoint", file.ipc.endpoint, expected
     yield from _wrong_door(file.door.tcp)
+    yield from _wrong_metrics(file.metrics)
     if not _is_gateway(file.bureau.url):
         yield "bureau.url", file.bureau.url, "https://HOST[:PORT][/PATH], without user, query and fragment"
     ours = file.usb.driver == "tcdp"  # another driver reads its text itself
@@ -292,6 +306,17 @@ def _wrong_door(tcp: TcpSection) -> Iterator[tuple[str, str, str]]:
             )
     if tcp.listen and tcp.listen == tcp.events:
         yield "door.tcp.events", tcp.events, "another port than that of listen"
+
+
+def _wrong_metrics(metrics: MetricsSection) -> Iterator[tuple[str, str, str]]:
+    if metrics.listen in ("", "systemd"):
+        return
+    address = _tcp_address(f"tcp://{metrics.listen}")
+    if address is None:
+        yield "metrics.listen", metrics.listen, '"", "systemd", or ADDRESS:PORT, the address in numbers'
+    elif not address.is_loopback and not metrics.beyond_loopback:
+        expected = "an address of this computer (127.0.0.1), or beyond_loopback = true"
+        yield "metrics.listen", metrics.listen, expected
 
 
 def _tcp_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -54,6 +54,7 @@ class Agent:
         parts = self._parts
         parts.loop.bind()
         parts.publish()
+        parts.metrics.open()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
         on_hangup(parts, self.in_office, self.drain)
@@ -92,6 +93,7 @@ class Agent:
             _log.info("journal_verified", rows=verified.rows, live_jobs=len(parts.book.live()))
             rows = parts.reader.of_no_job()
             parts.mailbox.post(lambda: parts.roster.standings.read(rows))
+            parts.mailbox.post(parts.metrics.earlier(parts.reader))
             self._watch = parts.source.watch(self._bus_changed)
             parts.mailbox.post(self._ready)
             self._bus_changed()
@@ -127,6 +129,7 @@ class Agent:
         parts.desk.verified()
         parts.supervision.ready()
         parts.waking.start()
+        parts.measure()
         _log.info("ready", endpoint=parts.settings.file.ipc.endpoint, boot=parts.boot)
 
     # ---- what happens
@@ -138,7 +141,12 @@ class Agent:
 
     def _take(self, rows: tuple[tuple[int, AnyEvent], ...]) -> None:
         parts = self._parts
-        moved = {job.job_id: job for _, event in rows if (job := parts.book.take(event)) is not None}
+        moved = dict[str, Job]()
+        for _, event in rows:
+            job = parts.book.take(event)
+            parts.metrics.take(event, job)
+            if job is not None:
+                moved[job.job_id] = job
         stood = {number: None for _, event in rows if (number := parts.roster.standings.take(event))}
         parts.loop.publish(rows)
         for number in stood:
@@ -273,6 +281,7 @@ class Agent:
         if self._fatal is None:
             with contextlib.suppress(JournalError):  # the end is what matters; its row is a courtesy
                 self._goodbye()
+        parts.metrics.close()
         parts.journal.close()
         parts.reader.close()
         parts.bureau.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import platform
 import secrets as random_bytes
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from taxagent import __version__, logs
@@ -40,7 +42,7 @@ from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.readings import Answers
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.windows import Explainer
-from taxagent.jobs.asks import DeskStatus
+from taxagent.jobs.asks import DeskStatus, DeviceView
 from taxagent.jobs.book import Book
 from taxagent.jobs.challenges import Challenges
 from taxagent.jobs.desk import JobDesk
@@ -53,9 +55,12 @@ from taxagent.jobs.runner import Runner, Tools
 from taxagent.jobs.schedule import Schedule
 from taxagent.jobs.wheels import Wheels
 from taxagent.journal import JOURNAL_NAME, LOG_PAGES, JournalWriter, Reader
+from taxagent.metrics.service import Metrics
 from taxagent.model.events import AnyEvent
+from taxagent.model.filing import filing_deadline
 from taxagent.model.job import Job, JobState, Outcome, Problem
 from taxagent.model.lines import CheckLine
+from taxagent.model.period import period_of
 from taxagent.procedures.preflight import window_end_ms
 from taxagent.records.archive import ZipArchives
 from taxagent.records.clearing import clearing_record, encoded
@@ -111,7 +116,14 @@ class Parts:
         self.mailbox = Mailbox()
         path = settings.state_dir / JOURNAL_NAME
         self._challenges = Challenges()
-        self.journal = JournalWriter(path, sink=self._committed, on_fatal=hands.failed, log_pages=LOG_PAGES)
+        self.metrics = self._made_metrics(path)
+        self.journal = JournalWriter(
+            path,
+            sink=self._committed,
+            on_fatal=hands.failed,
+            log_pages=LOG_PAGES,
+            measured=self.metrics.families.measured,
+        )
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))
         self.bureau = GatewayClient(gateway_settings(file), self.clock, pause=hands.pause)
@@ -238,6 +250,26 @@ class Parts:
         plugged = [view for view in self.roster.views() if view.location]
         hung = sum(view.problem is not None and view.problem.fault in _HUNG for view in plugged)
         return Picture(devices=len(plugged), hung=hung, jobs=tuple(self.book.live()))
+
+    def measure(self) -> None:
+        """Give the metrics their pictures from now on. The loop's thread."""
+        self.metrics.start(self._measured, self.loop.call_later)
+
+    def _measured(self) -> tuple[tuple[DeviceView, ...], tuple[Job, ...], dt.date]:
+        month = period_of(self.clock.local())
+        deadline = filing_deadline(month, overrides=self._rules.overrides).deadline
+        return self.roster.views(), self.book.live(), deadline
+
+    def _made_metrics(self, journal: Path) -> Metrics:
+        wanted = self.settings.file.metrics
+        return Metrics(
+            self.clock,
+            __version__,
+            journal,
+            listen=wanted.listen,
+            textfile=self.settings.path.parent / wanted.textfile if wanted.textfile else None,
+            interval_s=wanted.interval_s,
+        )
 
     def names_without_owner(self) -> tuple[dict[str, str], ...]:
         """Return the facts (name, role) of each configured user or group that the system does not know."""

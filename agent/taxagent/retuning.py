@@ -36,6 +36,10 @@ FIXED = (
     "bureau.certificate",
     "bureau.key",
     "secrets.directory",
+    "metrics.listen",
+    "metrics.beyond_loopback",
+    "metrics.textfile",
+    "metrics.interval_s",
     "simulation",
 )
 """The keys that hold until a restart; of a section that is named here, all of it."""

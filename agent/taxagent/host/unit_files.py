@@ -32,6 +32,7 @@ FILES: tuple[UnitFile, ...] = tuple(
         ("taxagent.modules-load", "etc/modules-load.d/taxagent.conf"),
         ("70-taxagent.rules", "etc/udev/rules.d/70-taxagent.rules"),
         ("taxagent.logind", "etc/systemd/logind.conf.d/taxagent.conf"),
+        ("taxagent-metrics.socket", "etc/systemd/system/taxagent-metrics.socket"),
         (UNIT, "etc/systemd/system/taxagent.service"),
     )
 )

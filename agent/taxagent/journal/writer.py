@@ -41,7 +41,8 @@ class JournalWriter:
     `sink` is called in the writer's thread with each batch's rows, after its COMMIT and before its results
     are handed out. `on_fatal` is called there at most once for a COMMIT that raised (JournalUnknown: the
     process must end) and for each bug in `sink` or a `done`. `log_pages` of 4 KiB are written to the log
-    before the first unit (store.lengthened). Raises JournalRefused as `store.opened` does.
+    before the first unit (store.lengthened); `measured` calls each COMMIT.
+    Raises JournalRefused as `store.opened` does.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class JournalWriter:
         connect: Callable[[Path], sqlite3.Connection] = store.opened,
         free_bytes: Callable[[str], int] = lambda folder: shutil.disk_usage(folder).free,
         log_pages: int = 0,
+        measured: Callable[[Callable[[], object]], None] = lambda commit: (commit(), None)[1],
     ) -> None:
         self._path = path
         self._sink = sink
         self._on_fatal = on_fatal
         self._folder, self._free_bytes = str(path.parent), free_bytes
         self._log_pages = log_pages
+        self._measured = measured
         self._db = connect(path)
         try:
             with store.refusing(path):  # damage that shows only where the newest row is looked for
@@ -174,7 +177,7 @@ class JournalWriter:
             self._undone(batch, error)
             return
         try:
-            self._db.execute("COMMIT")
+            self._measured(lambda: self._db.execute("COMMIT"))
         except sqlite3.Error as error:
             self._fatal(batch, error)
             return

@@ -28,6 +28,10 @@ WAITS: dict[str, Any] = {
     "bureau.ca": "/ca",
     "bureau.certificate": "/certificate",
     "bureau.key": "/key",
+    "metrics.listen": "127.0.0.1:9464",
+    "metrics.beyond_loopback": True,
+    "metrics.textfile": "taxagent.prom",
+    "metrics.interval_s": 5.0,
     "secrets.directory": "/secrets",
     "simulation": {"clock": CLOCK},
 }
