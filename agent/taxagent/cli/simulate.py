@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from taxagent.cli.main import COMMANDS, Subparsers
 from taxagent.cli.screen import default_lang, print_json
+from taxagent.cli.simulate_words import speak
 from taxagent.model.errors import AgentError
 from taxagent.model.simtime import SimulatedTime, simulated_time
 
@@ -31,8 +32,10 @@ def add(subparsers: Subparsers) -> None:
     try:
         from taxagent.simulator.bureau_cli import add_bureau
     except ImportError:  # its libraries are an extra of the package
-        return
-    add_bureau(what)
+        pass
+    else:
+        add_bureau(what)
+    speak(parser, default_lang())
 
 
 def run(args: argparse.Namespace) -> int:

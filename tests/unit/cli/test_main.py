@@ -249,3 +249,13 @@ def test_usage_errors_are_told_in_chinese_as_taxctl_tells_them(capsys: pytest.Ca
 @pytest.mark.parametrize("code", ["JOB_UNKNOWN", "RECORD_UNKNOWN", "DEVICE_UNKNOWN"])
 def test_what_is_not_there_exits_as_in_taxctl(code: str) -> None:
     assert exit_code(Refusal(code)) == 10
+
+
+@pytest.mark.parametrize("words", [(), ("device",), ("control",), ("bureau",), ("file-return",)])
+def test_the_help_of_simulate_is_in_chinese_where_that_is_asked_for(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--lang", "zh", "simulate", *words, "--help"])
+    said = capsys.readouterr().out
+    assert not {" run ", " send ", " the ", " what ", " where ", " an "} & {f" {w} " for w in said.split()}
