@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import zmq
@@ -18,6 +19,7 @@ from taxagent.ipc.gate import Rate
 from taxagent.ipc.loop import Loop, LoopSettings
 from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.readings import Answers
+from taxagent.ipc.tcp import TcpDoor, TcpSettings
 from taxagent.jobs.asks import (
     Accepted,
     Answer,
@@ -43,9 +45,11 @@ from taxagent.model.evidence import RecordProof
 from taxagent.model.job import Confirmed, Job, JobState, Problem, Scope
 from taxagent.model.period import period
 from taxagent.model.standing import Standing
+from taxagent.ports import JournalTx
 from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
+T = TypeVar("T")
 DEVICE = "661234567890"
 TAXPAYER = "91440300123456789A"
 KEY = "key-of-sixteen-chars"
@@ -295,16 +299,46 @@ def diagnose(args: m.DiagnoseArgs, status: DeskStatus, lang: str) -> m.DiagnoseR
     return m.DiagnoseResult(answers=())
 
 
+class QuickJournal:
+    """ports.Journal, as far as the door writes it: every unit is durable at once."""
+
+    def __init__(self, told: Callable[[list[tuple[int, AnyEvent]]], None]) -> None:
+        self._told = told
+        self.rows: list[tuple[int, AnyEvent]] = []
+
+    def append(self, *events: AnyEvent) -> int:
+        self.rows.extend((len(self.rows) + 1 + n, event) for n, event in enumerate(events))
+        return len(self.rows)
+
+    def transact(self, work: Callable[[JournalTx], T]) -> T:
+        raise NotImplementedError
+
+    def transact_soon(
+        self, work: Callable[[JournalTx], T], done: Callable[[T | BaseException], None]
+    ) -> None:
+        before = len(self.rows)
+        result = work(self)  # type: ignore[arg-type]
+        self._told(self.rows[before:])
+        done(result)
+
+
 class House:
     """A running loop and what it stands on."""
 
-    def __init__(self, folder: Path, access: Access | None = None, rate: Rate | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        access: Access | None = None,
+        rate: Rate | None = None,
+        tcp: TcpSettings | None = None,
+    ) -> None:
         self.endpoint = f"ipc://{folder}/agent.sock"
         self.clock = FakeClock()
         self.desk = FakeDesk()
         self.reader = FakeReader()
         self.mailbox = Mailbox()
         self.proofs: dict[str, RecordProof] = {}  # what is found of each record
+        self.tcp = self._door(tcp) if tcp is not None else None
         self.loop = Loop(
             LoopSettings(
                 endpoint=self.endpoint, boot="boot-1", version="0.1.0", language="en", rate=rate or Rate()
@@ -322,8 +356,20 @@ class House:
                 page=lambda record, lang: f"{lang} {len(record)}",
                 verify=self.proofs.get,
             ),
+            tcp=self.tcp,
         )
         self.thread = threading.Thread(target=self.loop.run)
+
+    def _door(self, settings: TcpSettings) -> TcpDoor:
+        """A door whose rows are durable at once, and told to the loop as the daemon does."""
+
+        def done(rows: list[tuple[int, AnyEvent]]) -> None:
+            self.mailbox.post(lambda: self.loop.publish(rows))
+
+        journal = QuickJournal(done)
+        return TcpDoor(
+            settings, self.mailbox.context, journal=journal, clock=self.clock, mailbox=self.mailbox
+        )
 
     def inside(self, work: Callable[[], None]) -> None:
         """Do `work` in the loop's thread, and wait for it."""
@@ -338,9 +384,10 @@ def house(
     access: Access | None = None,
     rate: Rate | None = None,
     jobs: Iterable[Job] = (),
+    tcp: TcpSettings | None = None,
 ) -> Iterator[House]:
     """A loop that serves in a thread, and knows `jobs` from its first answer on."""
-    made = House(folder, access, rate)
+    made = House(folder, access, rate, tcp)
     made.desk.jobs.update((each.job_id, each) for each in jobs)
     made.loop.bind()
     made.thread.start()

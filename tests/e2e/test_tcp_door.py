@@ -267,3 +267,15 @@ def test_a_job_of_a_tcp_client_is_settled_as_any_other() -> None:
     ):
         job = till.check(m.CheckArgs(device_no=DEVICE)).job
         assert ended(till, job.job_id).state == "done"
+
+
+def test_an_agent_whose_port_is_taken_ends_at_once_and_says_so() -> None:
+    with shop_with_door() as (shop, _admin, at):
+        config = shop.config.read_text(encoding="utf-8")
+        config = config.replace('state_dir = "state"', 'state_dir = "state2"')
+        other = shop.config.with_name("other.toml")
+        other.write_text(config.replace(shop.endpoint, f"{shop.endpoint}2"), encoding="utf-8")
+        ended = command(shop, "run", "--config", str(other))
+        assert ended.returncode == 2
+        assert "CONFIG_INVALID" in ended.stderr
+        assert at.endpoint in ended.stderr

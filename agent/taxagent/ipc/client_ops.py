@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from taxagent.ipc.calls import Call, request_sha256
 from taxagent.ipc.clients import ADMIN, PairedClient
-from taxagent.ipc.pairing import Window
+from taxagent.ipc.pairing import MINUTES, Window
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.jobs.asks import Desk
 from taxagent.model.errors import AgentError, Refusal, Unavailable
@@ -89,7 +89,7 @@ class ClientOps:
             role=args.role,
             principal=who,
             key=key,
-            expires_ms=now + 300_000,
+            expires_ms=now + MINUTES * 60_000,
             at_ms=now,
             sim_ms=self._clock.sim_ms(),
         )
@@ -104,7 +104,8 @@ class ClientOps:
                 raise Refusal("PAIRING_OVER")
             self._may_write()
             taken = (window.public_key, door.settings.server.public, door.settings.admin_key)
-            if door.clients.by_key(args.public_key) is not None or args.public_key in taken:
+            known = door.clients.by_key(args.public_key) or door.clients.named(window.name)
+            if known is not None or args.public_key in taken:
                 raise Refusal("CLIENT_EXISTS", name=window.name)
             if not door.pairing.shut(window):
                 raise Refusal("PAIRING_OVER")

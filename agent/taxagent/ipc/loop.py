@@ -157,9 +157,9 @@ class Loop:
             self._tcp.bind(router)
 
     def _let_in(self) -> None:
-        self._let_in_by_ipc()
-        if self._tcp is not None:
+        if self._tcp is not None:  # first: a port may be refused, and all of this is tried again then
             self._tcp.let_in(self._door.socket)
+        self._let_in_by_ipc()
 
     def _let_in_by_ipc(self) -> None:
         if self._settings.endpoint:

@@ -16,6 +16,7 @@ from taxagent.ipc.curve import CurveChannel, KeyPair, armoured
 from taxagent.ipc.pairing import MINUTES, Pairing, Window
 from taxagent.ipc.zap import Knock, ZapThread
 from taxagent.jobs.asks import Principal, Role
+from taxagent.model.errors import AgentError
 from taxagent.model.events import AnyClientEvent, AnyEvent, ClientRefused, ClientRevoked, PairingClosed
 from taxagent.model.value import Value
 from taxagent.ports import Clock, Journal, Mailbox
@@ -63,9 +64,15 @@ class TcpDoor:
     # ---- open and shut
 
     def bind(self, router: zmq.Socket[bytes]) -> None:
-        """Open the door. Raises zmq.ZMQError where an address cannot be had."""
+        """Open the door. Raises AgentError("CONFIG_INVALID") where an address cannot be had."""
         self._zap.start(router)
-        self.let_in(router)
+        try:
+            self.let_in(router)
+        except zmq.ZMQError as error:
+            where = f"{self.settings.endpoint}, {self.settings.events}"
+            raise AgentError(
+                "CONFIG_INVALID", key="door.tcp", found=where, what=error.strerror or str(error)
+            ) from error
         _log.info("listening", endpoint=self.settings.endpoint)
 
     def let_in(self, router: zmq.Socket[bytes]) -> None:
@@ -119,7 +126,8 @@ class TcpDoor:
         if self.clients.by_key(knock.public_key) is not None:
             self._refuse("revoked", knock)
             return
-        before = ("unknown", knock.public_key) in self._told  # a program that tries for ever is no try
+        key = knock.public_key  # one that was refused before is a program that tries for ever, and no try
+        before = ("unknown", key) in self._told or ("wrong_code", key) in self._told
         shut = self.pairing.tried(knock.public_key) if not before else None
         self._refuse("unknown" if shut is None and self.pairing.window is None else "wrong_code", knock)
         if shut is not None:

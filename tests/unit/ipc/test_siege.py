@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgpack
+import pytest
 import zmq
 
 from taxagent.ipc.channel import WELCOME, Channel
@@ -123,6 +124,31 @@ def test_a_flood_of_subscriptions_shuts_the_channel_and_it_can_be_opened_again(t
         guest.connect(f"ipc://{tmp_path}/events")
         soon(lambda: touched(channel) and bool(guest.poll(1)), "who comes is welcomed")
         assert guest.recv() == WELCOME
+    finally:
+        channel.close()
+        context.destroy(linger=0)
+
+
+def test_a_channel_whose_address_is_taken_stays_shut_and_can_be_tried_again(tmp_path: Path) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    channel, place = Channel(context), tmp_path / "events"
+    channel.bind(f"ipc://{place}")
+    try:
+        channel.shut()
+        soon(lambda: not place.exists(), "libzmq gives the address up")
+        place.mkdir()
+        for _ in range(2):
+            with pytest.raises(zmq.ZMQError):
+                channel.reopen()
+            assert not channel.is_open
+            channel.say(event())
+            assert channel.drain()
+        place.rmdir()
+        channel.reopen()
+        guest = context.socket(zmq.SUB)
+        guest.setsockopt(zmq.SUBSCRIBE, b"")
+        guest.connect(f"ipc://{place}")
+        soon(lambda: touched(channel) and bool(guest.poll(1)), "who comes is welcomed")
     finally:
         channel.close()
         context.destroy(linger=0)

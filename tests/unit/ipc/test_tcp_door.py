@@ -1,0 +1,135 @@
+"""The loop with a TCP door: one ROUTER for both ways in, opened and shut together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+
+from taxagent.ipc.curve import new_pair
+from taxagent.ipc.tcp import TcpDoor, TcpSettings
+from taxagent.model.errors import AgentError
+from taxclient import CheckArgs, Client, FrameError, NotAllowed
+from taxclient.protocol import keyfile, wire
+from tests.builders.ipc import DEVICE, House, house
+from tests.builders.journal import paired
+from tests.builders.tcp import free_ports, fresh_key
+from tests.unit.ipc.test_clients import Rows
+
+
+@contextmanager
+def house_with_door(folder: Path, role: str = "operator") -> Iterator[tuple[House, keyfile.KeyFile]]:
+    """A loop with a door, and the key of the one client that it has."""
+    listen, events = free_ports()
+    server, admin = new_pair(), new_pair()
+    settings = TcpSettings(
+        endpoint=f"tcp://127.0.0.1:{listen}",
+        events=f"tcp://127.0.0.1:{events}",
+        server=server,
+        admin_key=admin.public,
+    )
+    at = keyfile.Published(endpoint=settings.endpoint, events=settings.events, server_key=server.public)
+    key = fresh_key(at)
+    with house(folder, tcp=settings) as made:
+        made.inside(lambda: made.tcp.clients.take(paired("till-1", key.public_key, role)))  # type: ignore[union-attr]
+        yield made, key
+
+
+def test_both_ways_are_answered_by_one_loop_each_with_its_principal_and_channel(tmp_path: Path) -> None:
+    with (
+        house_with_door(tmp_path) as (h, key),
+        Client(h.endpoint) as local,
+        Client(key.endpoint, key=key) as far,
+    ):
+        assert local.hello().principal != far.hello().principal == "client:till-1"
+        assert local.hello().events.startswith("ipc://")
+        assert far.hello().events.startswith("tcp://")
+        assert far.check(CheckArgs(device_no=DEVICE)).job.principal == "client:till-1"
+
+
+def test_a_door_that_is_shut_for_a_crowd_opens_for_both_again(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, key):
+        for _ in range(2):
+            h.inside(h.loop._put_out)  # noqa: SLF001 - what the crowd's watch calls
+            h.inside(h.loop._let_in)  # noqa: SLF001
+            with Client(h.endpoint) as local, Client(key.endpoint, key=key) as far:
+                assert local.hello().principal
+                assert far.hello().principal == "client:till-1"
+            with Client(h.endpoint) as local, local.events() as stream:
+                assert stream.last == 0
+
+
+def test_the_largest_request_and_no_larger_one_is_taken(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (_h, key), Client(key.endpoint, key=key) as far:
+        with pytest.raises(FrameError):
+            far.check(CheckArgs(device_no=DEVICE), ref="x" * 70_000)
+        body = b"\x00" * wire.REQUEST_BYTES  # the greatest size: answered, not cut off
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        raw = context.socket(zmq.DEALER)
+        raw.setsockopt(zmq.CURVE_SERVERKEY, key.server_key.encode())
+        raw.setsockopt(zmq.CURVE_PUBLICKEY, key.public_key.encode())
+        raw.setsockopt(zmq.CURVE_SECRETKEY, key.secret_key.encode())
+        raw.connect(key.endpoint)
+        raw.send_multipart([wire.MAGIC, body])
+        assert raw.poll(5_000)
+        context.destroy(linger=0)
+
+
+def test_without_a_door_its_ops_say_so(tmp_path: Path) -> None:
+    with house(tmp_path) as h, Client(h.endpoint) as one:
+        for ask in (one.clients, one.open_pairing, lambda: one.revoke_client("till-1")):
+            with pytest.raises(Exception, match="TCP_OFF"):
+                ask()
+
+
+def test_who_comes_by_ipc_cannot_redeem(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, _key), Client(h.endpoint) as one:
+        one.open_pairing("till-2")
+        with pytest.raises(Exception, match="PAIRING_OVER"):
+            one.redeem(new_pair().public)
+        assert one.clients().pairing == "till-2"
+
+
+def test_a_name_that_is_paired_is_not_given_twice(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, _key), Client(h.endpoint) as one:
+        for name in ("till-1", "admin"):
+            with pytest.raises(Exception, match="CLIENT_EXISTS"):
+                one.open_pairing(name)
+
+
+def test_only_an_administrator_pairs_and_revokes(tmp_path: Path) -> None:
+    with house_with_door(tmp_path, "technician") as (_h, key), Client(key.endpoint, key=key) as far:
+        for ask in (far.open_pairing, far.clients, lambda: far.revoke_client("till-1")):
+            with pytest.raises(NotAllowed):
+                ask()
+
+
+def test_the_same_key_is_answered_with_the_same_code(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, _key), Client(h.endpoint) as one:
+        first = one.open_pairing("till-2", key="k" * 16)
+        assert one.open_pairing("till-2", key="k" * 16) == first
+        assert one.open_pairing("till-2", key="n" * 16).code != first.code
+
+
+def test_an_address_that_another_has_is_told_as_the_configurations_fault(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, _key):
+        taken = h.tcp.settings  # type: ignore[union-attr]
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        door = TcpDoor(taken, context, journal=Rows(), clock=h.clock, mailbox=h.mailbox)  # type: ignore[arg-type]
+        router = context.socket(zmq.ROUTER)
+        with pytest.raises(AgentError) as refused:
+            door.bind(router)
+        assert (refused.value.fault, refused.value.detail["key"]) == ("CONFIG_INVALID", "door.tcp")
+        door.close(router, 0)
+        context.destroy(linger=0)
+
+
+def test_no_print_of_a_result_shows_a_code(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, _key), Client(h.endpoint) as one:
+        opened = one.open_pairing("till-2")
+        assert opened.code not in repr(opened)
+        assert opened.code in msgspec.json.encode(opened).decode()
