@@ -1,7 +1,7 @@
 """A hostile client: it knows the protocol and breaks each of its rules, for so many seconds.
 
-`python -m tests.fuzz.hostile ENDPOINT SECONDS SEED ATTACK`; prints how often it did what. It runs at the
-lowest priority: on one machine it would else show how the processor is shared out, not what the agent bears.
+`python -m tests.fuzz.hostile ENDPOINT SECONDS SEED NICE ATTACK`; prints how often it did what. At the
+lowest priority (19) it shows what the agent bears; at 0 also how one machine shares its processors out.
 """
 
 from __future__ import annotations
@@ -223,9 +223,9 @@ def _now_ms() -> int:
 
 def main() -> None:
     """Be hostile, and say how."""
-    endpoint, seconds, seed, only = sys.argv[1:]
+    endpoint, seconds, seed, nice, only = sys.argv[1:]
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(int(nice))
     hostile = Hostile(endpoint, seed)
     hostile.run(float(seconds), only)
     print(json.dumps(hostile.done))

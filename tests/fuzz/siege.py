@@ -47,11 +47,11 @@ class Figures(Value, frozen=True, kw_only=True):
 
     @property
     def grown_mb(self) -> float:
-        """By how much the agent's memory grew."""
-        return self.rss_after_mb - self.rss_before_mb
+        """By how much the agent's memory grew at the most."""
+        return self.rss_peak_mb - self.rss_before_mb
 
 
-def besieged(seconds: float, seed: int, only: str = "") -> Figures:
+def besieged(seconds: float, seed: int, only: str = "", nice: int = 19) -> Figures:
     """Start an agent, besiege it, measure. The agent must serve to the end."""
     with site(START) as shop:
         agent = shop.start_agent()
@@ -60,7 +60,7 @@ def besieged(seconds: float, seed: int, only: str = "") -> Figures:
         before = _rss_mb(agent.child.pid)
         settled: list[str] = []
         worker = threading.Thread(target=_works, args=(shop, settled), daemon=True)
-        hostiles = [_hostile(shop, seconds, f"{seed}/{number}", only) for number in range(HOSTILES)]
+        hostiles = [_hostile(shop, seconds, f"{seed}/{number}", nice, only) for number in range(HOSTILES)]
         worker.start()
         took, floor = _asked(shop, seconds)
         attacks: Counter[str] = Counter()
@@ -99,8 +99,8 @@ def _warm(shop: Site) -> None:
         one.explain_window()
 
 
-def _hostile(shop: Site, seconds: float, seed: str, only: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.fuzz.hostile", shop.endpoint, str(seconds), seed, only]
+def _hostile(shop: Site, seconds: float, seed: str, nice: int, only: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.fuzz.hostile", shop.endpoint, str(seconds), seed, str(nice), only]
     return subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -145,17 +145,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--only", default="", help="one attack, by the name of its method")
+    parser.add_argument("--nice", type=int, default=19, help="the priority of the hostile ones")
     args = parser.parse_args(argv)
-    found = besieged(args.seconds, args.seed, args.only)
+    found = besieged(args.seconds, args.seed, args.only, args.nice)
     print(told(found))
     print(json.dumps({name: getattr(found, name) for name in found.__struct_fields__}))
     return 1 if wrong(found) else 0
 
 
 def wrong(found: Figures) -> list[str]:
-    """Return the limits that were passed: 10 ms over what the machine itself took, 20 MB, the job done."""
+    """Return the limits that were passed: 10 ms of p99, 20 MB at the most, the job done."""
     limits = {
-        "p99": found.p99_ms - found.echo_p99_ms <= P99_MS,
+        "p99": found.p99_ms <= P99_MS,
         "memory": found.grown_mb <= GROWN_MB,
         "job": found.settled == "done executed",
     }
