@@ -42,7 +42,7 @@ WORDS: dict[Lang, DemoWords] = {
         main_machine="主机",
         sub_machine="分机 {number}",
         type_row=(
-            "  发票种类 {invoice_type}（组 {group}）：开票截止 {deadline}，最新报税 {last_report}  {periods}"
+            "  发票类型 {invoice_type}（组 {group}）：开票截止 {deadline}，最新报税 {last_report}  {periods}"
         ),
         check="检查 {device_no}：{outcome}",
         backup="备份 {device_no}：{outcome}  {path}",

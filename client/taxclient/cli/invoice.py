@@ -37,10 +37,10 @@ LINES: Words = {
     "no_record": ("没有抄报或清卡的记录", "no record of a report or clear"),
     "pending": ("! 另有未上传：{0} {1} 张", "! others not uploaded: {1} of type {0}"),
     "differs": ("! 二维码与设备不一致：{0}", "! the QR code says otherwise: {0}"),
-    "invoice_type": ("发票种类", "the type"),
+    "invoice_type": ("发票类型", "the type"),
     "issued_at": ("开票日期", "the date"),
     "unit": (
-        "清卡按发票种类和月份办理，不按单张发票：taxctl settle {0} --type {1} --period {2}",
+        "清卡按发票类型和月份办理，不按单张发票：taxctl settle {0} --type {1} --period {2}",
         "cleared are a type and its month, never one invoice: taxctl settle {0} --type {1} --period {2}",
     ),
 }

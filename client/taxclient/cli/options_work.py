@@ -68,7 +68,7 @@ def work_options(command: argparse.ArgumentParser, say: Pick) -> None:
         "--type",
         action="append",
         default=[],
-        metavar=say("票种", "TYPE"),
+        metavar=say("发票类型", "TYPE"),
         help=say("例如 007；可重复", "invoice type, for example 007; repeatable"),
     )
     add(

@@ -99,7 +99,7 @@ TEXT: Words = {
         "设备编号是 12 位数字；taxctl status 会列出设备。",
         "A device's number has 12 digits; taxctl status lists the devices.",
     ),
-    "how_type": ("票种是 3 位数字，例如 007。", "An invoice type has 3 digits, for example 007."),
+    "how_type": ("发票类型是 3 位数字，例如 007。", "An invoice type has 3 digits, for example 007."),
     "how_taxpayer": (
         "纳税人识别号是 15、17、18 或 20 位数字和大写字母。",
         "A taxpayer's number has 15, 17, 18 or 20 digits and capital letters.",

@@ -108,7 +108,7 @@ RECORDS: Words = {  # of the list of records
     "outcome": ("结果", "outcome"),
 }
 TOTALS: Words = {  # the columns of a month's totals
-    "type": ("发票种类", "invoice type"),
+    "type": ("发票类型", "invoice type"),
     "positive": ("正数", "positive"),
     "amount": ("金额", "amount"),
     "tax": ("税额", "tax"),
@@ -119,7 +119,7 @@ TOTALS: Words = {  # the columns of a month's totals
 }
 CONSEQUENCE: Words = {
     "SEAL": (
-        "对发票种类 {0} 抄税，所属期 {1}；不可撤销",
+        "对发票类型 {0} 抄税，所属期 {1}；不可撤销",
         "seal period {1} of invoice types {0}; this cannot be undone",
     ),
     "SUBMIT": ("向税务机关上报 {0} 的 {1} 汇总", "submit the summary of {0}, {1}, to the tax bureau"),

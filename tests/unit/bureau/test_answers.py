@@ -36,7 +36,7 @@ def write(client: GatewayClient) -> None:
 
 
 def says(status: int, code: str, **more: object) -> Answer:
-    return lambda _request: httpx.Response(status, json={"code": code, "text": "税局答复", **more})
+    return lambda _request: httpx.Response(status, json={"code": code, "text": "税务机关答复", **more})
 
 
 def page(status: int) -> Answer:
@@ -81,7 +81,7 @@ def test_a_4xx_is_a_refusal_in_the_bureaus_words(
     assert isinstance(error, BureauRefused)
     assert error.fault == fault
     assert error.detail["bureau_code"] == code
-    assert error.detail["bureau_text"] == "税局答复"
+    assert error.detail["bureau_text"] == "税务机关答复"
     assert error.outcome is Outcome.NOT_EXECUTED
 
 

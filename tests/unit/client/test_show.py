@@ -216,7 +216,7 @@ def test_a_months_totals_are_a_table_with_the_sum_over_the_types() -> None:
     ]
     lines = [line.split() for line in plain(show.totals("2026-10", rows, ZH))]
     assert lines[0] == ["2026-10", "的发票（金额单位：元）"]
-    assert lines[1] == ["发票种类", "正数", "金额", "税额", "负数", "金额", "税额", "作废"]
+    assert lines[1] == ["发票类型", "正数", "金额", "税额", "负数", "金额", "税额", "作废"]
     assert lines[-1] == ["合计", "12", "1,234.50", "160.49", "1", "-0.50", "0.00", "1"]
 
 
