@@ -70,6 +70,11 @@ COMMANDS = {
         "检查代理需要的一切：USB、权限、目录、日志、证书、税务网关",
         "look at all that the agent needs: USB, permissions, folders, journal, certificates, gateway",
     ),
+    "support-bundle": Command(
+        "taxagent.cli.support_bundle",
+        "把诊断信息打成一个压缩包，供技术人员发送",
+        "gather what support needs in one archive, without secrets",
+    ),
     "explain": Command(
         "taxagent.cli.explain", "说明故障代码、厂商代码或提示语", "explain a code or a prompt"
     ),
