@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import zmq
 
+from taxagent.ipc.channel import WELCOME
 from taxagent.ipc.curve import new_pair
 from taxagent.ipc.tcp import TcpDoor, TcpSettings
 from taxagent.model.errors import AgentError
@@ -17,7 +18,7 @@ from taxclient import CheckArgs, Client, FrameError, NotAllowed
 from taxclient.protocol import keyfile, wire
 from tests.builders.ipc import DEVICE, House, house
 from tests.builders.journal import paired
-from tests.builders.tcp import free_ports, fresh_key
+from tests.builders.tcp import free_ports, fresh_key, knocking
 from tests.unit.ipc.test_clients import Rows
 
 
@@ -133,3 +134,32 @@ def test_no_print_of_a_result_shows_a_code(tmp_path: Path) -> None:
         opened = one.open_pairing("till-2")
         assert opened.code not in repr(opened)
         assert opened.code in msgspec.json.encode(opened).decode()
+
+
+def test_a_revoked_client_hears_no_more_events_and_another_misses_none(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, key), Client(h.endpoint) as one:
+        at = keyfile.Published(
+            endpoint=key.endpoint,
+            events=h.tcp.settings.events,  # type: ignore[union-attr]
+            server_key=key.server_key,
+        )
+        other = fresh_key(at)
+        h.inside(lambda: h.tcp.clients.take(paired("till-2", other.public_key)))  # type: ignore[union-attr]
+        with (
+            knocking(at.events, key, zmq.SUB) as revoked,
+            knocking(at.events, other, zmq.SUB) as kept,
+        ):
+            for each in (revoked, kept):
+                each.setsockopt(zmq.SUBSCRIBE, b"")
+                while each.poll(20) == 0:
+                    one.hello()  # has the channel look
+                assert each.recv_multipart() == [WELCOME]
+            one.revoke_client("till-1")
+            while not (kept.poll(20) and kept.recv_multipart() == [WELCOME]):
+                one.hello()  # it is welcomed again: what it missed meanwhile is in the journal
+            while revoked.poll(0):
+                heard = revoked.recv_multipart()
+                assert heard == [WELCOME] or b"client.revoked" in heard[-1]  # told before it was put out
+            one.open_pairing("till-3")
+            assert b"pairing.opened" in kept.recv_multipart()[-1]
+            assert not revoked.poll(300)
