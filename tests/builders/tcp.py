@@ -6,11 +6,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import zmq
 
+from taxagent.ipc.curve import new_pair
+from taxagent.ipc.tcp import TcpSettings
 from taxagent.simulator.site import Site
 from taxclient.protocol import keyfile
+from tests.builders.ipc import House, house
+from tests.builders.journal import paired
 
 
 def free_ports(number: int = 2) -> list[int]:
@@ -73,3 +78,23 @@ def key_at(folder: Path, key: keyfile.KeyFile) -> Path:
     path.write_text(keyfile.text_of(key), encoding="utf-8")
     path.chmod(0o600)
     return path
+
+
+@contextmanager
+def house_with_door(
+    folder: Path, role: str = "operator", **more: Any
+) -> Iterator[tuple[House, keyfile.KeyFile]]:
+    """A loop with a door, and the key of the one client that it has."""
+    listen, events = free_ports()
+    server, admin = new_pair(), new_pair()
+    settings = TcpSettings(
+        endpoint=f"tcp://127.0.0.1:{listen}",
+        events=f"tcp://127.0.0.1:{events}",
+        server=server,
+        admin_key=admin.public,
+    )
+    at = keyfile.Published(endpoint=settings.endpoint, events=settings.events, server_key=server.public)
+    key = fresh_key(at)
+    with house(folder, tcp=settings, **more) as made:
+        made.inside(lambda: made.tcp.clients.take(paired("till-1", key.public_key, role)))  # type: ignore[union-attr]
+        yield made, key

@@ -1,4 +1,4 @@
-"""docs/security.md: every threat has a test, and every test that it names is there; its figures are the code's."""
+"""docs/security.md: every threat names a test that is there; the page's figures are those of the code."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from taxclient.protocol.errors import FrameError
 MAGIC = b"TCA1"
 REQUEST_BYTES = 65_536  # of a request's map; the agent's socket closes on larger frames
 REPLY_BYTES = 4_194_304  # of a reply's map; a record with 10,000 lines is about 2 MB
-CURVE_BYTES = 64  # that CURVE may add to a frame (33); a socket's limit counts them too
+CURVE_BYTES = (
+    33  # that CURVE adds to a frame: 8 of name, 8 of nonce, 16 of MAC, 1 of flags; a limit counts them
+)
 DEPTH = 16  # maps and arrays inside each other, the outermost counted
 ITEMS = 4_096  # of one array or map of a request
 FRAMES = 2  # after the envelope

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,32 +10,14 @@ import zmq
 
 from taxagent.ipc.channel import WELCOME
 from taxagent.ipc.curve import new_pair
-from taxagent.ipc.tcp import TcpDoor, TcpSettings
+from taxagent.ipc.tcp import TcpDoor
 from taxagent.model.errors import AgentError
 from taxclient import CheckArgs, Client, FrameError, NotAllowed
 from taxclient.protocol import keyfile, wire
-from tests.builders.ipc import DEVICE, House, house
+from tests.builders.ipc import DEVICE, house
 from tests.builders.journal import paired
-from tests.builders.tcp import free_ports, fresh_key, knocking
+from tests.builders.tcp import fresh_key, house_with_door, knocking
 from tests.unit.ipc.test_clients import Rows
-
-
-@contextmanager
-def house_with_door(folder: Path, role: str = "operator") -> Iterator[tuple[House, keyfile.KeyFile]]:
-    """A loop with a door, and the key of the one client that it has."""
-    listen, events = free_ports()
-    server, admin = new_pair(), new_pair()
-    settings = TcpSettings(
-        endpoint=f"tcp://127.0.0.1:{listen}",
-        events=f"tcp://127.0.0.1:{events}",
-        server=server,
-        admin_key=admin.public,
-    )
-    at = keyfile.Published(endpoint=settings.endpoint, events=settings.events, server_key=server.public)
-    key = fresh_key(at)
-    with house(folder, tcp=settings) as made:
-        made.inside(lambda: made.tcp.clients.take(paired("till-1", key.public_key, role)))  # type: ignore[union-attr]
-        yield made, key
 
 
 def test_both_ways_are_answered_by_one_loop_each_with_its_principal_and_channel(tmp_path: Path) -> None:
