@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed_classic
 
 from taxclient import Client
+from taxclient.protocol import messages as m
+from tests.builders.hanging_driver import Hang
 from tests.builders.site import DEVICE, TAXPAYER, client, identified, site, until
+from tests.e2e.test_hung import hanging_site, problem
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 OTHERS = {"up"}  # Prometheus' own
@@ -98,3 +102,24 @@ def test_promtool_accepts_the_alerts() -> None:
         [promtool, "check", "rules", MONITORING / "alerts.yml"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_scrape_under_a_device_that_hangs_answers_at_once_and_tells_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with hanging_site(monkeypatch) as shop:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        shop.config.write_text(shop.config.read_text() + f'\n[metrics]\nlisten = "127.0.0.1:{port}"\n')
+        shop.start_agent()
+        with client(shop) as one:
+            identified(one, DEVICE)
+            hang = Hang(shop.folder, "hello")
+            one.check(m.CheckArgs(device_no=DEVICE))
+            until(lambda: problem(one) == "DEVICE_HUNG", "the hang is seen")
+            begun = time.monotonic()
+            scraped(port)
+            assert time.monotonic() - begun < 1.0
+            told = f'device_state{{device_no="{DEVICE}",taxagent_device_state="hung"}} 1.0'
+            until(lambda: told in scraped(port), "the next picture has it")
+            hang.end(come_back=True)
