@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,12 +37,13 @@ def told(endpoint: Path) -> str:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Path:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    (tmp_path / "run").mkdir(mode=0o755)
-    (tmp_path / "run/agent.sock").touch(mode=0o600)
-    return tmp_path / "run/agent.sock"
+def door() -> Iterator[Path]:
+    """A socket's place; not below pytest's own folder, which each session of it shuts to others anew."""
+    with tempfile.TemporaryDirectory(prefix="door-") as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "run").mkdir(mode=0o755)
+        (Path(folder) / "run/agent.sock").touch(mode=0o600)
+        yield Path(folder) / "run/agent.sock"
 
 
 def test_a_shut_folder_names_its_group(door: Path) -> None:
