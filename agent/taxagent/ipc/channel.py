@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from pathlib import Path
 
 import msgspec
 import zmq
 
+from taxagent.ipc.access import peer_of
 from taxclient.protocol.messages import EventView
 
 WELCOME = b"\x00welcome"
@@ -16,6 +19,7 @@ _MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
 _HWM = 1000  # events that may wait for one slow subscriber; later ones it must fetch by events.since
 _DRAIN = 1024  # subscriptions that are read in one turn of the loop (0.6 ms): a flood is known in three
 _SUBSCRIPTION = 44  # bytes: the longest topic is a job's, 30; a longer message closes its connection
+_EACH = 256  # of one process: who has more when there are too many is a flooder
 _TOPICS = 2048  # of all subscribers; beyond, libzmq's tree of topics takes memory and time from everyone
 
 
@@ -28,6 +32,7 @@ class Channel:
         self.socket = self._made()
         self._touched = True
         self._topics = 0
+        self._of: Counter[int] = Counter()  # topics by the pid that asked for them; 0 where it is not known
         self._open = True
         self._admits = False
         self._asked = False  # whether anybody has subscribed to anything yet
@@ -70,6 +75,7 @@ class Channel:
             raise
         self.socket = socket
         self._touched, self._topics, self._open = True, 0, True
+        self._of.clear()
 
     def _made(self) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.XPUB)
@@ -120,8 +126,16 @@ class Channel:
                 return True
             self._asked = True
             with contextlib.suppress(zmq.Again):
-                self._topics += 1 if self.socket.recv(zmq.NOBLOCK)[:1] == b"\x01" else -1
+                frame = self.socket.recv(zmq.NOBLOCK, copy=False)
+                more = 1 if frame.bytes[:1] == b"\x01" else -1
+                self._topics += more
+                self._of[_pid(frame)] += more
         return self._topics <= _TOPICS
+
+    @property
+    def flooders(self) -> tuple[int, ...]:
+        """The pids of those who asked for most topics and are still there, also once it is shut."""
+        return tuple(pid for pid, topics in self._of.items() if pid and topics > _EACH and _lives(pid))
 
     def _look(self) -> bool:
         """Have libzmq take subscriptions from the connections; return whether there is one to read."""
@@ -130,3 +144,15 @@ class Channel:
     def close(self, linger_ms: int = 0) -> None:
         """Close the socket; what was said last may be on its way for so long."""
         self.socket.close(linger=linger_ms)
+
+
+def _pid(subscription: zmq.Frame) -> int:
+    try:
+        peer = peer_of(str(subscription.get("Peer-Address")))
+    except zmq.ZMQError:
+        return 0
+    return peer.pid if peer is not None else 0  # by TCP there is none
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

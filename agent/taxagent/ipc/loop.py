@@ -29,7 +29,7 @@ from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Operations
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.readings import Answers, Readings
-from taxagent.ipc.rests import Rests
+from taxagent.ipc.rests import LONGEST_S, Rests
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.timers import Timer, Timers
@@ -273,7 +273,7 @@ class Loop:
             self._safely(due.popleft())
         for channel in self._channels:
             if not channel.drain():
-                _log.warning("events_shut", reason="too many subscriptions")
+                _log.warning("events_shut", reason="too many subscriptions", processes=channel.flooders)
                 rest_s = self._rests[id(channel)].shut_at(self._clock.monotonic())
                 self._emptied(channel, int(rest_s * 1000))
 
@@ -282,7 +282,8 @@ class Loop:
         if not channel.is_open:
             return
         channel.shut()
-        self._timers.later(again_ms, lambda: self._reopened(channel))
+        latest = self._clock.monotonic() + LONGEST_S
+        self._timers.later(again_ms, lambda: self._reopened(channel, latest))
         self._timers.later(_FREED_MS, self._give_back)
 
     def _give_back(self) -> None:
@@ -292,15 +293,19 @@ class Loop:
         if result is not None:
             _log.info("memory_kept", reason=str(result))
 
-    def _reopened(self, channel: Channel) -> None:
+    def _reopened(self, channel: Channel, latest: float) -> None:
+        """Open the channel, but not to flooders that wait for it: all they ask for would come in at once."""
         if self._stopping:
+            return
+        if channel.flooders and self._clock.monotonic() < latest:
+            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel, latest))
             return
         try:
             with narrow_umask():
                 channel.reopen()
         except zmq.ZMQError as error:
             _log.warning("events_not_open", reason=str(error))
-            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel))
+            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel, latest))
 
     def _safely(self, item: Callable[[], None]) -> None:
         try:

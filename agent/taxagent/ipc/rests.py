@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _FIRST_S: Final = 60.0
-_LONGEST_S: Final = 960.0
+LONGEST_S: Final = 960.0
 _FORGIVEN_S: Final = 3600.0  # open for so long, the next flood is the first again
 
 
@@ -22,5 +22,5 @@ class Rests:
             self._next_s = _FIRST_S
         rest = self._next_s
         self._until = now_s + rest
-        self._next_s = min(rest * 2, _LONGEST_S)
+        self._next_s = min(rest * 2, LONGEST_S)
         return rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -115,6 +116,7 @@ def test_a_flood_of_subscriptions_shuts_the_channel_and_it_can_be_opened_again(t
             flood.setsockopt(zmq.SUBSCRIBE, secrets.token_bytes(20))
         soon(lambda: not touched(channel), "too many are noticed")
         channel.shut()
+        assert channel.flooders == (os.getpid(),), "who it was is known"
         channel.say(event())  # to nobody, and nothing breaks
         assert channel.drain()
         flood.close(linger=0)
@@ -124,6 +126,7 @@ def test_a_flood_of_subscriptions_shuts_the_channel_and_it_can_be_opened_again(t
         guest.connect(f"ipc://{tmp_path}/events")
         soon(lambda: touched(channel) and bool(guest.poll(1)), "who comes is welcomed")
         assert guest.recv() == WELCOME
+        assert not channel.flooders
     finally:
         channel.close()
         context.destroy(linger=0)
