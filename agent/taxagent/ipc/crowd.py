@@ -19,7 +19,7 @@ _WANTED: Final = 65_536  # the soft limit that the process gives itself, where t
 _CROWD: Final = 1024  # descriptors in use, far more than a shop's programs take (an idle agent: 28)
 _MANY: Final = 256  # above, a crowd may be gathering: each connection takes 4 kB of memory
 _A_MS: Final = 60  # connections that one core can make in a millisecond (27 were seen), doubled
-_QUIET_MS, _GATHERING_MS, _QUICKEST_MS = 500, 20, 10  # twice a second costs 0.02 % of a core
+_QUIET_MS, _GATHERING_MS, _QUICKEST_MS = 500, 20, 10  # an agent at rest takes as much with 1000
 
 _log = structlog.get_logger("ipc.crowd")
 

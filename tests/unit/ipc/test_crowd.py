@@ -84,7 +84,7 @@ def test_the_door_is_shut_at_a_crowd_and_opened_when_half_of_it_has_left() -> No
 
 
 def look(clock: Passing, timers: Timers) -> None:
-    clock.seconds += 0.5
+    clock.seconds += 1.0
     for item in timers.due():
         item()
 
