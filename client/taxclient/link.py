@@ -85,11 +85,11 @@ class Link:
         poller.register(self._socket, zmq.POLLOUT)
         poller.register(self._monitor, zmq.POLLIN)
         while (left_ms := (until - time.monotonic()) * 1000) > 0:
+            self.forget()
+            self.refusing()  # the handshake may be over before the first send
             ready = dict(poller.poll(max(1, round(left_ms))))
             if self._socket in ready:
                 return True
-            self.forget()
-            self.refusing()
         return False
 
     def refusing(self) -> None:

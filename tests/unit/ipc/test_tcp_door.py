@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,8 @@ from taxagent.ipc.channel import WELCOME
 from taxagent.ipc.curve import new_pair
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.model.errors import AgentError
-from taxclient import CheckArgs, Client, FrameError, NotAllowed
+from taxclient import AuthError, CheckArgs, Client, FrameError, NotAllowed
+from taxclient.link import Link
 from taxclient.protocol import keyfile, wire
 from tests.builders.ipc import DEVICE, house
 from tests.builders.journal import paired
@@ -141,5 +143,24 @@ def test_a_revoked_client_hears_no_more_events_and_another_misses_none(tmp_path:
                 heard = revoked.recv_multipart()
                 assert heard == [WELCOME] or b"client.revoked" in heard[-1]  # told before it was put out
             one.open_pairing("till-3")
-            assert b"pairing.opened" in kept.recv_multipart()[-1]
+            kept.setsockopt(zmq.RCVTIMEO, 5_000)
+            while b"pairing.opened" not in kept.recv_multipart()[-1]:
+                pass  # the refusal of the other, which knocks again, is told as well
             assert not revoked.poll(300)
+
+
+def test_a_refusal_that_came_before_the_first_request_is_not_forgotten(tmp_path: Path) -> None:
+    with house_with_door(tmp_path) as (h, key):
+        public, secret = (each.decode() for each in zmq.curve_keypair())
+        stranger = msgspec.structs.replace(key, public_key=public, secret_key=secret)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        link = Link(context, key.endpoint, 2_000, stranger)
+        while not h.tcp.journal.rows:  # type: ignore[union-attr]
+            h.inside(lambda: None)  # until the door has said no
+        assert link._monitor.poll(2_000)  # noqa: SLF001 - and the answer is here
+        began = time.monotonic()
+        with pytest.raises(AuthError):
+            link.send([b"TCA1", b""])
+        assert time.monotonic() - began < 1
+        link.close()
+        context.destroy(linger=0)
