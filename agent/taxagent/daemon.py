@@ -14,6 +14,7 @@ import structlog
 
 from taxagent import __version__
 from taxagent.config import Settings
+from taxagent.host.notify import Manager
 from taxagent.jobs import restarting
 from taxagent.jobs.standings import RESTARTED
 from taxagent.model.errors import AgentError, Interrupted, JournalError
@@ -30,10 +31,16 @@ _DRAIN_S = 150.0  # a device's answer to a seal or clear may take this long (wat
 
 
 class Agent:
-    """One running agent. `run` blocks in the main thread until SIGTERM, SIGINT or a fatal error."""
+    """One running agent. `run` blocks until SIGTERM, SIGINT, `stop` or a fatal error.
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the lock and the journal, and build what stands on them; raises what `Parts` raises."""
+    Signals reach it in the main thread alone: a Windows service runs it in another one and calls `stop`.
+    """
+
+    def __init__(self, settings: Settings, manager: Manager | None = None) -> None:
+        """Take the lock and the journal, and build what stands on them; raises what `Parts` raises.
+
+        `manager` is told how the agent stands; None is systemd, where the environment names it.
+        """
         self._stopping = threading.Event()
         self._fatal: Exception | None = None
         self._language = settings.file.agent.language
@@ -44,7 +51,7 @@ class Agent:
         self._looking = False  # whether a restart would help
         self._asked = False  # a person wants a device that hangs tried again
         self._watch: Watch | None = None
-        self._parts = Parts(settings, self)
+        self._parts = Parts(settings, self, manager)
 
     def run(self) -> int:
         """Serve; return the process's exit code: 0 after a drain, 1 after a fatal error, 71 to be restarted.
@@ -55,19 +62,26 @@ class Agent:
         parts.loop.bind()
         parts.publish()
         parts.metrics.open()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
-        on_hangup(parts, self.in_office, self.drain)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda _number, _frame: parts.mailbox.post(self.drain))
+            on_hangup(parts, self.in_office, self.drain)
         parts.journal.start()
         self._office_thread.submit(self._begin)
         parts.loop.run()
         self._end()
         code = 1 if self._fatal is not None else self._code
         if self._parts.roster.given_up or self._busy:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:  # a Windows service has none
+                    stream.flush()
+            parts.manager.ended(code)
             os._exit(code)
         return code
+
+    def stop(self) -> None:
+        """Have `run` drain and return. Any thread."""
+        self._parts.mailbox.post(self.drain)
 
     # ---- start: the door is open, reads are answered, writes are kept back until the chain is verified
 

@@ -42,9 +42,23 @@ class Unfailing:
             self._stream.flush()
 
 
-def set_up(level: str) -> None:
-    """Say what is of at least `level` ("debug" to "error"): JSON lines on stderr, or journal entries."""
+class _Kept:
+    """Where a service logs to: a new level under way must not change that."""
+
+    stream: TextIO | None = None
+
+
+_kept = _Kept()
+
+
+def set_up(level: str, to: TextIO | None = None) -> None:
+    """Say what is of at least `level` ("debug" to "error"): JSON lines into `to`, or journal entries.
+
+    Without `to` the stream is the one of the last call, at first stderr.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
+    _kept.stream = to or _kept.stream
+    stream = Unfailing(_kept.stream or sys.stderr)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -54,7 +68,7 @@ def set_up(level: str) -> None:
             _last(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Unfailing(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
         cache_logger_on_first_use=False,
     )
 

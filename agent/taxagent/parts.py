@@ -26,9 +26,9 @@ from taxagent.configured import (
 from taxagent.device import drivers
 from taxagent.examination import examined, gateway_of, roles
 from taxagent.host.clock import HostClock
-from taxagent.host.inhibitor import Inhibitor, lock_command
+from taxagent.host.here import inhibitor
 from taxagent.host.lock import Owner, take_lock
-from taxagent.host.notify import Notifier
+from taxagent.host.notify import Manager, Notifier
 from taxagent.host.secret_files import SecretFiles, credentials
 from taxagent.host.supervision import Picture, Supervision
 from taxagent.host.surroundings import Surroundings
@@ -104,7 +104,7 @@ class Parts:
     nothing is left behind then.
     """
 
-    def __init__(self, settings: Settings, hands: Hands) -> None:
+    def __init__(self, settings: Settings, hands: Hands, manager: Manager | None = None) -> None:
         self.settings = settings
         self._hands = hands
         file = settings.file
@@ -157,9 +157,10 @@ class Parts:
         )
         self.loop = self._door()
         self.waking = Waking(self.clock.asleep_s, later=self.loop.call_later, woke=self._woke)
-        self.inhibitor = Inhibitor(lock_command())
+        self.manager = manager or Notifier(os.environ, os.getpid())
+        self.inhibitor = inhibitor()
         self.supervision = Supervision(
-            Notifier(os.environ, os.getpid()),
+            self.manager,
             language=file.agent.language,
             later=self.loop.call_later,
             ask=self._through_the_journal,

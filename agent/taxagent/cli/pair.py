@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang, print_json
+from taxagent.host.here import config_file
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
@@ -45,9 +46,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--name", default="", help=say["name"])
     parser.add_argument("--role", choices=ROLES, default="operator", help=say["role"])
     parser.add_argument("--json", action="store_true", help=say["json"])
-    parser.add_argument(
-        "--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE", help=say["config"]
-    )
+    parser.add_argument("--config", type=Path, default=config_file(), metavar="FILE", help=say["config"])
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang
+from taxagent.host.here import config_file
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("run", help=COMMANDS["run"].help(default_lang()))
-    parser.add_argument("--config", type=Path, default=Path("/etc/taxagent/taxagent.toml"), metavar="FILE")
+    parser.add_argument("--config", type=Path, default=config_file(), metavar="FILE")
     check = {"zh": "只检查配置，不启动", "en": "check the configuration and start nothing"}
     parser.add_argument("--check", action="store_true", help=check[default_lang()])
 

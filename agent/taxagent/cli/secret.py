@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang
+from taxagent.host.here import config_file
 
 if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
@@ -41,7 +42,7 @@ def add(subparsers: Subparsers) -> None:
         command.add_argument(
             "--config",
             type=Path,
-            default=Path("/etc/taxagent/taxagent.toml"),
+            default=config_file(),
             metavar="FILE",
             help=words["config"],
         )

@@ -1,4 +1,4 @@
-"""`taxagent service install|uninstall|status`: the agent as a service of this Linux host, by one command."""
+"""`taxagent service install|uninstall|status`: the agent as a service; of Windows in service_windows.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taxagent.cli import service_windows
 from taxagent.cli.screen import default_lang, print_json
 from taxagent.cli.service_words import say
+from taxagent.host.here import WINDOWS
 from taxagent.model.faults import Lang
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ def add(subparsers: Subparsers) -> None:
     """Declare the command."""
     lang = default_lang()
     parser = subparsers.add_parser("service", help=say("about", lang))
+    if WINDOWS:
+        service_windows.add(parser)
+        return
     actions = parser.add_subparsers(dest="action", required=True, metavar="install|uninstall|status")
     for action in ("install", "uninstall", "status"):
         command = actions.add_parser(action, help=say(action, lang))
@@ -37,6 +42,8 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 0 done, 1 a step failed or a status is not well, 2 it cannot be so, 77 only root may."""
+    if WINDOWS:
+        return service_windows.run(args)
     from taxagent.host.installing import Installation, program_of
     from taxagent.model.errors import Refusal
 

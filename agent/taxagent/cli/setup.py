@@ -11,6 +11,7 @@ from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang
 from taxagent.cli.setup_words import say, worded
 from taxagent.cli.terminal import Asker, Terminal
+from taxagent.host.here import config_file
 from taxagent.model.errors import InstanceRunning, Refusal
 from taxagent.model.faults import Lang
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from taxagent.cli.setup_choices import Choices
     from taxagent.config import Settings
 
-CONFIG = Path("/etc/taxagent/taxagent.toml")
+CONFIG = config_file()
 _HELP = {
     "zh": {
         "config": "要写的配置文件",

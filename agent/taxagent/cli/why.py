@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taxagent.cli.main import COMMANDS
 from taxagent.cli.screen import default_lang, print_fault, print_json, print_table
+from taxagent.host.here import config_file
 from taxagent.model.errors import InstanceRunning, Refusal
 from taxagent.model.faults import Lang
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from taxagent.cli.main import Subparsers
     from taxclient.protocol.messages import DiagnoseResult
 
-CONFIG = Path("/etc/taxagent/taxagent.toml")
+CONFIG = config_file()
 _SAY = {
     "zh": {
         "device": "设备编号，默认全部",

@@ -129,7 +129,7 @@ if sys.platform == "win32":
         os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
+        except OSError:  # of another process: EACCES, by some file systems EDEADLOCK
             return False
         return True
 

@@ -8,10 +8,29 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 
 _log = structlog.get_logger(__name__)
+
+
+class Manager(Protocol):
+    """Who started the agent and is told how it stands: systemd, or Windows' service control manager."""
+
+    @property
+    def watchdog_ms(self) -> int:
+        """How often it wants a sign of life, 0 for never."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether there is somebody to tell."""
+
+    def tell(self, **fields: str | int) -> None:
+        """Take fields of sd_notify(3). Any thread; never waits."""
+
+    def ended(self, code: int) -> None:
+        """Take the exit code of a process that ends now, at once."""
 
 
 class Notifier:
@@ -29,6 +48,9 @@ class Notifier:
     def heard(self) -> bool:
         """Whether there is somebody to tell."""
         return bool(self._address)
+
+    def ended(self, code: int) -> None:
+        """Say nothing: systemd sees the process end."""
 
     def tell(self, **fields: str | int) -> None:
         """Send the fields (READY, STATUS, WATCHDOG and so on, of sd_notify(3)) as one datagram."""

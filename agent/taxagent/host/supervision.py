@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from taxagent.host.notify import Notifier
+from taxagent.host.notify import Manager
 from taxagent.host.watchdog import Ask, Later, Watchdog
 from taxagent.model.faults import Lang
 from taxagent.model.job import Job, JobState
@@ -49,7 +49,7 @@ class Supervision:
 
     def __init__(
         self,
-        notifier: Notifier,
+        notifier: Manager,
         *,
         language: Lang,
         later: Later,
