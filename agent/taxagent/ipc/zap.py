@@ -25,7 +25,6 @@ _STOP: Final = "inproc://taxagent.zap.stop"
 _VERSION, _CURVE, _NULL = b"1.0", b"CURVE", b"NULL"
 _FRAMES = 7  # version, request id, domain, address, routing id, mechanism, key
 _KEY_BYTES = 32
-_REFUSED = 16
 _NO_DETAIL = int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)  # the other end gave up: it saw CURVE first
 _FAILED = int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL) | _NO_DETAIL
 _CRYPTOGRAPHIC, _MISMATCH = 0x11000001, 0x11000002  # ZMQ_PROTOCOL_ERROR_ZMTP_...
@@ -83,7 +82,6 @@ class ZapThread:
         self._asked.setsockopt(zmq.LINGER, 0)
         self._end, self._bell = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
         self._monitor: zmq.Socket[bytes] | None = None
-        self._refused = 0  # who was told no breaks its handshake off, which is no news then
         self._thread = threading.Thread(target=self._serve, name="zap", daemon=True)
 
     def start(self, watched: zmq.Socket[bytes]) -> None:
@@ -125,8 +123,6 @@ class ZapThread:
         except Exception:  # noqa: BLE001 - a defect lets nobody in, and must not end the thread
             _log.exception("zap_failed")
             reply = _reply(frames[1] if len(frames) > 1 else b"", b"500", b"failed")
-        if reply[2] != b"200":
-            self._refused = min(self._refused + 1, _REFUSED)
         with suppress(zmq.ZMQError):  # who asked has left
             self._asked.send_multipart(reply)
 
@@ -134,7 +130,6 @@ class ZapThread:
         event = recv_monitor_message(monitor)
         reason = _REASONS.get(event["value"])
         if int(event["event"]) == _NO_DETAIL:
-            reason = "" if self._refused else "broken_off"
-            self._refused = max(0, self._refused - 1)
+            reason = "broken_off"
         if event["endpoint"].startswith(b"tcp://") and reason:
             self._strange(reason)
