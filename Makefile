@@ -17,7 +17,7 @@ PY := $(BIN)/python
 STAMP := $(VENV)/.filled
 CHECKS := check-format check-lint check-types check-imports check-docs
 
-.PHONY: demo test test-vm node-packages check $(CHECKS) format bench campaign mutants soak siege fuzz clean help requirements
+.PHONY: demo test test-vm deb test-windows node-packages check $(CHECKS) format bench campaign mutants soak siege fuzz clean help requirements
 
 demo: $(STAMP) ## Watch three simulated devices being reported, declared and cleared (under 30 s)
 	@$(BIN)/taxagent demo $(ARGS)
@@ -27,6 +27,12 @@ test: $(STAMP) node-packages ## Run all tests in random order, with branch cover
 
 test-vm: $(STAMP) ## Boot Debian in QEMU and prove the agent on a real kernel's USB, udev and systemd (root)
 	@$(PY) -m tests.vm.stage $(ARGS)
+
+test-windows: $(STAMP) ## Run the agent as a service under Windows CPython in Wine (root where Wine lacks)
+	@$(PY) -m tests.windows.stage $(ARGS)
+
+deb: $(STAMP) ## Build the Debian package into dist/ (needs debhelper, lintian, python3-venv; VERSION=...)
+	@PY=$(PY) packaging/deb.sh dist
 
 node-packages: # what the Node.js example needs, where npm is there; without it that example's tests are skipped
 	@[ -d examples/node/node_modules ] || ! command -v npm >/dev/null \
@@ -74,7 +80,7 @@ fuzz: $(STAMP) ## Fuzz the borders; guided by coverage where atheris is installe
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) .coverage .coverage.* htmlcov build dist .hypothesis .import_linter_cache
-	rm -rf .vm .mypy_cache .pytest_cache .ruff_cache agent/dist client/dist
+	rm -rf .vm .windows .mypy_cache .pytest_cache .ruff_cache agent/dist client/dist
 	find agent client tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 requirements: ## Renew requirements.txt from the three pyproject.toml (needs uv)
