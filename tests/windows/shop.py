@@ -28,7 +28,9 @@ class Shop:
 
     def __init__(self, session: Session, folder: Path) -> None:
         self.session = session
-        self.site = Site(folder)
+        now = time.time_ns() // 1_000_000
+        self.clock = f"2026-11-05T09:30:00+08:00@{now}x1"  # inside a filing window, whatever the day is
+        self.site = Site(folder, self.clock)
         self.place = session.prefix / "drive_c/ProgramData/TaxAgent"
         self.port = _free_pair()
 
@@ -56,6 +58,7 @@ bureau.key = '{paths["client_key"]}'
 patience.declaration_s = 1
 patience.bureau_s = 0.5
 patience.in_use_s = 0.5
+simulation.clock = "{self.clock}"
 """,
             encoding="utf-8",
         )
@@ -67,10 +70,10 @@ patience.in_use_s = 0.5
         """Run `taxagent` under Windows Python."""
         return self.session.run(self.session.python, "-X", "utf8", "-m", "taxagent", *words, limit=limit)
 
-    def ctl(self, *words: str, limit: float = _LIMIT_S) -> tuple[int, str]:
+    def ctl(self, *words: str, limit: float = _LIMIT_S, typed: str = "") -> tuple[int, str]:
         """Run `taxctl` under Windows Python."""
         main = ("-X", "utf8", "-c", "import sys; from taxclient.cli.main import main; sys.exit(main())")
-        return self.session.run(self.session.python, *main, *words, limit=limit)
+        return self.session.run(self.session.python, *main, *words, limit=limit, typed=typed)
 
     def service(self, action: str) -> str:
         """Do it; the text is what the command said. AssertionError where it did not work."""
@@ -79,10 +82,15 @@ patience.in_use_s = 0.5
         return " ".join(said.split())
 
     def stands(self) -> dict[str, object]:
-        """Return what the service control manager says of the service."""
+        """Return what the service control manager says of the service, {} where it is not installed."""
         _, said = self.agent("service", "status", "--json")
-        found: dict[str, object] = json.loads(said)["service"]
+        found: dict[str, object] = json.loads(said)["service"] or {}
         return found
+
+    def clear(self) -> None:
+        """Take away a service that an earlier run left; the manager forgets it a moment later."""
+        self.agent("service", "uninstall")
+        until(lambda: not self.stands(), "the service is forgotten")
 
     # ---- what is seen
 

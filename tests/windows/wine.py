@@ -6,6 +6,7 @@ Knows processes and files of this host; what is run in it is not its business.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -52,6 +53,17 @@ class Session:
         if not (self.prefix / "system.reg").exists():
             self._quietly("wineboot", "-i")
             self._quietly("winecfg", "-v", "win10")
+            subprocess.run((SERVER, "-w"), env=self.environment, check=True, timeout=_UP_S)
+        self._forget_service()
+        self._begin()
+        return self
+
+    def restart(self) -> None:
+        """End every process and begin anew, as a computer does; services that are to start then do."""
+        self.close()
+        self._begin()
+
+    def _begin(self) -> None:
         self._keep = subprocess.Popen(
             (WINE, str(self.python), "-c", "import time; time.sleep(7200)"),
             env=self.environment,
@@ -67,7 +79,6 @@ class Session:
                 message = f"no Wine session after {_UP_S:.0f} s"
                 raise Ended(message)
             time.sleep(_ASK_S)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -80,14 +91,18 @@ class Session:
         self._keep.wait(timeout=60)
 
     def start(
-        self, *words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        *words: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        typed: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Start a Windows program; its output comes through a pipe, both streams in one."""
         return subprocess.Popen(
             (WINE, *map(str, words)),
             env={**self.environment, **(env or {})},
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -99,14 +114,15 @@ class Session:
         limit: float,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        typed: str = "",
     ) -> tuple[int, str]:
-        """Run a Windows program to its end; return its exit code and what it said.
+        """Run a Windows program to its end, with `typed` as its input; return exit code and what it said.
 
         Raises Ended where it takes longer than `limit` seconds.
         """
-        with self.start(*words, cwd=cwd, env=env) as process:
+        with self.start(*words, cwd=cwd, env=env, typed=bool(typed)) as process:
             try:
-                said, _ = process.communicate(timeout=limit)
+                said, _ = process.communicate(typed.encode() or None, timeout=limit)
             except subprocess.TimeoutExpired as late:
                 process.kill()
                 said, _ = process.communicate(timeout=30)
@@ -114,6 +130,13 @@ class Session:
                 message = f"not over after {limit:.0f} s: {text[-2000:]}"
                 raise Ended(message) from late
         return process.returncode, said.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def _forget_service(self) -> None:
+        """Take a service that a run left behind out of the registry; else it would start with the session."""
+        registry = self.prefix / "system.reg"
+        text = registry.read_text(encoding="utf-8", errors="surrogateescape")
+        key = r"(?m)^\[System\\\\[^\]\n]*\\\\Services\\\\taxagent[^\n]*\n(?:[^\[\n][^\n]*\n|\n)*"
+        registry.write_text(re.sub(key, "", text), encoding="utf-8", errors="surrogateescape")
 
     def _quietly(self, *words: str) -> int:
         return subprocess.run(

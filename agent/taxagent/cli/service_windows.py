@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -149,7 +148,7 @@ class AgentWork:
         from taxagent.host.windows.day_logs import DayLog
 
         clock = HostClock()
-        log = DayLog(places.log_folder(os.environ), lambda: _day(clock))
+        log = DayLog(places.log_folder(self._config), lambda: _day(clock))
         with contextlib.closing(log):
             settings = config.load(self._config)
             logs.set_up(settings.file.agent.log_level, log)  # type: ignore[arg-type]

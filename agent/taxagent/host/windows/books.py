@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from taxagent.host.windows.standing import State
 
 _ABSENT, _NOT_RUNNING = 1060, 1062  # ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_NOT_ACTIVE
 _WAIT_S = 200  # a start verifies the journal, a stop drains
+_LOOK_S = 0.2
 _RESET_S = 86_400
 _DESCRIPTION = "Reports, waits for the return and clears tax-control devices. 税控设备代理"
 
@@ -48,11 +50,16 @@ class ScmBooks:
     def start(self) -> None:
         """Start it, and wait until it runs."""
         import win32service as s
-        import win32serviceutil
 
         with _told(), self._manager() as manager, self._opened(manager) as service:
             s.StartService(service, None)
-            win32serviceutil.WaitForServiceStatus(NAME, s.SERVICE_RUNNING, _WAIT_S)
+        pause, left = threading.Event(), int(_WAIT_S / _LOOK_S)
+        while (found := self.standing()) is not None and found.state is State.START_PENDING and left:
+            pause.wait(_LOOK_S)
+            left -= 1
+        if found is None or found.state is not State.RUNNING:
+            code = found.own_code or found.exit_code if found else 0
+            raise OSError(f"it ended with code {code}; the Event Log and its log file say why")
 
     def stop(self) -> bool:
         """Stop it, and wait until it has."""

@@ -23,6 +23,6 @@ def state_folder(environment: Mapping[str, str]) -> Path:
     return program_data(environment) / "data"
 
 
-def log_folder(environment: Mapping[str, str]) -> Path:
-    """Return where the service writes its log, a file a day."""
-    return program_data(environment) / "logs"
+def log_folder(config: Path) -> Path:
+    """Return where the service writes its log: beside its configuration."""
+    return config.parent / "logs"
