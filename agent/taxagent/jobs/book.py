@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from taxagent.model.events import AnyEvent, JobAccepted, JobEvent, accepted, applied
 from taxagent.model.job import Job, JobState
 
-_ENDED_KEPT = 1024  # jobs that ended lately, for those who still wait for them
+_ENDED_KEPT = 128  # jobs that ended lately, for those who still wait for them; one takes up to 20 kB
 
 
 class Book:
