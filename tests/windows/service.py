@@ -1,4 +1,4 @@
-"""The service's checks, in the order in which a shop would come by them. One job spans stop, kill and restart."""
+"""The service's checks, in the order of a shop's day. One job spans stop, kill and restart."""
 
 from __future__ import annotations
 

@@ -50,7 +50,10 @@ class Session:
         The first Windows process starts services.exe and others, which keep its streams: so it gets none
         that anybody reads.
         """
-        if not (self.prefix / "system.reg").exists():
+        if (self.prefix / "system.reg").exists():
+            # What a run left that was killed itself; 1 where there is nothing to end.
+            subprocess.run((SERVER, "-k"), env=self.environment, check=False, timeout=_UP_S)
+        else:
             self._quietly("wineboot", "-i")
             self._quietly("winecfg", "-v", "win10")
             subprocess.run((SERVER, "-w"), env=self.environment, check=True, timeout=_UP_S)
