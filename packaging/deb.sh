@@ -30,7 +30,7 @@ mv "$source/packaging/debian" "$source/debian"
 # 2. The two wheels of the project, and those of others by their hashes, for the system's own interpreter.
 "$PY" -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --no-cache-dir \
     --wheel-dir "$source/wheels" "$source/client" "$source/agent"
-"$PY" "$ROOT/packaging/runtime.py" "$ROOT/requirements.txt" > "$WORK/runtime.txt"
+"$PY" "$ROOT/tools/runtime_pins.py" "$ROOT/requirements.txt" > "$WORK/runtime.txt"
 tag=$("$SYSTEM_PYTHON" -c 'import sys; print("%d%d" % sys.version_info[:2])')
 key=$(cat "$WORK/runtime.txt" - <<KEY | sha256sum | cut -d' ' -f1
 $tag $(dpkg --print-architecture)
@@ -54,7 +54,7 @@ taxagent ($version) unstable; urgency=medium
  -- $(git -C "$ROOT" log -1 --format='%an <%ae>')  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
 LOG
 sed -i "s/^Maintainer: .*/Maintainer: $(git -C "$ROOT" log -1 --format='%an <%ae>')/" "$source/debian/control"
-"$PY" "$ROOT/packaging/licences.py" "$source/debian/copyright.in" "$source"/wheels/*.whl > "$source/debian/copyright"
+"$PY" "$ROOT/tools/wheel_licences.py" "$source/debian/copyright.in" "$source"/wheels/*.whl > "$source/debian/copyright"
 rm "$source/debian/copyright.in"
 
 # 4. Debian's own tools.

@@ -19,12 +19,16 @@ _TOOLS = {
     "modprobe": "kmod",
     "mkfs.ext4": "e2fsprogs",
     "xz": "xz-utils",
+    "dh": "debhelper",
+    "dpkg-buildpackage": "dpkg-dev",
 }
 
 
 def tools() -> None:
     """Install the Debian packages that are missing."""
     missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
+    if not Path("/usr/share/python-wheels").exists():
+        missing.append("python3-venv")
     if missing:
         _run("apt-get", "-qq", "update")
         _run("apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing)

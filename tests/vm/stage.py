@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.vm.disks import application, blank, build, stick, tools
+from tests.vm.packages import packages
 from tests.vm.qemu import LIMIT_S, Machine
 
 HERE = Path(__file__).parent
@@ -44,10 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     tools()
     build(work, HERE)
     application(work)
+    debs = packages(work)
     _say(f"guest and disks ready after {time.monotonic() - begun:.0f} s")
     with tempfile.TemporaryDirectory(prefix="taxagent-vm-") as folder:
         place = Path(folder)
         share(place, options.only)
+        (place / "packages").mkdir()
+        for name, deb in zip(("first.deb", "later.deb"), debs, strict=True):
+            shutil.copyfile(deb, place / "packages" / name)
         blank(work / "state.img", 64)
         blank(work / "shop.img", 64)
         stick(work / "stick.img")

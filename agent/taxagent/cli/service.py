@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     installation = Installation(args.root.resolve(), program=program.absolute(), dry_run=dry_run)
     if args.action == "status":
         return _status(installation, args.lang, json=args.json)
-    refused = _refused(args, program, dry_run=dry_run)
+    refused = _by_package(installation, args) or _refused(args, program, dry_run=dry_run)
     if refused is not None:
         return refused
     if args.action == "install":
@@ -66,6 +66,15 @@ def run(args: argparse.Namespace) -> int:
         print(say("left", args.lang), file=sys.stderr)
         return 2
     return _told(installation.uninstall(purge=args.purge), args, dry_run=dry_run)
+
+
+def _by_package(installation: Installation, args: argparse.Namespace) -> int | None:
+    """Leave a packaged service to its package's tools; what was installed by hand beside it may go."""
+    if not installation.packaged:
+        return None
+    if args.action == "uninstall" and installation.by_hand and not args.purge:
+        return None
+    return _no(say(f"packaged_{args.action}", args.lang), 2)
 
 
 def _refused(args: argparse.Namespace, program: Path, *, dry_run: bool) -> int | None:
@@ -111,8 +120,11 @@ def _told(steps: Iterator[Step], args: argparse.Namespace, *, dry_run: bool) -> 
 def _status(installation: Installation, lang: Lang, *, json: bool) -> int:
     files, unit = list(installation.files()), installation.unit()
     if json:
-        print_json({"files": [{"path": path, "is": state} for path, state in files], "unit": unit})
+        told = [{"path": path, "is": state} for path, state in files]
+        print_json({"packaged": installation.packaged, "files": told, "unit": unit})
     else:
+        if installation.packaged:
+            print(say("packaged", lang))
         for path, state in files:
             print(say(state, lang, what=path))
         if unit:

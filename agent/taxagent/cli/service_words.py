@@ -37,6 +37,25 @@ _SAY: dict[str, tuple[str, str]] = {
     "failed": ("失败      {what}：{why}", "FAILED    {what}: {why}"),
     "not_there": ("未安装    {what}（已跳过）", "skipped   {what} (not installed)"),
     "kept": ("保留      {what}", "kept      {what}"),
+    "packaged": ("软件包    由系统软件包安装", "package   installed as a package of the system"),
+    "packaged_install": (
+        (
+            "服务已由系统软件包安装，用户、单元和规则都由它管理。修复：apt-get install --reinstall taxagent。"
+            "配置：taxagent setup。改单元：systemctl edit taxagent。"
+        ),
+        (
+            "The service is installed as a package of the system, which looks after users, unit and rules. "
+            "To mend it: apt-get install --reinstall taxagent. To configure it: taxagent setup. "
+            "To change the unit: systemctl edit taxagent."
+        ),
+    ),
+    "packaged_uninstall": (
+        "服务由系统软件包安装：apt-get remove taxagent（保留日志、备份、配置），或 apt-get purge taxagent。",
+        (
+            "The service is installed as a package of the system: apt-get remove taxagent (keeps journal, "
+            "back-ups and configuration), or apt-get purge taxagent."
+        ),
+    ),
     "not_root": ("请以 root 运行。", "Run this as root."),
     "hidden": (
         "{path} 在服务看不到的地方（/home、/root、/tmp）；请把 taxagent 装到 /opt。",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from taxagent.host.unit_files import FILES, UNIT
+from taxagent.host.unit_files import FILES, UNIT, UnitFile
 from taxagent.model.value import Value
 
 USER, DEVICE_GROUP = "taxagent", "taxdev"
@@ -112,7 +112,7 @@ class Installation:
 
     def uninstall(self, *, purge: bool = False) -> Iterator[Step]:
         """Stop the agent and take away what `install` put there; `purge`: journal, secrets, user as well."""
-        if (self._root / _place_of(UNIT)).exists():
+        if (self._root / _unit().place).exists():
             now = ["--now"] if self._live else []
             yield self._command("systemctl", *self._rooted, "disable", *now, UNIT)
         for file in reversed(FILES):
@@ -127,14 +127,26 @@ class Installation:
                 yield Step(did="kept", what=str(self._root / place))
         yield from self._accounts(purge=purge)
 
+    @property
+    def packaged(self) -> bool:
+        """Whether a package of the system brought the service: then the package's tools look after it."""
+        return (self._root / _unit().packaged).exists()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether `install` put the service there; beside a packaged one, it hides that one's unit."""
+        return all((self._root / file.place).is_file() for file in (FILES[0], _unit()))
+
     def files(self) -> Iterator[tuple[str, Literal["same", "differs", "absent"]]]:
-        """Yield each file's path and how it compares with what `install` would write."""
+        """Yield the path of each file that counts, and how it compares with what is to stand there."""
         for file in FILES:
-            path = self._root / file.place
+            path, text = self._root / file.place, file.text(self._program)
+            if self.packaged and not path.exists():
+                path, text = self._root / file.packaged, file.text()
             if not path.exists():
                 yield str(path), "absent"
             else:
-                yield str(path), "same" if path.read_text("utf-8") == file.text(self._program) else "differs"
+                yield str(path), "same" if path.read_text("utf-8") == text else "differs"
 
     def unit(self) -> dict[str, str]:
         """Return what systemd knows of the running unit, by its own names; {} where it cannot be asked."""
@@ -207,5 +219,5 @@ class Installation:
         return path.exists() and f"\n{name}:" in f"\n{path.read_text('utf-8', 'replace')}"
 
 
-def _place_of(name: str) -> PurePosixPath:
-    return next(file.place for file in FILES if file.name == name)
+def _unit() -> UnitFile:
+    return next(file for file in FILES if file.name == UNIT)

@@ -17,6 +17,11 @@ class UnitFile(Value, frozen=True, kw_only=True):
     name: str
     place: PurePosixPath
 
+    @property
+    def packaged(self) -> PurePosixPath:
+        """Where a package of the system puts it, so that a person's own file in /etc goes before it."""
+        return PurePosixPath("usr/lib") / self.place.relative_to("etc")
+
     def text(self, program: str = PROGRAM) -> str:
         """Return what is to stand at the place, the agent started as `program`."""
         written = (resources.files("taxagent.host") / "systemd" / self.name).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import pytest
 
 from taxagent.cli.main import main
 from taxagent.host import installing
+from taxagent.host.unit_files import FILES, UNIT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's services")
 
@@ -104,3 +105,31 @@ def test_a_status_says_what_systemd_knows_and_what_the_agent_says_of_itself(
         "unit      active (running), enabled, 1 restarts, last exit success/71",
         "it says   Ready: 1 plugged",
     ]
+
+
+def test_a_packaged_service_is_left_to_its_package(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in FILES:
+        (tmp_path / file.packaged).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.packaged).write_text(file.text())
+    for action, said in (("install", "apt-get install --reinstall"), ("uninstall", "apt-get remove")):
+        assert service(action, "--root", str(tmp_path)) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "etc").exists()
+    service("status", "--root", str(tmp_path))
+    assert capsys.readouterr().out.startswith("package   installed as a package of the system\n")
+
+
+def test_what_was_installed_by_hand_beside_a_package_may_go_and_not_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service("install", "--root", str(tmp_path)) == 0
+    unit = next(file for file in FILES if file.name == UNIT)
+    (tmp_path / unit.packaged).parent.mkdir(parents=True)
+    (tmp_path / unit.packaged).write_text(unit.text())
+    assert service("uninstall", "--root", str(tmp_path), "--purge", "--yes") == 2
+    assert service("uninstall", "--root", str(tmp_path)) == 0
+    assert (tmp_path / unit.packaged).exists()
+    assert not (tmp_path / unit.place).exists()
+    assert capsys.readouterr().out

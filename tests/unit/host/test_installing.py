@@ -154,3 +154,31 @@ def test_with_the_systems_own_tools_nothing_of_it_is_left_after_a_purge(tmp_path
     assert "tax" not in (tmp_path / "etc/group").read_text()
     left = [path for path in tmp_path.rglob("*") if "taxagent" in path.name]
     assert left == []
+
+
+def packaged_below(root: Path) -> None:
+    """Put the files where the Debian package has them."""
+    for file in FILES:
+        (root / file.packaged).parent.mkdir(parents=True, exist_ok=True)
+        (root / file.packaged).write_text(file.text())
+
+
+def test_a_packaged_service_is_known_by_its_unit_and_compared_where_the_package_put_it(
+    tmp_path: Path,
+) -> None:
+    assert not below(tmp_path, Commands()).packaged
+    packaged_below(tmp_path)
+    found = below(tmp_path, Commands())
+    assert (found.packaged, found.by_hand) == (True, False)
+    assert {state for _, state in found.files()} == {"same"}
+    assert f"{tmp_path}/usr/lib/systemd/system/{UNIT}" in dict(found.files())
+
+
+def test_a_file_in_etc_goes_before_the_packaged_one_and_is_the_one_that_is_looked_at(tmp_path: Path) -> None:
+    packaged_below(tmp_path)
+    own = tmp_path / "etc/udev/rules.d/70-taxagent.rules"
+    own.parent.mkdir(parents=True)
+    own.write_text("# nothing\n")
+    found = below(tmp_path, Commands())
+    assert dict(found.files())[str(own)] == "differs"
+    assert not found.by_hand

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.vm.guest import finding, foreign, month, reboot, service, trouble
+from tests.vm.guest import finding, foreign, month, package, reboot, service, trouble
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
 KINDS = {"control_disk": "661700000011", "golden_disk": "661600000022", "ukey": "661500000033"}
-_SERVICE = ("stop", "full", "reboot", "doctor")
+_SERVICE = ("stop", "full", "reboot", "doctor", "package", "upgrade")
 _PURPOSES = ("rest", *trouble.PULLED, "stall", "lose", "mute", "refuse", "kill", *_SERVICE)
 FRESH = {name: f"6617000001{at:02}" for at, name in enumerate(_PURPOSES)}
 """A device for each thing that happens once in its life, its number by what it is for."""
@@ -27,6 +27,7 @@ def main() -> int:
     else:
         report.passed, report.failed = int(left["passed"]), int(left["failed"])
         reboot.after(report, shop, left)
+    package.checks(report, shop, FRESH)
     shop.end()
     return report.end()
 

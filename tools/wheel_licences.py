@@ -1,6 +1,6 @@
 """Prints debian/copyright: the project's own part, then the licence texts that each vendored wheel brings.
 
-`licences.py COPYRIGHT.IN WHEEL...`; ends with 1 where a wheel says no licence at all.
+`wheel_licences.py COPYRIGHT.IN WHEEL...`; ends with 1 where a wheel says no licence at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from zipfile import ZipFile
 OWN = {"taxagent", "taxclient"}
 _TEXT = re.compile(r"\.dist-info/(?:licenses/.*|(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)$", re.IGNORECASE)
 _BEGUN = "License ::"
-_APACHE = re.compile(r"[^\n]*Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS", re.DOTALL)
+_APACHE = re.compile(
+    r"[^\n]*Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS", re.DOTALL
+)
 _COMMON = "On Debian systems the Apache License, Version 2.0, is in /usr/share/common-licenses/Apache-2.0."
 
 
@@ -42,7 +44,10 @@ def stanza(wheel: Path) -> str:
     short = said if isinstance(said, str) else said[0]
     who = told["Author"] or told["Author-email"] or told["Maintainer-email"] or f"the authors of {name}"
     files = sorted({top(one) for one in names})
-    body = "\n".join(f"File {file} of the wheel:\n\n{_APACHE.sub(_COMMON, text).strip()}\n" for file, text in sorted(texts.items()))
+    body = "\n".join(
+        f"File {file} of the wheel:\n\n{_APACHE.sub(_COMMON, text).strip()}\n"
+        for file, text in sorted(texts.items())
+    )
     return "\n".join(
         [
             "",
