@@ -14,7 +14,7 @@ from tests.vm.guest.trouble import begun, fault
 
 LATER = "99.0"
 _CONFIG = Path("/etc/taxagent/taxagent.toml")
-_ASIDE = Path("/run/taxagent.toml")
+_ASIDE = Path("/etc/taxagent.toml.aside")
 _STATE = Path("/var/lib/taxagent")
 _KEPT = Path("/var/backups")
 _FIRST, _LATER = "/stage/packages/first.deb", "/stage/packages/later.deb"
