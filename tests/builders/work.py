@@ -16,12 +16,13 @@ import httpx
 import msgspec
 
 from taxagent.bureau.client import GatewayClient, GatewaySettings
-from taxagent.jobs.challenges import Challenges
+from taxagent.jobs.asks import Answer, Principal, Role
+from taxagent.jobs.challenges import Challenges, asked
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
 from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
-from taxagent.model.errors import Interrupted
+from taxagent.model.errors import AgentError, Interrupted, JournalError
 from taxagent.model.events import (
     AgentStarted,
     AgentStopped,
@@ -43,6 +44,7 @@ from taxagent.procedures.session import open_session, read_state
 from taxagent.procedures.work import totals
 from taxagent.records.clearing import ClearingRecord, clearing_record, encoded
 from taxagent.simulator.bureau import VirtualBureau
+from taxagent.simulator.bureau_challenge import Asking
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import ConnectionDropped, request_of
 from taxagent.simulator.bureau_state import BureauStore
@@ -63,6 +65,9 @@ from tests.builders.work_ports import ModelDevice, TappedBureau
 
 SEPTEMBER = Period("2026-09")
 _PEOPLE = "shop"
+_CLERK = Principal(name=_PEOPLE, role=Role.OPERATOR)
+QUESTION = "question.txt"  # in a world's folder while a bureau that forgets nothing waits for its code
+CODE = "w7x9"  # what the bureau's verification code is
 
 
 class Password:
@@ -104,6 +109,18 @@ class Bench:
         self.ticket_changes: dict[str, Any] = {}  # what is wrong with the tickets that the bureau gives
         self.judge: Callable[[AnyEvent], None] = lambda _event: None  # sees each row right after its commit
         self.adapter: Callable[[], ModelDevice] = self.this_device
+        self.told: Callable[[str, str, object], None] = lambda _op, _key, _answer: (
+            None
+        )  # what clients are told
+        self.codes: list[
+            str
+        ] = []  # what a person answers to the bureau's codes, in turn; then nobody answers
+        self.challenges = Challenges()
+        self._question = folder / QUESTION
+        self.keeps_question = self._question.exists()
+        if self.keeps_question:
+            self.bureau.faults.challenges.ask(Asking(answer=CODE))
+            self.codes = [CODE]
 
     @property
     def job_id(self) -> str:
@@ -195,9 +212,30 @@ class Bench:
             tools = self._tools(journal, reader)
             now_ms = self.clock.utc_ms()
             journal.append(AgentStarted(boot="boot", version="0", pid=1, simulated=False, at_ms=now_ms))
-            Runner(tools).run(self.job_id, self.adapter(), _Unwatched())
+            runner = Runner(tools)
+            runner.run(self.job_id, self.adapter(), _Unwatched())
+            while self._code_given(tools.journal):
+                runner.run(self.job_id, self.adapter(), _Unwatched())
             self._stopped(journal, self._latch)
         return self.job()
+
+    def _code_given(self, journal: Journal) -> bool:
+        """Have a person answer the code that the job waits with, as the desk would; False: nobody did."""
+        job = self.job()
+        if not self.codes or not asked(job):
+            return False
+        key = f"key-of-code-{self.clock.utc_ms()}-{len(self.codes)}"  # each try is a new answer
+        answer = Answer(job_id=job.job_id, challenge_id=asked(job), text=self.codes[0], key=key)
+        try:
+            told: Job | AgentError = journal.transact(
+                lambda tx: self.challenges.answered(tx, _CLERK, answer, self.clock)
+            )
+            del self.codes[0]
+        except JournalError as error:  # it is answered again by the next agent
+            self.challenges.withdraw(_CLERK, answer)
+            told = error
+        self.told("job.answer", key, told)
+        return isinstance(told, Job)
 
     def _stopped(self, journal: JournalWriter, latch: JournalLatch) -> None:
         """Say, as the daemon does, that the agent ended in good order."""
@@ -270,6 +308,7 @@ class Bench:
 
     def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         for _, event in rows:
+            self.challenges.committed(event)
             self.judge(event)
 
     def _confirmed(self, scope: Scope) -> Confirmed:
@@ -285,6 +324,7 @@ class Bench:
 
     def _tools(self, writer: JournalWriter, reader: Reader) -> Tools:
         journal: Journal = TappedJournal(writer, self.tap)
+        self.challenges = Challenges()  # an agent's own, in memory alone
         self._latch = JournalLatch(journal, reader, self.clock, after_crash=reader.crashed())
         return Tools(
             journal=journal,
@@ -299,7 +339,7 @@ class Bench:
             boot="boot",
             simulation=self.simulation,
             check_stop=self._check_stop,
-            challenges=Challenges(),
+            challenges=self.challenges,
             surroundings=self.surroundings,
             known=self.known,
             window_end_ms=lambda job: window_end_ms(job, self.clock.local(), self.rules),
@@ -324,7 +364,17 @@ class Bench:
             reply = self.bureau.reply(call)
         except ConnectionDropped as dropped:
             raise httpx.ReadError("connection reset") from dropped
+        self._question_kept()
         return httpx.Response(reply.status, content=reply.body)
+
+    def _question_kept(self) -> None:
+        """Have a bureau that forgets nothing keep its open question where a restart finds it."""
+        if not self.keeps_question:
+            return
+        if self.bureau.faults.challenges.open_id:
+            self._question.touch()
+        else:
+            self._question.unlink(missing_ok=True)
 
     def _check_stop(self) -> None:
         if self.stopping:

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from tests.builders.work import QUESTION
+
 TOLD = "told.jsonl"  # belongs to the clients: it is kept with a world, and makes no difference to it
 _QUERIES = (
     "SELECT body FROM job ORDER BY job_id",
@@ -51,6 +53,7 @@ def digest(world: Path) -> str:
         [_plain(row, names) for row in _journal(world / "journal.db")],
         [_plain(_json(path), names) for path in sorted(world.glob("device*/*.state.json"))],
         [_plain(_json(path), names) for path in sorted(world.glob("bureau/bureau.json"))],
+        [path.name for path in world.glob(QUESTION)],
         [str(path.relative_to(world)) for path in sorted(world.glob("backups/**/*")) if path.is_file()],
     ]
     return hashlib.sha256(msgspec.json.encode(state)).hexdigest()[:16]

@@ -36,6 +36,7 @@ from taxagent.simulator.state import DeviceStore
 from tests.builders.driven import DrivenBench
 from tests.builders.scenario import TAXPAYER_ID, clear_ticket
 from tests.builders.tap import raising
+from tests.builders.work import CODE
 from tests.crash.stranger import Stranger
 
 DEVICE_CALLS = frozenset(
@@ -146,6 +147,19 @@ def _bureau(act: BureauAct, point: Point = Point.BEFORE, **fields: object) -> St
             bench.bureau.faults.order(fault)
 
         return order
+
+    return strike
+
+
+def _challenge(*codes: str, kept: bool = False) -> Strike:
+    """The bureau wants a verification code; a person answers with `codes` in turn, then nobody does."""
+
+    def strike(bench: DrivenBench, name: str) -> Callable[[], None]:
+        def act() -> None:
+            _bureau(BureauAct.CHALLENGE, answer=CODE)(bench, name)()
+            bench.codes, bench.keeps_question = list(codes), kept
+
+        return act
 
     return strike
 
@@ -266,6 +280,10 @@ _LIST = (
     Fault("maintenance", "before", BUREAU_CALLS, _bureau(BureauAct.MAINTENANCE, retry_after_s=60.0)),
     Fault("garbled", "before", BUREAU_CALLS, _bureau(BureauAct.GARBLE, Point.AFTER), STAYS),
     Fault("bureau_says_no", "before", BUREAU_CALLS, _bureau(BureauAct.REFUSE, code="DEVICE_UNKNOWN"), STAYS),
+    Fault("challenge", "before", BUREAU_CALLS, _challenge(CODE)),
+    Fault("challenge_wrong", "before", BUREAU_CALLS, _challenge("wrong", CODE)),
+    Fault("challenge_kept", "before", BUREAU_CALLS, _challenge(CODE, kept=True)),
+    Fault("challenge_unanswered", "before", BUREAU_CALLS, _challenge(), STAYS | {"expired"}),
     Fault("withdrawn", "before", BUREAU_CALLS, _returned(DeclarationState.MISSING), STAYS | {"waiting"}),
     Fault("mismatch", "before", BUREAU_CALLS, _returned(DeclarationState.MISMATCH), STAYS | {"waiting"}),
     Fault("ticket_garbled", "before", _TICKET, _tickets(clear_ticket=b"no ticket"), STAYS),
