@@ -119,12 +119,6 @@ simulation.clock = "{self.clock}"
         assert isinstance(rows, list)
         return [row["write"]["kind"] for row in rows if row["write"]["accepted"]]
 
-    def job(self, job_id: str) -> dict[str, object]:
-        """Return a job as taxctl shows it."""
-        _, said = self.ctl("--json", "job", job_id)
-        told: dict[str, object] = json.loads(said)
-        return told
-
 
 def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None:
     """Wait until it holds; AssertionError after so many seconds."""

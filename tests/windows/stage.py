@@ -7,6 +7,7 @@ to be installed.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import re
 import sys
 import tempfile
@@ -47,6 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     work, tree = Path(options.dir).absolute(), Path(options.tree).absolute()
     begun = time.monotonic()
+    work.mkdir(parents=True, exist_ok=True)
+    alone = (work / "lock").open("w")
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)  # one prefix, one run
+    except BlockingIOError:
+        sys.exit(f"another run uses {work}")
     packages.install_wine()
     packages.install_python(work)
     packages.install_own(work, tree)

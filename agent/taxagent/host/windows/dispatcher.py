@@ -5,6 +5,7 @@ The dispatcher has the main thread; the agent runs in the service's thread, so n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -74,7 +75,10 @@ def _service_class(work: Work) -> type:
 
         def SvcRun(self) -> None:  # noqa: N802 - pywin32's
             self._standing.begin()
-            self._standing.ended(work.run(self._standing))
+            code = work.run(self._standing)
+            self._standing.ended(code)
+            if code:
+                os._exit(code)  # pywin32 reports an end of its own, with code 0, after this method
 
     return Service
 
