@@ -122,7 +122,7 @@ class Parts:
             sink=self._committed,
             on_fatal=hands.failed,
             log_pages=LOG_PAGES,
-            measured=self.metrics.families.measured,
+            measured=self.metrics.measured,
         )
         self.reader = Reader(path)
         self.book = Book(self.reader.jobs(live=True, limit=_LIVE_JOBS))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from taxagent.metrics.families import Families
+from taxagent.metrics.service import Metrics
 from taxagent.metrics.serving import Endpoint, TextFile, given_socket
+from tests.builders.ipc import FakeClock
 
 
 def test_before_the_first_picture_a_scrape_is_answered_with_what_the_disk_tells(tmp_path: Path) -> None:
@@ -26,6 +30,22 @@ def test_a_commit_that_raises_is_measured_and_still_raises(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError):
         families.measured(lambda: 1 // 0)
     assert "taxagent_journal_commit_seconds_sum 0.25" in families.openmetrics().decode()
+
+
+def test_an_agent_without_metrics_does_not_load_their_library() -> None:
+    code = "import sys, taxagent.daemon; print('prometheus_client' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
+    assert ran.stdout == "False\n"
+
+
+@pytest.mark.parametrize("listen", ["", "127.0.0.1:0"])
+def test_a_commit_is_made_with_metrics_and_without(tmp_path: Path, listen: str) -> None:
+    metrics = Metrics(
+        FakeClock(), "0.1.0", tmp_path / "journal.db", listen=listen, textfile=None, interval_s=5.0
+    )
+    made: list[int] = []
+    metrics.measured(lambda: made.append(1))
+    assert made == [1]
 
 
 def test_a_socket_is_taken_only_where_systemd_gave_it_to_this_very_process() -> None:
