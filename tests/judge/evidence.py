@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,6 +54,7 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     forgotten: frozenset[str] = frozenset()
     deadlines: Mapping[str, dt.date] = {}  # last day of each month's filing window
     one_clock: bool = True  # rows bear the time of the device's log and of the transcript
+    slack_ms: int = 1000  # how far apart two processes may read the one clock
     settled: bool = True  # nothing is under way any more: every job ended or wants a person
 
     @cached_property
@@ -65,6 +67,20 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
         """Whether times in rows, writes and transcript can be compared: one clock, and never put back."""
         times = [row.at_ms for row in self.rows]
         return self.one_clock and times == sorted(times)
+
+    @cached_property
+    def bureau_ahead_ms(self) -> int | None:
+        """By how much the bureau's clock (it may be simulated) is ahead of the rows'; None: not told."""
+        ahead = [row.sim_ms - row.at_ms for row in self.rows if row.sim_ms is not None] or [0]
+        times = [call.at_ms for call in self.calls]
+        latest = list(accumulate(times, max))
+        steady = all(most - at <= self.slack_ms for at, most in zip(times, latest, strict=True))
+        return ahead[0] if steady and max(ahead) - min(ahead) <= self.slack_ms else None
+
+    def bureau_ms(self, at_ms: int | None) -> int | None:
+        """Return that time by the bureau's clock, None where it cannot be told."""
+        ahead = self.bureau_ahead_ms if self.comparable else None
+        return at_ms + ahead if at_ms is not None and ahead is not None else None
 
     @cached_property
     def by_job(self) -> dict[str, list[Row]]:

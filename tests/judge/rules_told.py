@@ -9,36 +9,59 @@ from collections.abc import Iterator
 import msgspec
 
 from tests.judge.evidence import IRREVERSIBLE, Evidence
-from tests.judge.shapes import Call, GroupMemory, Issued, JobRecord, JobView, Row, StepId, Told
+from tests.judge.shapes import Call, Issued, JobRecord, JobView, Row, Shape, StepId, Told
+from tests.judge.truth import bureau_took, group_of, is_done, last_begun
 from tests.judge.verdicts import Facts, facts, rule
 
 _STEPS = {"report": ("seal", "submit"), "clear": ("apply",), "settle": ("seal", "submit", "apply")}
-_CALLS = {"submit": "report.put", "confirm": "confirm"}  # a ticket that was issued may be refused as no good
-_SLACK_MS = 1000
 _ACTS = (*IRREVERSIBLE, "submit")  # what only reading tells of, once an answer is lost
 
 
 @rule
 def steps_are_true(seen: Evidence) -> Iterator[Facts]:
     """What the journal calls executed was done; what it calls not executed was not."""
-    deeds = {deed.begun.seq: deed for deed in seen.announced}
-    begun: dict[tuple[str, str], Row] = {}
+    tries: dict[tuple[str, str], Try] = {}
     for row in seen.rows:
-        name = (row.job_id, str(row.id))
+        name, accept = (row.job_id, str(row.id)), seen.accepts.get(row.job_id)
         if row.event == "step.begun":
-            begun[name] = row
-        accept = seen.accepts.get(row.job_id)
+            tries[name] = _begun_again(tries.get(name), row)
         if row.event != "step.ended" or accept is None:
             continue
         by_ms = row.at_ms if seen.comparable else None
         if row.outcome == "executed" and not is_done(seen, accept, row.id, by_ms):
             yield facts(job=row.job_id, step=row.id, said="executed", row=row.seq)
-        deed = deeds.get(begun[name].seq) if name in begun else None
-        if row.outcome == "not_executed" and deed is not None and deed.write is not None:
-            yield facts(job=row.job_id, step=row.id, said="not_executed", write=deed.write.write.write_no)
-        last = name in begun and begun[name] is _last_begun(seen, row.job_id, row.id)
-        if row.outcome == "not_executed" and last and _bureau_took(seen, accept, row.id):
-            yield facts(job=row.job_id, step=row.id, said="not_executed", truth="the bureau took it")
+        made = tries.get(name)
+        if made is not None and row.outcome == "not_executed":
+            for truth in _was_done(seen, accept, made, row):
+                yield facts(job=row.job_id, step=row.id, said="not_executed", row=row.seq, truth=truth)
+        if made is not None and row.outcome in ("executed", "not_executed"):
+            tries[name] = msgspec.structs.replace(made, ended=True)
+
+
+class Try(Shape, frozen=True, kw_only=True):
+    """The tries of a step of which nothing was known in between: the first and the newest announcement."""
+
+    first: Row
+    newest: Row
+    ended: bool = False
+
+
+def _begun_again(before: Try | None, row: Row) -> Try:
+    """Return the try that `row` announces: with those before it whose answer was lost."""
+    return Try(first=row if before is None or before.ended else before.first, newest=row)
+
+
+def _was_done(seen: Evidence, accept: Row, made: Try, row: Row) -> Iterator[str]:
+    """Yield what was done in a try that `row` calls not executed; of the last one also what came later."""
+    for deed in seen.deeds_of(row.job_id):
+        if deed.begun is made.newest and deed.write is not None:
+            yield f"write {deed.write.write.write_no}"
+    last, fault = made.newest is last_begun(seen, row.job_id, row.id), row.facts.get("fault", "")
+    by_ms = None if last else row.at_ms
+    if (last or seen.comparable) and bureau_took(
+        seen, accept, row.id, since=made.first, by_ms=by_ms, fault=fault
+    ):
+        yield "the bureau took it"
 
 
 @rule
@@ -79,10 +102,25 @@ def _false_steps(seen: Evidence, told: Told, view: JobView, accept: Row) -> Iter
             yield facts(job=view.job_id, step=name, told="executed")
         if step.outcome == "not_executed" and _wrote_before(seen, told, view.job_id, name):
             yield facts(job=view.job_id, step=name, told="not_executed")
-        begun = _last_begun(seen, view.job_id, name)
-        before = begun is not None and seen.comparable and begun.at_ms < told.sent_ms
-        if step.outcome == "not_executed" and before and _bureau_took(seen, accept, name):
+        if step.outcome == "not_executed" and seen.comparable and _took_before(seen, told, accept, name):
             yield facts(job=view.job_id, step=name, told="not_executed", truth="the bureau took it")
+
+
+def _took_before(seen: Evidence, told: Told, accept: Row, step: StepId) -> bool:
+    """Whether the bureau did what was tried before the question was asked, or does it later by that try."""
+    made: Try | None = None
+    fault = ""
+    for row in seen.by_job[accept.job_id]:
+        if row.id != step or row.at_ms >= told.sent_ms:
+            continue
+        if row.event == "step.begun":
+            made = _begun_again(made, row)
+        elif row.event == "step.ended" and made is not None:
+            made, fault = msgspec.structs.replace(made, ended=True), row.facts.get("fault", "")
+    if made is None:
+        return False
+    by_ms = None if made.newest is last_begun(seen, accept.job_id, step) else told.sent_ms
+    return bureau_took(seen, accept, step, since=made.first, by_ms=by_ms, fault=fault)
 
 
 def _wrote_before(seen: Evidence, told: Told, job_id: str, step: StepId | None = None) -> bool:
@@ -158,101 +196,11 @@ def _tried_to_submit(seen: Evidence, job_id: str) -> set[tuple[str, str]]:
     }
 
 
-def _last_begun(seen: Evidence, job_id: str, step: StepId) -> Row | None:
-    rows = [row for row in seen.by_job[job_id] if row.event == "step.begun" and row.id == step]
-    return rows[-1] if rows else None
-
-
-def _bureau_took(seen: Evidence, accept: Row, step: StepId) -> bool:
-    """Whether the bureau took, and still has, what no other job and no other program can have sent."""
-    op, device_no = _CALLS.get(step.step, ""), accept.scope.device_no
-    about = f"{device_no}/{step.group}/{step.period}"
-    if not op or seen.forgotten or not is_done(seen, accept, step):
-        return False
-    for job_id, other in seen.accepts.items():
-        if job_id != accept.job_id and other.scope.device_no == device_no and _last_begun(seen, job_id, step):
-            return False
-    answers = [
-        call
-        for call in seen.calls
-        if call.op == op
-        and f"{call.device_no}/{call.group}/{call.period}" == about
-        and call.reference not in seen.strangers
-    ]
-    refused: set[str] = set()  # a copy that the line held back is no lie of who had read the refusal
-    for call in answers:
-        if call.result == "accepted" and call.key not in refused:
-            return True
-        if call.result == "refused":
-            refused.add(call.key)
-    return False
-
-
 def _wanted(accept: Row) -> Iterator[StepId]:
     for step in _STEPS.get(accept.kind, ()):
         for group, period in accept.claims:
             if step != "apply" or period == accept.scope.periods[-1]:
                 yield StepId(step=step, group=group, period=period)
-
-
-def is_done(seen: Evidence, accept: Row, step: StepId, by_ms: int | None = None) -> bool:
-    """Return whether device and bureau agree that a step was executed; on the device by `by_ms`."""
-    device_no = accept.scope.device_no
-    about = f"{device_no}/{step.group}/{step.period}"
-    group, tickets = _group_by(seen, device_no, step.group, by_ms), seen.bureau.tickets.get(about, ())
-    match step.step:
-        case "seal":
-            return group is not None and group.last_report >= month_end(step.period)
-        case "submit":
-            return about in seen.bureau.reports or any(
-                (call.op, call.result, f"{call.device_no}/{call.group}/{call.period}")
-                == ("report.put", "accepted", about)
-                for call in seen.calls
-            )  # a bureau may lose what it has taken
-        case "ticket":
-            return bool(tickets)
-        case "clock_ticket":
-            return any(
-                line.write.kind == "clock_ticket" and (by_ms is None or line.at_ms <= by_ms + _SLACK_MS)
-                for line in seen.executed(device_no)
-            )
-        case "apply" | "verify":
-            return group is not None and _cleared(group, tickets, step.period)
-        case "confirm":
-            return any(one.confirmed_ms is not None for one in tickets)
-        case _:
-            return True
-
-
-def _cleared(group: GroupMemory, tickets: tuple[Issued, ...], period: str) -> bool:
-    if tickets:
-        return group.invoicing_deadline >= min(one.ticket.deadline for one in tickets)
-    return group.invoicing_deadline > month_end(period) + dt.timedelta(days=31)
-
-
-def _group(seen: Evidence, device_no: str, name: str) -> GroupMemory | None:
-    memory = seen.devices.get(device_no)
-    return next((group for group in memory.groups if group.group == name), None) if memory else None
-
-
-def _group_by(seen: Evidence, device_no: str, name: str, by_ms: int | None) -> GroupMemory | None:
-    """Return where a group stood at a time: what came later is taken back, by the log, newest first."""
-    group = _group(seen, device_no, name)
-    later = [line for line in seen.executed(device_no) if by_ms is not None and line.group == name]
-    for line in reversed(later):
-        if group is None or by_ms is None or line.at_ms <= by_ms + _SLACK_MS:
-            continue
-        if line.write.kind == "seal":
-            group = msgspec.structs.replace(group, last_report=line.write.before)
-        elif line.write.kind == "apply_ticket":
-            group = msgspec.structs.replace(group, invoicing_deadline=line.write.before)
-    return group
-
-
-def month_end(period: str) -> dt.date:
-    """Return the last day of a month."""
-    year, number = int(period[:4]), int(period[5:])
-    return dt.date(year + number // 12, number % 12 + 1, 1) - dt.timedelta(days=1)
 
 
 @rule
@@ -316,7 +264,7 @@ def _issued(seen: Evidence, device_no: str, ticket_no: str) -> Issued | None:
 
 def _dates(seen: Evidence, device_no: str, group: str) -> set[dt.date]:
     """Return every date at which a group of a device ever stood."""
-    now = _group(seen, device_no, group)
+    now = group_of(seen, device_no, group)
     dates = {now.last_report, now.invoicing_deadline} if now is not None else set()
     for line in seen.executed(device_no):
         if line.group == group:

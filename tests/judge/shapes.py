@@ -224,6 +224,7 @@ class Receipt(Shape, frozen=True, kw_only=True):
     """The bureau's receipt for a report."""
 
     receipt_no: str
+    received_ms: int = 0
 
 
 class Report(Shape, frozen=True, kw_only=True):
@@ -261,6 +262,7 @@ class BureauMemory(Shape, frozen=True, kw_only=True):
 class Call(Shape, frozen=True, kw_only=True):
     """A line of the bureau's log."""
 
+    at_ms: int = 0  # by the bureau's clock
     op: str
     device_no: str
     group: str
