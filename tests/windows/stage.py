@@ -26,7 +26,6 @@ SUITES = (
     "tests/unit/device/test_tlv.py",
     "tests/unit/device/test_wire.py",
     "tests/unit/device/test_wire_vectors.py",
-    "tests/contract/test_protocol_frames.py",
     "tests/contract/test_protocol_vectors.py",
 )
 """What runs under Windows Python. docs/windows.md says what does not, and why."""

@@ -81,13 +81,14 @@ def _told(steps: Iterator[Step], args: argparse.Namespace) -> int:
 
 def _status(books: object, args: argparse.Namespace) -> int:
     from taxagent.host.windows.books import ScmBooks
+    from taxagent.host.windows.dispatcher import NAME
     from taxagent.host.windows.standing import State
 
     found = ScmBooks.standing(books) if isinstance(books, ScmBooks) else None
     if args.json:
         print_json({"service": found})
     elif found is None:
-        print(say("absent", args.lang, what="taxagent"))
+        print(say("absent", args.lang, what=NAME))
     else:
         print(
             say(

@@ -95,7 +95,12 @@ def test_a_start_that_fails_is_a_failed_step() -> None:
 
 def test_sleep_waits_between_take_and_leave() -> None:
     asked: list[int] = []
-    awake = Awake(lambda flags: asked.append(flags) or 1)  # type: ignore[func-returns-value]
+
+    def request(flags: int) -> int:
+        asked.append(flags)
+        return 1
+
+    awake = Awake(request)
     awake.take()
     awake.leave()
     assert asked == [0x8000_0001, 0x8000_0000]
