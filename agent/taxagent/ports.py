@@ -18,7 +18,7 @@ from taxagent.model.device import (
     TriedPassword,
     WriteRecord,
 )
-from taxagent.model.events import AnyEvent, AnyJobEvent, TokenIssued
+from taxagent.model.events import AnyEvent, AnyJobEvent, ChallengeAnswered, TokenIssued
 from taxagent.model.invoice import Invoice
 from taxagent.model.job import Job, Problem
 from taxagent.model.lines import CheckLine
@@ -163,6 +163,9 @@ class JournalTx(Protocol):
     def job_by_key(self, principal: str, key: str) -> tuple[Job, str] | None:
         """Return (job, request_sha256) for a known key, else None."""
 
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        """Return the answer to a bureau's question that was given under a key, else None."""
+
     def job(self, job_id: str) -> Job | None: ...
     def token(self, token_sha256: str) -> TokenIssued | None:
         """Return an issued token that was not redeemed; None otherwise."""
@@ -199,6 +202,9 @@ class JournalReader(Protocol):
 
     def job(self, job_id: str) -> Job | None: ...
     def job_by_key(self, principal: str, key: str) -> Job | None: ...
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        """Return the answer to a bureau's question that was given under a key, else None."""
+
     def jobs(
         self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100
     ) -> Sequence[Job]:

@@ -40,7 +40,7 @@ from taxagent.jobs.asks import (
 from taxagent.model.checks import made
 from taxagent.model.device import TriedPassword
 from taxagent.model.errors import AgentError, Refusal
-from taxagent.model.events import AnyEvent, AnyJobEvent
+from taxagent.model.events import AnyEvent, AnyJobEvent, ChallengeAnswered
 from taxagent.model.evidence import RecordProof
 from taxagent.model.job import Confirmed, Job, JobState, Problem, Scope
 from taxagent.model.period import period
@@ -206,7 +206,11 @@ class FakeDesk:
 
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         self.answers.append((principal.name, answer))
-        done(self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id))
+        told = self.jobs.get(answer.job_id) or Refusal("JOB_UNKNOWN", job_id=answer.job_id)
+        if self.hold:
+            self.held.append(lambda: done(told))
+        else:
+            done(told)
 
     def picture(self, job: Job) -> Picture | None:
         return self.pictures.get(job.job_id)
@@ -225,9 +229,6 @@ class FakeDesk:
         done(self.refusal or Ordered(details=self.device(order.device_no), known=False))
 
     def knows_order(self, principal: str, key: str) -> bool | None:
-        return self.known
-
-    def knows_answer(self, principal: str, key: str) -> bool | None:
         return self.known
 
     def knows_drain(self, principal: str, boot: str, key: str) -> bool | None:
@@ -260,6 +261,10 @@ class FakeReader:
 
     def job_by_key(self, principal: str, key: str) -> Job | None:
         return next((j for j in self.kept.values() if (j.principal, j.key) == (principal, key)), None)
+
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        answers = (row for _, row in self.rows if isinstance(row, ChallengeAnswered))
+        return next((row for row in answers if (row.principal, row.key) == (principal, key)), None)
 
     def jobs(
         self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100

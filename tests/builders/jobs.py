@@ -48,6 +48,7 @@ from taxagent.model.errors import (
 )
 from taxagent.model.events import (
     AnyEvent,
+    ChallengeAnswered,
     JobAccepted,
     JobEvent,
     TokenIssued,
@@ -169,6 +170,10 @@ class MemoryTx:
     def job_by_key(self, principal: str, key: str) -> tuple[Job, str] | None:
         found = self._of.requests.get((principal, key))
         return (self._of.jobs_by_id[found[0]], found[1]) if found else None
+
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        answers = (row for row in self._of.rows if isinstance(row, ChallengeAnswered))
+        return next((row for row in answers if (row.principal, row.key) == (principal, key)), None)
 
     def job(self, job_id: str) -> Job | None:
         return self._of.jobs_by_id.get(job_id)

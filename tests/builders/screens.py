@@ -166,7 +166,7 @@ def doctor(lang: Lang, looks: str) -> list[str]:
         checks.made("permissions", "NODE_SHUT_NO_MEMBER", path=place["node"], owner="taxdev 0660", **group),
         checks.made("socket", "SOCKET_OK", **door),
         checks.made("access", "ACCESS_GROUP", "taxagent", role="operator", names="wang, li"),
-        checks.made("journal", "JOURNAL_OK", path="/var/lib/taxagent/journal.db", rows="5120", schema="1"),
+        checks.made("journal", "JOURNAL_OK", path="/var/lib/taxagent/journal.db", rows="5120", schema="2"),
         checks.made("dns", "DNS_OK", host="gateway.example", addresses="192.0.2.7", ms="12"),
         checks.made("tcp", "TCP_OK", host="gateway.example", port="443", ms="9"),
         checks.made("tls", "TLS_NO_CA", path="/etc/taxagent/bureau/ca.pem", what="No such file or directory"),

@@ -17,6 +17,7 @@ from taxagent.ipc.operations import Operation, Operations
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.jobs.asks import Principal
 from taxagent.model.errors import AgentError, Refusal
+from taxagent.model.events import ChallengeAnswered
 from taxagent.model.job import Job
 from taxagent.ports import Clock, JournalReader
 from taxclient.protocol import messages as m
@@ -139,9 +140,13 @@ class Admission:
             return
         call.principal = principal
         objection = self._objection(arrival)
-        key = call.request.key if call.op.makes_job else ""  # others' keys are apart from those of jobs
-        if objection is None or (principal.name, key) in self._keys:
+        in_journal = call.op.makes_job or call.request.op == "job.answer"  # others' keys are in memory
+        key = call.request.key if in_journal else ""
+        at_desk = (principal.name, key) in self._keys
+        if objection is None or (at_desk and call.op.makes_job):  # the desk looks at time and role of a job
             self._serve(call)
+        elif at_desk:
+            call.fail(Fault(objection.fault, **objection.detail), retry_after_ms=arrival.wait_ms or None)
         elif key:
             self._serve_if_known(arrival, principal.name, objection)
         else:
@@ -159,18 +164,19 @@ class Admission:
     def _serve_if_known(self, arrival: Arrival, principal: str, objection: AgentError) -> None:
         call, key = arrival.call, arrival.call.request.key
 
-        def looked_up(job: Job | Exception | None) -> None:
-            if isinstance(job, Job):
-                self._serve(call)
-            elif job is None:
+        def looked_up(known: Job | ChallengeAnswered | Exception | None) -> None:
+            if known is None:
                 call.fail(objection, retry_after_ms=arrival.wait_ms or None)
-            else:  # it is not known whether the key has a job
-                call.fail(Fault(job.fault if isinstance(job, AgentError) else "INTERNAL"))
+            elif isinstance(known, Exception):  # it is not known what the key did
+                call.fail(Fault(known.fault if isinstance(known, AgentError) else "INTERNAL"))
+            else:
+                self._serve(call)
 
-        self._reads.run(lambda: self._reader.job_by_key(principal, key), call.guarded(looked_up))
+        ask = self._reader.job_by_key if call.op.makes_job else self._reader.answer_by_key
+        self._reads.run(lambda: ask(principal, key), call.guarded(looked_up))
 
     def _serve_if_remembered(self, arrival: Arrival, objection: AgentError) -> None:
-        """For what makes no job: the desk knows from memory what was done under the key, or cannot tell."""
+        """For keys that are in memory: the desk knows what was done under this one, or cannot tell."""
         call = arrival.call
         known = self._operations.done_under_key(call)
         if known:

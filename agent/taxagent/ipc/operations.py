@@ -126,10 +126,11 @@ class Operations:
         return Role.TECHNICIAN if late else self.table[call.request.op].role
 
     def done_under_key(self, call: Call) -> bool | None:
-        """Return whether an op that makes no job was done under this very key; None: that cannot be told."""
+        """Return whether what memory knows the keys of was done under this one; None: that cannot be told.
+
+        Keys of jobs and of answers are the journal's to know.
+        """
         who, key, args = call.who.name, call.request.key, call.args
-        if isinstance(args, m.JobAnswerArgs):
-            return self._desk.knows_answer(who, key)
         if isinstance(args, m.DrainArgs):
             return self._desk.knows_drain(who, args.boot, key)
         if isinstance(args, m.PairOpenArgs | m.PairRedeemArgs | m.ClientArgs):
@@ -216,7 +217,17 @@ class Operations:
         answer = Answer(
             job_id=args.job_id, challenge_id=args.challenge_id, text=args.answer, key=call.request.key
         )
-        self._desk.answer(call.who, answer, self._told(call))
+        end, told = self._keys.begin(call.who.name, answer.key), self._told(call)
+
+        def done(result: Job | AgentError) -> None:
+            end()
+            told(result)
+
+        try:
+            self._desk.answer(call.who, answer, call.guarded(done))
+        except BaseException:
+            end()
+            raise
 
     def _job(self, call: Call, job: Job) -> m.JobResult:
         return m.JobResult(job=self._waits.view(call, job))

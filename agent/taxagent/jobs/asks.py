@@ -245,9 +245,6 @@ class Desk(Protocol):
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         """Let a job go on with a person's answer to its verification code; answers the job as it then is."""
 
-    def knows_answer(self, principal: str, key: str) -> bool | None:
-        """Return True where this key's answer is durable and remembered, else None: it may have been."""
-
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with, from memory."""
 

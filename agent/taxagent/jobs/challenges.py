@@ -1,47 +1,49 @@
 """The bureau's verification codes (验证码): what was asked, and a person's answer on its way to the bureau.
 
-In memory alone: an answer is on no disk and in no log. After a restart the bureau asks anew. Any thread.
+In memory alone: an answer is on no disk and in no log; the journal knows its key. After a restart the bureau
+asks anew. Any thread.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 
 import structlog
 
 from taxagent.jobs.asks import Answer, Picture, Principal
-from taxagent.model.errors import AnswerLost, BureauDown, BureauRefused, ChallengeAsked, Refusal
+from taxagent.model.errors import AnswerLost, BureauDown, BureauRefused, ChallengeAsked, Refusal, Unavailable
 from taxagent.model.events import AnyEvent, ChallengeAnswered
 from taxagent.model.job import Job, JobState, Outcome, Problem, WaitReason
 from taxagent.ports import Bureau, Clock, JournalTx
-
-_KEYS = 1024  # of answers that are remembered; the oldest is forgotten first
 
 _log = structlog.get_logger(__name__)
 
 
 class Challenges:
-    """Pictures of the questions that are open, answers that are under way, keys of those that were given."""
+    """Pictures of the questions that are open, and answers that are under way."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pictures: dict[str, tuple[str, Picture]] = {}  # by job
         self._answers: dict[str, Answer] = {}  # by job
         self._wrong: dict[str, Problem] = {}  # by job: what the bureau said to the last answer
-        self._keys: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
-        self._offered: dict[tuple[str, str], tuple[JournalTx, Answer]] = {}  # by key: not durable yet
+        self._offered: dict[tuple[str, str], Answer] = {}  # by (principal, key): not durable yet
 
-    def answered(self, tx: JournalTx, principal: Principal, answer: Answer, clock: Clock) -> Job:
+    def answered(
+        self, tx: JournalTx, principal: Principal, answer: Answer, clock: Clock, *, draining: bool = False
+    ) -> Job:
         """Note an answer durably, without its words. Inside the writer, which may call it again.
 
         The answer is given to nobody before `committed` has heard of its row. The same key again changes
-        nothing. Raises Refusal with JOB_UNKNOWN, JOB_ENDED, CHALLENGE_OVER or KEY_CONFLICT.
+        nothing, whatever became of the job. Raises Refusal with JOB_UNKNOWN, JOB_ENDED, CHALLENGE_OVER or
+        KEY_CONFLICT, and Unavailable("DRAINING").
         """
-        job = tx.job(answer.job_id)
+        given, job = _given(tx, principal, answer), tx.job(answer.job_id)
+        if draining and not given:
+            raise Unavailable("DRAINING")
         if job is None:
             raise Refusal("JOB_UNKNOWN", job_id=answer.job_id)
-        if self._given(tx, principal, answer):
+        if given:
             return job
         if job.state.ended:
             raise Refusal("JOB_ENDED", job_id=answer.job_id)
@@ -58,7 +60,7 @@ class Challenges:
             )
         )
         with self._lock:
-            self._offered[principal.name, answer.key] = (tx, answer)
+            self._offered[principal.name, answer.key] = answer
         return tx.job(answer.job_id) or job
 
     def committed(self, event: AnyEvent) -> None:
@@ -67,24 +69,15 @@ class Challenges:
             return
         asker = (event.principal, event.key)
         with self._lock:
-            _, answer = self._offered.pop(asker, (None, None))
-            if answer is None:
-                return
-            self._answers[answer.job_id] = answer
-            self._keys[asker] = (answer.job_id, answer.challenge_id)
-            if len(self._keys) > _KEYS:
-                self._keys.popitem(last=False)
-
-    def knows(self, principal: str, key: str) -> bool:
-        """Return whether an answer under this key is durable, and remembered."""
-        with self._lock:
-            return (principal, key) in self._keys
+            answer = self._offered.pop(asker, None)
+            if answer is not None:
+                self._answers[answer.job_id] = answer
 
     def withdraw(self, principal: Principal, answer: Answer) -> None:
         """Forget an answer that the journal did not take; it was given to nobody."""
         asker = (principal.name, answer.key)
         with self._lock:
-            if self._offered.get(asker, (None, None))[1] is answer:
+            if self._offered.get(asker) is answer:
                 del self._offered[asker]
 
     def forward(self, job_id: str, bureau: Bureau) -> None:
@@ -131,20 +124,6 @@ class Challenges:
             self._answers.pop(job_id, None)
             self._wrong.pop(job_id, None)
 
-    def _given(self, tx: JournalTx, principal: Principal, answer: Answer) -> bool:
-        """Return whether this very answer was given under its key, durably or earlier in this transaction."""
-        asker = (principal.name, answer.key)
-        with self._lock:
-            known = self._keys.get(asker)
-            offered_in, offered = self._offered.get(asker, (None, None))
-            if known is None and offered is not None and offered_in is tx:
-                known = (offered.job_id, offered.challenge_id)
-        if known is None and tx.job_by_key(principal.name, answer.key) is not None:
-            known = ("", "")  # it is a job's own key
-        if known is not None and known != (answer.job_id, answer.challenge_id):
-            raise Refusal("KEY_CONFLICT", key=answer.key)
-        return known is not None
-
 
 def asked(job: Job) -> str:
     """Return the id of the question that the job waits with, "" where it waits for no answer."""
@@ -152,3 +131,16 @@ def asked(job: Job) -> str:
     if job.state is not JobState.WAITING or wait is None or wait.reason is not WaitReason.CHALLENGE:
         return ""
     return wait.detail.get("challenge_id", "")
+
+
+def _given(tx: JournalTx, principal: Principal, answer: Answer) -> bool:
+    """Return whether this very answer was given under its key. Raises Refusal("KEY_CONFLICT")."""
+    known = tx.answer_by_key(principal.name, answer.key)
+    if known is not None:
+        if (known.job_id, known.challenge_id) != (answer.job_id, answer.challenge_id):
+            raise Refusal("KEY_CONFLICT", key=answer.key, job_id=known.job_id)
+        return True
+    job = tx.job_by_key(principal.name, answer.key)
+    if job is not None:
+        raise Refusal("KEY_CONFLICT", key=answer.key, job_id=job[0].job_id)
+    return False

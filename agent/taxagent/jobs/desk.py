@@ -36,7 +36,7 @@ from taxagent.jobs.finding import wanted
 from taxagent.jobs.office import Office
 from taxagent.jobs.queue import DeviceQueue
 from taxagent.jobs.reading import found, prepared
-from taxagent.jobs.requests import allowed, fresh, known_job, redeemable
+from taxagent.jobs.requests import allowed, fresh, known_job, redeemable, unused
 from taxagent.jobs.scoping import claims_of, pinned, state_of
 from taxagent.jobs.stuck import closed, resumed
 from taxagent.model.device import DeviceState
@@ -125,6 +125,7 @@ class JobDesk:
             known = tx.job_by_key(principal.name, ask.key)
             if known is not None:
                 return known_job(known, ask)
+            unused(tx, principal, ask)
             allowed(principal, ask)
             fresh(ask, now_ms)
             if draining:
@@ -203,21 +204,17 @@ class JobDesk:
 
     def answer(self, principal: Principal, answer: Answer, done: Callable[[Job | AgentError], None]) -> None:
         """Note the answer, and let the job go on with it."""
-        office = self._office
-        if self.draining and not self.knows_answer(principal.name, answer.key):
-            done(Unavailable("DRAINING"))
-            return
+        office, draining = self._office, self.draining
 
         def told(result: Job | AgentError) -> None:
             if isinstance(result, AgentError):
                 office.challenges.withdraw(principal, answer)
             done(result)
 
-        self._decide(lambda tx: office.challenges.answered(tx, principal, answer, office.clock), told)
+        def decide(tx: JournalTx) -> Job:
+            return office.challenges.answered(tx, principal, answer, office.clock, draining=draining)
 
-    def knows_answer(self, principal: str, key: str) -> bool | None:
-        """Return True where this key's answer is durable and remembered, else None."""
-        return self._office.challenges.knows(principal, key) or None
+        self._decide(decide, told)
 
     def picture(self, job: Job) -> Picture | None:
         """Return the picture of the question that the job waits with."""

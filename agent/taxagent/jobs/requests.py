@@ -19,6 +19,13 @@ def known_job(known: tuple[Job, str], ask: Ask) -> Accepted:
     return Accepted(job=job, known=True)
 
 
+def unused(tx: JournalTx, principal: Principal, ask: Ask) -> None:
+    """Refuse a key under which a bureau's question was answered."""
+    answered = tx.answer_by_key(principal.name, ask.key)
+    if answered is not None:
+        raise Refusal("KEY_CONFLICT", key=ask.key, job_id=answered.job_id)
+
+
 def fresh(ask: Ask | InvoiceAsk | DeviceOrder, now_ms: int) -> None:
     """Refuse a request that its sender has given up, or whose clock cannot be trusted to say so."""
     age_ms = now_ms - ask.sent_at_ms

@@ -1,4 +1,4 @@
-"""What the events make: jobs, claims, tokens, records, passwords, as rows beside the events.
+"""What the events make: jobs, claims, tokens, records, passwords, answers, as rows beside the events.
 
 `planned` checks an event against them and writes nothing; `written` stores what was planned.
 """
@@ -26,6 +26,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    ChallengeAnswered,
     ClientEvent,
     DeviceEvent,
     JobAccepted,
@@ -46,6 +47,7 @@ TABLES: dict[str, str] = {
     "token": "sha256",
     "record": "job_id",
     "password": "device_no, salted_sha256",
+    "answer": "principal, key",
 }
 """Each projection with the columns that order it."""
 
@@ -53,6 +55,7 @@ _BODIES: dict[str, tuple[int, Callable[[Any], object]]] = {
     "job": (8, lambda body: _as_now_said(from_json(body, Job))),
     "token": (1, decode_event),
     "password": (2, lambda body: from_json(body, TriedPassword)),
+    "answer": (2, decode_event),
 }  # where the JSON of a value stands, and what reads it; a record is evidence: its bytes count
 
 
@@ -105,6 +108,8 @@ def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
             _update_job(db, after)
             if isinstance(event, JobEnded):
                 _end_job(db, event, after.scope.device_no)
+            elif isinstance(event, ChallengeAnswered):
+                _answered(db, event)
 
 
 def job(db: sqlite3.Connection, job_id: str) -> Job | None:
@@ -120,6 +125,13 @@ def job_by_key(db: sqlite3.Connection, principal: str, key: str) -> tuple[Job, s
         (principal, key),
     ).fetchone()
     return (from_json(row[0], Job), str(row[1])) if row else None
+
+
+def answer_by_key(db: sqlite3.Connection, principal: str, key: str) -> ChallengeAnswered | None:
+    """Return the answer that was given under a key, or None."""
+    row = db.execute("SELECT body FROM answer WHERE principal = ? AND key = ?", (principal, key)).fetchone()
+    event = decode_event(row[0]) if row else None
+    return event if isinstance(event, ChallengeAnswered) else None
 
 
 def token(db: sqlite3.Connection, token_sha256: str) -> TokenIssued | None:
@@ -180,14 +192,23 @@ def replay(
 def compare(stored: sqlite3.Connection, made: sqlite3.Connection) -> None:
     """Raise JournalBroken at the first row in which a projection differs between the two.
 
-    Bodies are compared as values: one that an earlier agent stored lacks the fields that came later.
+    Bodies are compared as values: one that an earlier agent stored lacks the fields that came later. A
+    file of an older schema lacks whole tables.
     """
+    older = _schema(stored) < _schema(made)
     for table, order in TABLES.items():
+        if older and not stored.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
+            continue
         sql = f"SELECT * FROM {table} ORDER BY {order}"  # noqa: S608 - our own table names
         for ours, theirs in zip_longest(stored.execute(sql), made.execute(sql)):
             if ours != theirs and _meant(table, ours) != _meant(table, theirs):
                 name = (ours or theirs)[0]
                 raise JournalBroken(f"the projection {table} differs from the events at {name}")
+
+
+def _schema(db: sqlite3.Connection) -> int:
+    number: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return number
 
 
 def _meant(table: str, row: tuple[object, ...] | None) -> tuple[object, ...] | None:
@@ -284,4 +305,12 @@ def _password(db: sqlite3.Connection, event: PasswordTried) -> None:
     db.execute(
         "INSERT OR REPLACE INTO password (device_no, salted_sha256, body) VALUES (?, ?, ?)",
         (event.device_no, event.tried.salted_sha256, to_json(event.tried)),
+    )
+
+
+def _answered(db: sqlite3.Connection, event: ChallengeAnswered) -> None:
+    """Keep the first answer of a key; an early agent forgot keys, and its rows may have a second one."""
+    db.execute(
+        "INSERT OR IGNORE INTO answer (principal, key, body) VALUES (?, ?, ?)",
+        (event.principal, event.key, encode_event(event)),
     )

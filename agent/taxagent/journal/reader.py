@@ -18,6 +18,7 @@ from taxagent.model.events import (
     AgentStopped,
     AnyEvent,
     AnyJobEvent,
+    ChallengeAnswered,
     ClientEvent,
     DeviceEvent,
     PasswordTried,
@@ -74,6 +75,11 @@ class Reader:
         """Return the job to which the principal's key belongs, or None."""
         sql = "SELECT body FROM job WHERE principal = ? AND key = ? AND key <> ''"
         return self._one(_job, sql, principal, key)
+
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        """Return the answer to a bureau's question that the principal gave under this key, or None."""
+        with self._lock, store.refusing(self._path):
+            return projections.answer_by_key(self._db, principal, key)
 
     def jobs(
         self, *, device_no: str = "", live: bool = False, before: str = "", limit: int = 100

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from taxagent.journal import projections
 from taxagent.journal.chain import Head, linked
 from taxagent.model.errors import AgentError
-from taxagent.model.events import AnyEvent, JobAccepted, TokenIssued, encode_event
+from taxagent.model.events import AnyEvent, ChallengeAnswered, JobAccepted, TokenIssued, encode_event
 from taxagent.model.job import Job
 
 
@@ -70,6 +70,10 @@ class Transaction:
         known = projections.job_by_key(self._db, principal, key)
         self._free = (principal, key) if known is None else None
         return known
+
+    def answer_by_key(self, principal: str, key: str) -> ChallengeAnswered | None:
+        """Return the answer to a bureau's question that was given under a key, else None."""
+        return projections.answer_by_key(self._db, principal, key)
 
     def token(self, token_sha256: str) -> TokenIssued | None:
         """Return an issued token that was not redeemed; None otherwise."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgpack
 import msgspec
 import pytest
 
 from taxagent.jobs.asks import Answer, Picture
+from taxagent.model.errors import JournalRefused
+from taxagent.model.events import ChallengeAnswered
 from taxagent.model.job import JobState, Wait, WaitReason
 from taxclient.cli.main import main
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import FrameError
 from taxclient.sync import Client
 from tests.builders.command import run
-from tests.builders.ipc import KEY, House, house, job
+from tests.builders.ipc import KEY, House, house, job, peer, reply_of
 
 JOB = job().job_id
+ROW = ChallengeAnswered(job_id=JOB, challenge_id="C1", principal="uid:0", key=KEY, at_ms=1)
 PICTURE = b"\x89PNG\r\n" + bytes(range(256))
 
 
@@ -116,3 +120,55 @@ def test_taxctl_without_a_terminal_and_without_an_answer_asks_nobody(
         code, found = run(h, capsysbinary, "job", "answer", JOB, "w7x9")
         assert (code, found["error"]["code"]) == (10, "CHALLENGE_OVER")
         assert h.desk.answers == []
+
+
+def late(h: House) -> m.Reply:
+    """The answer to one that comes when its time is over."""
+    args = {"job_id": JOB, "challenge_id": "C1", "answer": "w7x9"}
+    message = {"id": "1", "op": "job.answer", "key": KEY, "sent_at": 0, "ttl_ms": 5000, "args": args}
+    with peer(h.endpoint) as socket:
+        socket.send_multipart([b"TCA1", msgpack.packb(message)])
+        return reply_of(socket.recv_multipart())
+
+
+def test_an_answer_that_the_journal_has_is_answered_whenever_it_comes_again(tmp_path: Path) -> None:
+    with house(tmp_path, jobs=[job()]) as h:
+        h.reader.rows = [(1, ROW)]
+        assert late(h).status == "ok"
+
+
+def test_an_answer_that_comes_too_late_and_that_the_journal_has_not_was_not_executed(tmp_path: Path) -> None:
+    with house(tmp_path, jobs=[job()]) as h:
+        error = late(h).error
+        assert error is not None
+        assert (error.code, error.outcome, h.desk.answers) == ("EXPIRED", "not_executed", [])
+
+
+def test_where_the_journal_cannot_be_read_what_the_key_did_is_unknown(tmp_path: Path) -> None:
+    def unreadable(principal: str, key: str) -> None:
+        raise JournalRefused("JOURNAL_REFUSED", reason="unreadable")
+
+    with house(tmp_path, jobs=[job()]) as h:
+        h.reader.answer_by_key = unreadable  # type: ignore[method-assign]
+        error = late(h).error
+        assert error is not None
+        assert (error.outcome, h.desk.answers) == ("unknown", [])
+
+
+def test_one_that_is_too_late_is_unknown_while_another_under_its_key_is_at_the_desk(tmp_path: Path) -> None:
+    with house(tmp_path, jobs=[job()]) as h, peer(h.endpoint) as socket, Client(h.endpoint) as client:
+        h.desk.hold = True
+        args = {"job_id": JOB, "challenge_id": "C1", "answer": "w7x9"}
+        message = {"id": "1", "op": "job.answer", "key": KEY, "ttl_ms": 5000, "args": args}
+        socket.send_multipart([b"TCA1", msgpack.packb({**message, "sent_at": h.clock.now_ms})])
+        while not h.desk.held:
+            client.hello()
+        error = late(h).error
+        assert error is not None
+        assert (error.code, error.outcome) == ("EXPIRED", "unknown")
+        for answer in h.desk.held:
+            h.inside(answer)
+        assert reply_of(socket.recv_multipart()).status == "ok"
+        error = late(h).error
+        assert error is not None
+        assert error.outcome == "not_executed"

@@ -178,11 +178,63 @@ def test_a_job_that_was_asked_after_its_seal_has_that_outcome_so_far() -> None:
     assert house.job(job_id).state is JobState.DONE
 
 
-def test_a_key_that_answered_is_known_also_while_the_agent_stops_and_another_may_have_been() -> None:
+def test_a_key_that_answered_is_known_also_while_the_agent_stops() -> None:
     house, job_id = waiting()
-    assert house.desk.knows_answer(SHOP.name, KEY) is None
     assert fault(answer(house, job_id)) == ""
-    assert house.desk.knows_answer(SHOP.name, KEY)
     house.desk.draining = True
     assert fault(answer(house, job_id)) == ""
     assert fault(answer(house, job_id, key="key-of-the-answer-2")) == "DRAINING"
+
+
+def notes(house: House) -> int:
+    return sum(isinstance(event, ChallengeAnswered) for event in house.journal.rows)
+
+
+def answered_then_restarted() -> tuple[House, str]:
+    """A first answer was wrong; after a restart the bureau asks C2."""
+    house, job_id = waiting(NEXT, NEXT)
+    house.answering.says = [WRONG]
+    assert fault(answer(house, job_id)) == ""
+    house.restart()
+    house.plug()
+    house.settle()
+    assert asked(house.job(job_id)) == "C2"
+    return house, job_id
+
+
+def test_after_a_restart_the_same_key_is_answered_with_its_job_and_noted_once() -> None:
+    house, job_id = answered_then_restarted()
+    assert fault(answer(house, job_id)) == ""
+    assert notes(house) == 1
+    assert house.answering.heard == [("C1", ANSWER)]
+
+
+def test_after_a_restart_the_key_is_known_though_the_job_has_ended() -> None:
+    house, job_id = waiting()
+    answer(house, job_id)
+    assert house.job(job_id).state is JobState.DONE
+    house.restart()
+    told = answer(house, job_id)
+    assert isinstance(told, Job)
+    assert told.state is JobState.DONE
+    assert notes(house) == 1
+
+
+def test_after_a_restart_the_key_takes_no_other_answer() -> None:
+    house, job_id = answered_then_restarted()
+    assert fault(answer(house, job_id, to="C2")) == "KEY_CONFLICT"
+    assert fault(answer(house, "01" + "0" * 24)) == "KEY_CONFLICT"
+    assert notes(house) == 1
+    assert house.answering.heard == [("C1", ANSWER)]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_no_job_is_accepted_under_the_key_of_an_answer(restarts: bool) -> None:
+    house, job_id = waiting()
+    answer(house, job_id)
+    if restarts:
+        house.restart()
+    refusal = house.accept(key=KEY)
+    assert isinstance(refusal, AgentError)
+    assert (refusal.fault, refusal.detail["job_id"]) == ("KEY_CONFLICT", job_id)
+    assert [job.job_id for job in house.journal.jobs_by_id.values()] == [job_id]

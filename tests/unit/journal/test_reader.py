@@ -11,9 +11,12 @@ import pytest
 
 from taxagent.journal import JOURNAL_NAME, Reader, store
 from taxagent.model.device import PasswordVerdict
-from taxagent.model.errors import JournalBroken
-from taxagent.model.events import AgentStopped, replayed
+from taxagent.model.errors import JournalBroken, Refusal
+from taxagent.model.events import AgentStopped, ChallengeAnswered, replayed
+from taxagent.ports import JournalTx
 from tests.builders import journal as build
+
+KEY = "key-of-the-answer-1"
 
 
 def test_a_job_reads_as_its_events_make_it(tmp_path: Path) -> None:
@@ -33,6 +36,42 @@ def test_an_empty_key_finds_no_job(tmp_path: Path) -> None:
     with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
         writer.append(build.accept(1, key=""))
         assert reader.job_by_key("shop", "") is None
+
+
+def answered(number: int, principal: str = "shop") -> ChallengeAnswered:
+    return ChallengeAnswered(
+        job_id=build.job_id(number), challenge_id=f"C{number}", principal=principal, key=KEY, at_ms=number
+    )
+
+
+def test_the_answer_of_a_key_is_found_also_after_its_job_has_ended(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(build.accept(1), answered(1), answered(1, "other"), build.ended(1))
+        assert reader.answer_by_key("shop", KEY) == answered(1)
+        assert reader.answer_by_key("other", KEY) == answered(1, "other")
+        assert writer.transact(lambda tx: tx.answer_by_key("shop", KEY)) == answered(1)
+        assert reader.answer_by_key("shop", build.accept(1).key) is None
+        assert reader.job_by_key("shop", KEY) is None
+
+
+def test_of_two_answers_that_an_early_agent_took_under_one_key_the_first_counts(tmp_path: Path) -> None:
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(build.accept(1), build.accept(2), answered(1), answered(2))
+        assert reader.answer_by_key("shop", KEY) == answered(1)
+        reader.verify_projections()
+
+
+def test_a_unit_that_is_undone_leaves_its_answers_key_free(tmp_path: Path) -> None:
+    def undone(tx: JournalTx) -> None:
+        tx.append(answered(1))
+        assert tx.answer_by_key("shop", KEY) == answered(1)
+        raise Refusal("CHALLENGE_OVER")
+
+    with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
+        writer.append(build.accept(1))
+        with pytest.raises(Refusal):
+            writer.transact(undone)
+        assert reader.answer_by_key("shop", KEY) is None
 
 
 def test_jobs_come_newest_first_in_pages(tmp_path: Path) -> None:

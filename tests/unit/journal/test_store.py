@@ -14,7 +14,7 @@ from taxagent.model.errors import JournalFull, JournalRefused
 from tests.builders import journal as build
 
 SECOND = """
--- Schema 2: whose voucher a job is can be asked for.
+-- The next schema: whose voucher a job is can be asked for.
 DROP TABLE password;
 CREATE TABLE password (
     device_no     TEXT NOT NULL,
@@ -29,6 +29,8 @@ BEGIN
     UPDATE record SET length = length(NEW.body) WHERE job_id = NEW.job_id;
 END;
 """
+
+NOW = len(migration.migrations())
 
 
 def dump(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
@@ -85,13 +87,13 @@ def test_a_migration_copies_the_file_first_and_keeps_every_event(tmp_path: Path)
     with closing(store.opened(path)) as db:
         before = dump(db)
     with closing(store.opened(path, scripts=(*migration.migrations(), SECOND))) as db:
-        assert db.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert db.execute("PRAGMA user_version").fetchone()[0] == NOW + 1
         after = dump(db)
         assert after["event"] == before["event"]
         assert after["job"] == before["job"]
         assert after["password"] == [(*row, "new") for row in before["password"]]
         assert [row[-1] for row in after["record"]] == [len(row[-1]) for row in before["record"]]  # type: ignore[arg-type]
-    copy = tmp_path / f"journal.db.schema-1.seq-{len(build.varied())}"
+    copy = tmp_path / f"journal.db.schema-{NOW}.seq-{len(build.varied())}"
     with closing(Reader(copy)) as reader:
         assert reader.verify().rows == len(build.varied())
         reader.verify_projections()
@@ -132,7 +134,7 @@ def test_a_journal_of_a_newer_schema_is_refused_untouched(tmp_path: Path) -> Non
             open_it(path)
         assert refused.value.fault == "JOURNAL_REFUSED"
         assert refused.value.detail["reason"] == "newer"
-        assert refused.value.detail["what"] == "its schema is 7, this agent knows 1"
+        assert refused.value.detail["what"] == f"its schema is 7, this agent knows {NOW}"
         assert "newer" in refused.value.detail["remedy"]
     assert path.read_bytes() == bytes_before
 
@@ -184,7 +186,7 @@ def test_a_log_without_its_journal_is_never_played_into_a_new_one(tmp_path: Path
 def test_a_migration_that_cannot_copy_first_does_not_begin(tmp_path: Path) -> None:
     path = filled(tmp_path)
     bytes_before = path.read_bytes()
-    (tmp_path / f"{JOURNAL_NAME}.schema-1.seq-{len(build.varied())}").mkdir()
+    (tmp_path / f"{JOURNAL_NAME}.schema-{NOW}.seq-{len(build.varied())}").mkdir()
     with pytest.raises(JournalFull) as refused:
         store.opened(path, scripts=(*migration.migrations(), SECOND))
     assert refused.value.fault == "JOURNAL_UNWRITABLE"
