@@ -39,6 +39,12 @@ def with_a_stale_ticket(folder: Path) -> Bench:
     return bench
 
 
+def told(job: Job, what: Step) -> Outcome | None:
+    """What the job says of its step."""
+    run = job.run_of(step(what))
+    return run.outcome if run is not None else None
+
+
 def test_the_ticket_is_durable_before_anything_is_done_with_it(tmp_path: Path) -> None:
     bench = ready_to_clear(tmp_path)
     stored: list[int] = []
@@ -55,6 +61,37 @@ def test_a_ticket_that_was_asked_for_and_not_answered_is_the_same_when_asked_aga
     assert bench.run().state is JobState.UNKNOWN
     assert bench.run().state is JobState.DONE
     assert world.tickets_issued(bench) == 1
+
+
+def test_a_ticket_whose_answer_was_lost_stays_unknown_while_the_bureau_cannot_be_asked(
+    tmp_path: Path,
+) -> None:
+    bench = ready_to_clear(tmp_path)
+    bench.tap.on("after put_ticket", bench.tap.die)
+    bench.run_until_killed()
+    bench.tap.on("before get_ticket", raising(BureauDown("BUREAU_DOWN")))
+    assert told(bench.run(), Step.TICKET) is Outcome.UNKNOWN
+    assert told(bench.run(), Step.TICKET) is Outcome.EXECUTED
+
+
+def test_a_fresh_ticket_whose_answer_was_lost_stays_unknown_as_well(tmp_path: Path) -> None:
+    bench = with_a_stale_ticket(tmp_path)
+    bench.tap.on("after put_ticket", bench.tap.die, nth=2)
+    bench.run_until_killed()
+    bench.tap.on("before get_ticket", raising(BureauDown("BUREAU_DOWN")))
+    assert told(bench.run(), Step.TICKET) is Outcome.UNKNOWN
+    assert told(bench.run(), Step.TICKET) is Outcome.EXECUTED
+    assert world.tickets_issued(bench) == 2
+
+
+def test_a_confirmation_whose_answer_was_lost_stays_unknown_while_the_bureau_is_down(tmp_path: Path) -> None:
+    bench = ready_to_clear(tmp_path)
+    bench.tap.on("after confirm", bench.tap.die)
+    bench.run_until_killed()
+    bench.tap.on("before confirm", raising(BureauDown("BUREAU_DOWN")))
+    job = bench.run()
+    assert (job.state, told(job, Step.CONFIRM)) == (JobState.DONE, Outcome.UNKNOWN)
+    assert not bench.record().bureau_confirmed
 
 
 def test_a_stale_ticket_is_replaced_by_a_fresh_one_and_the_job_goes_on(tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def _ticket(work: Work, group: str, month: Period, supersedes: str = "") -> Tick
     step = StepId(step=Step.TICKET, group=group, period=month)
     device_no = work.job.scope.device_no
     try:
+        ticket = _given(work, step, supersedes)
         with work.ledger.trying(step, supersedes=supersedes):
-            ticket = None if supersedes else work.bureau.get_ticket(device_no, group, month)
             if ticket is None:
                 ticket = work.bureau.put_ticket(device_no, group, month, supersedes=supersedes)
             _settles(ticket, month)
@@ -124,6 +124,17 @@ def _ticket(work: Work, group: str, month: Period, supersedes: str = "") -> Tick
             raise Waiting(WaitReason.DECLARATION, refusal.problem()) from None
         raise
     return ticket
+
+
+def _given(work: Work, step: StepId, supersedes: str) -> Ticket | None:
+    """Return the ticket that the bureau gave before, to us or others; None where it is to be asked for.
+
+    Asked before a new try is announced: unless it is answered, what an earlier try did stays unknown.
+    """
+    if supersedes and supersedes != _superseded(work, step.group, Period(step.period)):
+        return None  # the device found it stale just now
+    ticket = work.bureau.get_ticket(work.job.scope.device_no, step.group, Period(step.period))
+    return None if ticket is None or ticket.ticket_no == supersedes else ticket
 
 
 def _settles(ticket: Ticket, month: Period) -> None:
@@ -243,10 +254,13 @@ def _confirmed(work: Work, group: str) -> None:
     ticket = work.job.ticket_of(group)
     if ticket is None or work.job.done(step):
         return
+    before = work.job.run_of(step)
     work.ledger.begin(step)
     try:
         work.bureau.confirm(work.job.scope.device_no, group, month, ticket.ticket_no)
     except (BureauDown, BureauRefused, AnswerLost) as error:
-        work.ledger.end(step, error.outcome, note="not_confirmed", fault=error.fault)
+        tried = before is not None and before.outcome is Outcome.UNKNOWN  # and it may have been heard then
+        outcome = Outcome.UNKNOWN if tried else error.outcome
+        work.ledger.end(step, outcome, note="not_confirmed", fault=error.fault)
         return
     work.ledger.end(step)
