@@ -72,6 +72,7 @@ def evidence(bench: Bench) -> Evidence:
     folder = bench.folder
     found = read(folder / JOURNAL_NAME, device=folder / "device", bureau=folder / "bureau")
     found.deadlines = deadlines()
+    found.slack_ms = 0  # one process, one clock
     noted = [line.decode() for line in whole_lines(folder / STRANGERS)]
     found.strangers = frozenset({sent().payload_sha256, *noted})  # the first by world.seal_by_another_program
     return found
