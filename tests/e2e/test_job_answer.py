@@ -16,6 +16,7 @@ import pytest
 from taxagent.simulator.site import Site
 from taxclient import Client
 from taxclient.protocol import messages as m
+from taxclient.protocol.errors import RemoteError
 from tests.builders.site import (
     PERIOD,
     TAXPAYER,
@@ -29,7 +30,7 @@ from tests.builders.site import (
     waits,
 )
 
-KEY = "answered-by-a-person-1"
+KEY, ANSWERED = "answered-by-a-person-1", "the-key-of-an-answer-1"
 RIGHT, WRONG = "Qz83kV", "Jm52xY"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(1000)
 
@@ -122,3 +123,31 @@ def test_the_question_outlives_a_killed_agent() -> None:
             until(lambda: answers(one), "the next start answers")
             until(lambda: question(one, job_id).image == PICTURE, "it is asked again, with its picture")
             assert answered(shop, job_id, RIGHT) == (0, "done")
+
+
+def test_the_key_of_an_answer_is_known_after_a_killed_agent() -> None:
+    with site() as shop:
+        shop.file_return(TAXPAYER, PERIOD)
+        agent = shop.start_agent()
+        with client(shop) as one:
+            token = prepared(one)
+            demand(shop, "report.put")
+            job_id = submitted(one, token, KEY).job_id
+            first = asked(one, job_id)
+            one.answer(job_id, first, WRONG, key=ANSWERED)
+            until(lambda: asked(one, job_id) != first, "another question is asked")
+            agent.kill()
+            shop.start_agent()
+            until(lambda: answers(one), "the next start answers")
+            until(lambda: asked(one, job_id) != first, "it is asked again")
+            again = one.answer(job_id, first, WRONG, key=ANSWERED)
+            assert (again.job_id, again.state) == (job_id, "waiting")
+            with pytest.raises(RemoteError, match="KEY_CONFLICT"):
+                one.answer(job_id, asked(one, job_id), RIGHT, key=ANSWERED)
+            with pytest.raises(RemoteError, match="KEY_CONFLICT"):
+                one.answer(job_id, first, RIGHT, key=KEY)
+            with pytest.raises(RemoteError, match="KEY_CONFLICT"):
+                submitted(one, token, ANSWERED)
+            assert answered(shop, job_id, RIGHT) == (0, "done")
+            assert one.answer(job_id, first, WRONG, key=ANSWERED).state == "done"
+            assert [row.type for row in one.events_since(0).events].count("challenge.answered") == 2
