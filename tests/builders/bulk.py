@@ -243,6 +243,7 @@ def _corrupt(trouble: Trouble, data: bytes, device: BulkDevice) -> bytes:
     return data[:middle] + bytes((data[middle] ^ 0x55,)) + data[middle + 1 :] if data else data
 
 
+_MORE = b"\x5a" * 16  # behind an answer; the host's buffer cuts off what does not fit
 _STRIKES = {
     "unplugged": _unplug,
     "silent": _silent,
@@ -253,12 +254,13 @@ _STRIKES = {
     "phase_error": _phase,
     "wrong_tag": _wrong_tag,
     "short": lambda _trouble, data, _device: data[:-1],
+    "long": lambda _trouble, data, _device: data + _MORE,
     "empty": lambda _trouble, _data, _device: b"",
     "corrupt": _corrupt,
 }
 BULK_FAULTS = tuple(f"usb_{kind}" for kind in _STRIKES)
 _OF_A_STATUS = frozenset({"phase_error", "wrong_tag"})
-_OF_WHAT_IS_READ = frozenset({"short", "empty", "overrun"})
+_OF_WHAT_IS_READ = frozenset({"short", "empty", "long", "overrun"})
 
 
 def strikes(kind: str, place: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -101,3 +102,14 @@ class TappedArchives:
         self, name: str, manifest: dict[str, str], parts: Iterable[tuple[str, Iterator[bytes]]]
     ) -> tuple[str, str]:
         return self._tap.call("archive", lambda: self._archives.write(name, manifest, parts))
+
+
+class Disk(sqlite3.Connection):
+    """A journal's connection whose file system can be made read-only; SQLite itself refuses the rows then."""
+
+    read_only = False
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if sql.startswith("BEGIN"):
+            super().execute(f"PRAGMA query_only={int(self.read_only)}")
+        return super().execute(sql, *values)  # type: ignore[arg-type]

@@ -7,10 +7,11 @@ The device and the bureau outlive the agent; each `run` is a new agent over the 
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -20,9 +21,9 @@ from taxagent.jobs.asks import Answer, Principal, Role
 from taxagent.jobs.challenges import Challenges, asked
 from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.runner import Patience, Runner, Tools
-from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader
+from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader, store
 from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
-from taxagent.model.errors import AgentError, Interrupted, JournalError
+from taxagent.model.errors import AgentError, Interrupted, JournalError, JournalFull
 from taxagent.model.events import (
     AgentStarted,
     AgentStopped,
@@ -60,7 +61,7 @@ from tests.builders.scenario import (
     StillClock,
     scenario,
 )
-from tests.builders.tap import Death, Tap, TappedArchives, TappedJournal
+from tests.builders.tap import Death, Disk, Tap, TappedArchives, TappedJournal
 from tests.builders.work_ports import ModelDevice, TappedBureau
 
 SEPTEMBER = Period("2026-09")
@@ -240,7 +241,8 @@ class Bench:
     def _stopped(self, journal: JournalWriter, latch: JournalLatch) -> None:
         """Say, as the daemon does, that the agent ended in good order."""
         goodbye = AgentStopped(boot="boot", reason="drained", at_ms=self.clock.utc_ms())
-        journal.append(*latch.doubts(), goodbye)
+        with suppress(JournalFull):  # where the disk takes none, the next agent takes it for a crash
+            journal.append(*latch.doubts(), goodbye)
 
     def run_until_killed(self) -> None:
         """Run the job by an agent that may die at any place."""
@@ -296,7 +298,9 @@ class Bench:
     @contextmanager
     def journal(self) -> Iterator[JournalWriter]:
         fatal: list[Exception] = []
-        writer = JournalWriter(self.folder / JOURNAL_NAME, sink=self._committed, on_fatal=fatal.append)
+        writer = JournalWriter(
+            self.folder / JOURNAL_NAME, sink=self._committed, on_fatal=fatal.append, connect=self._opened
+        )
         writer.start()
         self._writer = writer
         try:
@@ -305,6 +309,10 @@ class Bench:
             self._writer = None
             writer.close()
         assert not fatal, fatal
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        self.disk = cast("Disk", store.opened(path, factory=Disk))
+        return self.disk
 
     def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         for _, event in rows:

@@ -96,7 +96,7 @@ def _largest_first() -> list[Case]:
 
 def _troubled() -> Iterator[Case]:
     for device in DeviceKind:
-        for job in (JobKind.SETTLE, JobKind.REPORT, JobKind.CLEAR, JobKind.BACKUP):
+        for job in (JobKind.SETTLE, JobKind.REPORT, JobKind.CLEAR, JobKind.BACKUP, JobKind.CHECK):
             yield Case(job=job, device=device, types=1)
         yield Case(job=JobKind.SETTLE, device=device, months=2)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tests.builders.work import QUESTION
+from tests.builders.judge import STRANGERS
 
 TOLD = "told.jsonl"  # belongs to the clients: it is kept with a world, and makes no difference to it
 _QUERIES = (
@@ -53,7 +53,7 @@ def digest(world: Path) -> str:
         [_plain(row, names) for row in _journal(world / "journal.db")],
         [_plain(_json(path), names) for path in sorted(world.glob("device*/*.state.json"))],
         [_plain(_json(path), names) for path in sorted(world.glob("bureau/bureau.json"))],
-        [path.name for path in world.glob(QUESTION)],
+        [path.name for path in sorted(world.glob("*.txt")) if path.name != STRANGERS],
         [str(path.relative_to(world)) for path in sorted(world.glob("backups/**/*")) if path.is_file()],
     ]
     return hashlib.sha256(msgspec.json.encode(state)).hexdigest()[:16]

@@ -16,6 +16,7 @@ from tests.builders.transcript import Transcript
 from tests.crash import durable
 from tests.crash.cases import Case
 from tests.crash.faults import FAULTS, Fault
+from tests.crash.strikes import AGAIN, PUT_BACK, PUT_ON
 from tests.judge import Evidence, lines, violations
 from tests.judge.shapes import Told
 
@@ -79,8 +80,10 @@ def outlived(bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = F
         return str(error)
     bench.clock.now += _TICK
     transcript.shown(bench.clock.utc_ms(), "shop", job)
-    left_out = "in_time" if unseen or changed_unseen(bench, life) else ""
-    said = [str(found) for found in violations(seen_of(bench)) if found.rule != left_out]
+    left_out = {"in_time"} if unseen or changed_unseen(bench, life) else set()
+    if (bench.folder / PUT_ON).exists():
+        left_out.add("report_declare_clear")
+    said = [str(found) for found in violations(seen_of(bench)) if found.rule not in left_out]
     return "; ".join(said) or ("" if troubled else not_done(job)) or unexpected(job, fault)
 
 
@@ -104,8 +107,14 @@ def _to_the_end(bench: DrivenBench) -> Job:
 
 def changed_unseen(bench: DrivenBench, life: Life) -> bool:
     """Whether a clock was changed behind the last look: after its reading of the clock, before the write."""
-    after = [place for place in bench.tap.passed[life.at :] if place in _WRITES or place == "before clock"]
-    return life.at >= 0 and bool(after) and after[0] in _WRITES
+    fault = FAULTS.get(life.fault)
+    times = (life.at, life.at + AGAIN) if fault is not None and fault.twice else (life.at,)
+    return life.at >= 0 and any(_write_follows(bench.tap.passed[at:]) for at in times)
+
+
+def _write_follows(passed: list[str]) -> bool:
+    after = [place for place in passed if place in _WRITES or place == "before clock"]
+    return bool(after) and after[0] in _WRITES
 
 
 def seen_of(bench: DrivenBench) -> Evidence:
@@ -113,13 +122,12 @@ def seen_of(bench: DrivenBench) -> Evidence:
     found = judge.evidence(bench)
     found.passwords_given = {DEVICE_NO: 2 if bench.secrets.mark else 1}
     now = bench.clock.utc_ms()
-    found.one_clock = now >= max(row.at_ms for row in found.rows) and all(
-        line.at_ms <= now for line in found.writes
-    )
-    told = lines(bench.folder / durable.TOLD, Told)
-    found.told = tuple(
-        line for line in told if line.sent_ms <= now
-    )  # a clock that was put back orders nothing
+    put_back = bench.folder / PUT_BACK
+    before = int(put_back.read_text()) if put_back.exists() else 0
+    going_on = not put_back.exists() and now >= max(row.at_ms for row in found.rows)
+    found.one_clock = going_on and all(line.at_ms <= now for line in found.writes)
+    told = lines(bench.folder / durable.TOLD, Told)[before:]
+    found.told = tuple(line for line in told if line.sent_ms <= now)  # a clock put back orders nothing
     return found
 
 

@@ -240,7 +240,7 @@ class VirtualBureau:
     def _not_too_soon(self, device_no: str, now: int) -> None:
         least = self._scenario.least_interval_ms
         wait_ms = self._asked.get(device_no, -least) + least - now
-        if wait_ms > 0:
+        if 0 < wait_ms <= least:  # more than that: its clock was put back since
             raise BureauSaysNo(429, Code.TOO_SOON, "查询过于频繁", retry_after_s=wait_ms / 1000)
         self._asked[device_no] = now
 

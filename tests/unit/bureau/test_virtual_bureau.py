@@ -118,6 +118,13 @@ def test_questions_about_one_device_keep_a_least_interval(tmp_path: Path) -> Non
     assert bench.get(Op.REPORT_GET).status == 404
 
 
+def test_a_bureau_whose_clock_was_put_back_does_not_refuse_for_hours(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, BureauScenario(least_interval_ms=10_000))
+    bench.get(Op.REPORT_GET)
+    bench.clock.advance(-3600)
+    assert bench.get(Op.REPORT_GET).status == 404
+
+
 def test_the_log_tells_what_was_carried_out_and_what_was_repeated(bench: Bench) -> None:
     bench.report()
     bench.report()
