@@ -139,7 +139,7 @@ def test_the_key_of_an_answer_is_known_after_a_killed_agent() -> None:
             agent.kill()
             shop.start_agent()
             until(lambda: answers(one), "the next start answers")
-            until(lambda: asked(one, job_id) != first, "it is asked again")
+            until(lambda: question(one, job_id).image == PICTURE, "it is asked again, with its picture")
             again = one.answer(job_id, first, WRONG, key=ANSWERED)
             assert (again.job_id, again.state) == (job_id, "waiting")
             with pytest.raises(RemoteError, match="KEY_CONFLICT"):
