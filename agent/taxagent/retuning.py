@@ -18,8 +18,9 @@ import structlog
 from taxagent import config
 from taxagent.config import File, Settings
 from taxagent.model.errors import AgentError
+from taxagent.model.events import AgentReloaded
 from taxagent.model.faults import text
-from taxagent.ports import Clock, Mailbox
+from taxagent.ports import Clock, Journal, Mailbox
 
 _log = structlog.get_logger("taxagent")
 
@@ -63,6 +64,10 @@ class Tunable(Protocol):
     @property
     def clock(self) -> Clock: ...
     @property
+    def boot(self) -> str: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
     def mailbox(self) -> Mailbox: ...
     @property
     def supervision(self) -> Teller: ...
@@ -99,8 +104,9 @@ class Reload:
         try:
             settings, waiting = merged(old, config.load(old.path))
         except Exception as error:  # noqa: BLE001 - systemd waits for READY=1, whatever comes of it
-            title = self._refusal(error)
+            title, row = self._refusal(error)
             self._parts.mailbox.post(lambda: self._parts.supervision.reloaded(refused=title))
+            self._append(row)
             return
         self._parts.mailbox.post(lambda: self._take(settings, waiting))
 
@@ -109,20 +115,47 @@ class Reload:
         try:
             self._parts.retune(settings)
         except Exception as error:  # noqa: BLE001 - as in _read
-            self._parts.supervision.reloaded(refused=self._refusal(error))
+            title, row = self._refusal(error)
+            self._parts.supervision.reloaded(refused=title)
+            self._in_office(lambda: self._append(row))
             return
         _log.info("reloaded", changed=list(changed), needs_restart=list(waiting))
         self._parts.supervision.reloaded(restart=waiting)
+        row = self._row(changed=changed, needs_restart=waiting)
+        self._in_office(lambda: self._append(row))
         self._in_office(self._look_for_nobody)
 
-    def _refusal(self, error: Exception) -> str:
-        """Log why nothing is taken over, and return it in a few words. A defect is logged as one."""
+    def _append(self, row: AgentReloaded) -> None:
+        self._parts.journal.append(row)
+
+    def _row(
+        self,
+        *,
+        changed: tuple[str, ...] = (),
+        needs_restart: tuple[str, ...] = (),
+        refused: str = "",
+        at_key: str = "",
+    ) -> AgentReloaded:
+        return AgentReloaded(
+            boot=self._parts.boot,
+            changed=changed,
+            needs_restart=needs_restart,
+            refused=refused,
+            at_key=at_key,
+            at_ms=self._parts.clock.utc_ms(),
+            sim_ms=self._parts.clock.sim_ms(),
+        )
+
+    def _refusal(self, error: Exception) -> tuple[str, AgentReloaded]:
+        """Log why nothing is taken over; return it in a few words, and its row. A defect is logged as one."""
         if not isinstance(error, AgentError):
             _log.exception("reload_failed", exc_info=error)
             error = AgentError("INTERNAL")
         words = text(error.problem(), self._parts.settings.file.agent.language)
         _log.error("reload_refused", fault=error.fault, title=words.title, cause=words.cause, **error.detail)
-        return f"{words.title} ({error.detail['key']})" if error.detail.get("key") else words.title
+        key = str(error.detail.get("key", ""))
+        row = self._row(refused=error.fault, at_key=key)
+        return (f"{words.title} ({key})" if key else words.title), row
 
     def _look_for_nobody(self) -> None:
         for named in self._parts.names_without_owner():

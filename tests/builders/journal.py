@@ -16,6 +16,7 @@ from taxagent.model.bureau import Ticket
 from taxagent.model.checks import made
 from taxagent.model.device import DeviceInfo, DeviceKind, DeviceState, Hello, PasswordVerdict, TriedPassword
 from taxagent.model.events import (
+    AgentReloaded,
     AgentStarted,
     AgentStopped,
     AnyEvent,
@@ -284,6 +285,13 @@ def varied() -> tuple[AnyEvent, ...]:
         tried(),
         accept(3, kind=JobKind.CHECK, claims=(), key=""),
         accept(4, kind=JobKind.CHECK, claims=(), key=""),
+        AgentReloaded(
+            at_ms=AT_MS,
+            boot="boot-1",
+            changed=("support.contact", "devices"),
+            needs_restart=("ipc.endpoint",),
+        ),
+        AgentReloaded(at_ms=AT_MS, boot="boot-1", refused="CONFIG_INVALID", at_key="device.read_s"),
         *troubled_device(),
         *seen_clients(),
         *troubled_job(5),

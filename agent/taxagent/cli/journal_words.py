@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from taxagent.model.events import (
+    AgentReloaded,
     AgentStarted,
     AgentStopped,
     AnyEvent,
@@ -45,6 +46,10 @@ _SAY = {
         "started": "代理启动，版本 {version}，进程 {pid}",
         "stopped": "代理停止：{reason}",
         "stopped_by": "代理按 {principal} 的要求停止：{reason}",
+        "reloaded": "代理重新读取配置，已生效：{changed}",
+        "reloaded_in_part": "代理重新读取配置，已生效：{changed}；重启后才生效：{needs_restart}",
+        "reload_refused": "代理拒绝新配置，沿用原配置：{fault}",
+        "reload_refused_at": "代理拒绝新配置，沿用原配置：{fault}（{at_key}）",
         "token": "给 {principal} 发出确认码：{scope}",
         "password_trying": "将在设备 {device_no} 上试一个密码，试前还剩 {tries_left} 次",
         "password_doubted": "设备 {device_no} 曾接受的密码，一次尝试的结果未知，试前还剩 {tries_left} 次",
@@ -82,6 +87,11 @@ _SAY = {
         "started": "agent started, version {version}, process {pid}",
         "stopped": "agent stopped: {reason}",
         "stopped_by": "agent stopped on the word of {principal}: {reason}",
+        "reloaded": "the configuration was read anew, in effect: {changed}",
+        "reloaded_in_part": "the configuration was read anew, in effect: {changed}; "
+        "after a restart: {needs_restart}",
+        "reload_refused": "a new configuration was refused, the old one holds: {fault}",
+        "reload_refused_at": "a new configuration was refused, the old one holds: {fault} ({at_key})",
         "token": "token for {principal}: {scope}",
         "password_trying": "a password is tried on device {device_no}, {tries_left} tries left before",
         "password_doubted": "a try on device {device_no} with a once good password has no known end, "
@@ -127,6 +137,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["started"].format(version=version, pid=pid)
         case AgentStopped(reason=reason, principal=principal):
             return say["stopped_by" if principal else "stopped"].format(reason=reason, principal=principal)
+        case AgentReloaded():
+            return _reloaded(event, lang)
         case TokenIssued(principal=principal, scope=scope):
             return say["token"].format(principal=principal, scope=_scope(scope))
         case PasswordTried(device_no=device_no, tried=tried):
@@ -192,6 +204,15 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
         case JobEnded(state=state, outcome=outcome, problem=problem):
             ended = say["ended"].format(state=word("job_state", state, lang), outcome=_outcome(outcome, lang))
             return f"{ended} ({_fault(problem.fault, lang)})" if problem else ended
+
+
+def _reloaded(event: AgentReloaded, lang: Lang) -> str:
+    if event.refused:
+        say = _SAY[lang]["reload_refused_at" if event.at_key else "reload_refused"]
+        return say.format(fault=_fault(event.refused, lang), at_key=event.at_key)
+    say = _SAY[lang]["reloaded_in_part" if event.needs_restart else "reloaded"]
+    listed = {"zh": "、", "en": ", "}[lang].join
+    return say.format(changed=listed(event.changed) or "-", needs_restart=listed(event.needs_restart))
 
 
 def _scope(scope: Scope) -> str:

@@ -22,6 +22,7 @@ from taxagent.model.errors import (
     TokenSpent,
 )
 from taxagent.model.events import (
+    AgentReloaded,
     AgentStarted,
     AgentStopped,
     AnyEvent,
@@ -74,7 +75,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent, *, new: bool = False) -> Pl
     a job that is not there or has ended.
     """
     match event:
-        case AgentStarted() | AgentStopped() | ClientEvent():
+        case AgentStarted() | AgentStopped() | AgentReloaded() | ClientEvent():
             return Plan()
         case PasswordTried(device_no=device_no) | DeviceEvent(device_no=device_no):
             return Plan(device_no=device_no)
@@ -92,7 +93,7 @@ def planned(db: sqlite3.Connection, event: AnyEvent, *, new: bool = False) -> Pl
 def written(db: sqlite3.Connection, event: AnyEvent, plan: Plan) -> None:
     """Store what `event` changes."""
     match event:
-        case AgentStarted() | AgentStopped() | ClientEvent() | DeviceEvent():
+        case AgentStarted() | AgentStopped() | AgentReloaded() | ClientEvent() | DeviceEvent():
             pass
         case PasswordTried():
             _password(db, event)

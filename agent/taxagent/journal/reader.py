@@ -15,7 +15,7 @@ from taxagent.model.device import TriedPassword
 from taxagent.model.errors import JournalBroken
 from taxagent.model.events import (
     AgentStarted,
-    AgentStopped,
+    AnyAgentEvent,
     AnyEvent,
     AnyJobEvent,
     ChallengeAnswered,
@@ -270,8 +270,6 @@ def _job(row: Row) -> Job:
 
 def _of_job(body: bytes) -> AnyJobEvent:
     event = decode_event(body)
-    if isinstance(
-        event, AgentStarted | AgentStopped | TokenIssued | PasswordTried | DeviceEvent | ClientEvent
-    ):
+    if isinstance(event, AnyAgentEvent | TokenIssued | PasswordTried | DeviceEvent | ClientEvent):
         raise JournalBroken("a row is filed under a job and is not of one")
     return event

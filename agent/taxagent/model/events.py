@@ -63,6 +63,16 @@ class AgentStopped(Event, frozen=True, kw_only=True, tag="agent.stopped"):
     key: str = ""
 
 
+class AgentReloaded(Event, frozen=True, kw_only=True, tag="agent.reloaded"):
+    """The configuration was read anew: `changed` are the keys that took effect, or it was `refused`."""
+
+    boot: str
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()  # keys that differ and hold until then
+    refused: str = ""  # the fault's code; the old configuration holds
+    at_key: str = ""  # the key that it was refused for, where it is known
+
+
 class TokenIssued(Event, frozen=True, kw_only=True, tag="token.issued"):
     """`prepare` showed a state and gave a token for it; only the token's hash is kept."""
 
@@ -320,9 +330,8 @@ AnyDeviceEvent = DeviceHung | DeviceQuarantined | DeviceFreed | DeviceReleased |
 AnyClientEvent = (
     PairingOpened | PairingClosed | ClientPaired | ClientRoleChanged | ClientRevoked | ClientRefused
 )
-AnyEvent = (
-    AgentStarted | AgentStopped | TokenIssued | PasswordTried | AnyDeviceEvent | AnyClientEvent | AnyJobEvent
-)
+AnyAgentEvent = AgentStarted | AgentStopped | AgentReloaded
+AnyEvent = AnyAgentEvent | TokenIssued | PasswordTried | AnyDeviceEvent | AnyClientEvent | AnyJobEvent
 
 
 def encode_event(event: AnyEvent) -> bytes:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
 from taxagent.config import File, Settings, settings
-from taxagent.ports import Clock
+from taxagent.model.events import AgentReloaded, AnyEvent
+from taxagent.ports import Clock, JournalTx
 from taxagent.retuning import FIXED, Reload, changed_keys, merged
 from tests.builders.ipc import FakeClock
 
+T = TypeVar("T")
 BUREAU = {"url": "https://gateway.example/", "ca": "ca", "certificate": "certificate", "key": "key"}
 CLOCK = "2026-11-03T09:30:00+08:00@1795561200000x60"
 WAITS: dict[str, Any] = {
@@ -112,12 +114,30 @@ class Told:
     def __init__(self, path: Path, failure: Exception | None = None) -> None:
         self.settings = msgspec.structs.replace(written(), path=path)
         self.clock: Clock = FakeClock()
+        self.boot = "boot-1"
         self.told: list[str] = []
+        self.rows: list[AnyEvent] = []
         self._failure = failure
 
     @property
     def mailbox(self) -> Told:
         return self
+
+    @property
+    def journal(self) -> Told:
+        return self
+
+    def append(self, *events: AnyEvent) -> int:
+        self.rows += events
+        return len(self.rows)
+
+    def transact(self, work: Callable[[JournalTx], T]) -> T:
+        raise NotImplementedError
+
+    def transact_soon(
+        self, work: Callable[[JournalTx], T], done: Callable[[T | BaseException], None]
+    ) -> None:
+        raise NotImplementedError
 
     @property
     def supervision(self) -> Told:
@@ -140,11 +160,22 @@ class Told:
         return ()
 
 
-def told(path: Path, failure: Exception | None = None) -> list[str]:
-    """What the service manager is told of a reload of the file."""
+def reloaded(path: Path, failure: Exception | None = None) -> Told:
+    """What came of a reload of the file."""
     parts = Told(path, failure)
     Reload(parts, lambda work: work()).begin()
-    return parts.told
+    return parts
+
+
+def told(path: Path, failure: Exception | None = None) -> list[str]:
+    """What the service manager is told of a reload of the file."""
+    return reloaded(path, failure).told
+
+
+def written_to(path: Path, more: str = "") -> Path:
+    bureau = "\n".join(f'{key} = "{value}"' for key, value in BUREAU.items())
+    path.write_text(f'[agent]\nstate_dir = "/state"\n[bureau]\n{bureau}\n{more}')
+    return path
 
 
 @pytest.mark.parametrize("odd", ["x = 1" + "0" * 5000, "x = " + "[" * 5000 + "]" * 5000])
@@ -157,8 +188,27 @@ def test_a_reload_ends_whatever_stands_in_the_file(tmp_path: Path, odd: str) -> 
 
 
 def test_a_reload_ends_also_where_a_part_does_not_take_it(tmp_path: Path) -> None:
-    path = tmp_path / "taxagent.toml"
-    bureau = "\n".join(f'{key} = "{value}"' for key, value in BUREAU.items())
-    path.write_text(f'[agent]\nstate_dir = "/state"\n[bureau]\n{bureau}\n')
+    path = written_to(tmp_path / "taxagent.toml")
     assert told(path) == ["reloading", "ready"]
     assert told(path, ZeroDivisionError())[1].startswith("refused: ")
+
+
+def test_the_journal_has_the_keys_that_a_reload_changed_and_those_that_wait_but_no_value(
+    tmp_path: Path,
+) -> None:
+    more = '[support]\ncontact = "Wang"\n[usb]\nbackend = "usbip://127.0.0.1:3240"\n'
+    (row,) = reloaded(written_to(tmp_path / "taxagent.toml", more)).rows
+    assert isinstance(row, AgentReloaded)
+    assert (row.boot, row.refused) == ("boot-1", "")
+    assert "support.contact" in row.changed
+    assert row.needs_restart == ("usb.backend",)
+
+
+def test_the_journal_has_why_a_reload_was_refused(tmp_path: Path) -> None:
+    path = written_to(tmp_path / "taxagent.toml", "[device]\nread_s = -1\n")
+    (row,) = reloaded(path).rows
+    assert isinstance(row, AgentReloaded)
+    assert (row.refused, row.at_key, row.changed) == ("CONFIG_INVALID", "device.read_s", ())
+    (row,) = reloaded(written_to(path), ZeroDivisionError()).rows
+    assert isinstance(row, AgentReloaded)
+    assert (row.refused, row.at_key) == ("INTERNAL", "")

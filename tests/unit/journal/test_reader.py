@@ -12,7 +12,7 @@ import pytest
 from taxagent.journal import JOURNAL_NAME, Reader, store
 from taxagent.model.device import PasswordVerdict
 from taxagent.model.errors import JournalBroken, Refusal
-from taxagent.model.events import AgentStopped, ChallengeAnswered, replayed
+from taxagent.model.events import AgentReloaded, AgentStopped, ChallengeAnswered, replayed
 from taxagent.ports import JournalTx
 from tests.builders import journal as build
 
@@ -205,6 +205,8 @@ def test_a_start_without_the_stop_before_it_followed_a_crash(tmp_path: Path) -> 
     with build.journal(tmp_path) as writer, build.reading(tmp_path) as reader:
         assert not reader.crashed()
         writer.append(build.started(), build.accept(1))
+        assert reader.crashed()
+        writer.append(AgentReloaded(at_ms=1, boot="boot-1"))
         assert reader.crashed()
         writer.append(stopped)
         assert not reader.crashed()
