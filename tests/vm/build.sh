@@ -1,11 +1,11 @@
 #!/bin/sh
 # build.sh DIR - from nothing to a guest that QEMU boots: DIR/vmlinux, DIR/initrd.cpio, DIR/root.squashfs, DIR/root/.
 # Debian of this machine's release, from this machine's own apt sources; needs root. Runs again only where it changed.
-# DIR/wheels must hold the agent's third-party wheels: they become the venv /usr/lib/taxagent of the tree.
+# The agent comes on a disk of its own.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=$(realpath -m "$1")
-PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,procps,usbutils,usbip,sg3-utils,e2fsprogs,util-linux,python3,python3-venv,libusb-1.0-0,busybox-static
+PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,procps,usbutils,usbip,sg3-utils,e2fsprogs,util-linux,python3,libusb-1.0-0,busybox-static
 BOOT_MODULES="virtio_pci virtio_blk squashfs overlay 9p 9pnet_virtio ext4"          # what the initramfs itself loads
 MODULES="vhci_hcd xhci_pci usb_storage uas sd_mod sg autofs4"
 SUITE=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -16,7 +16,7 @@ MASKED="getty.target systemd-user-sessions.service systemd-update-utmp.service s
     systemd-tmpfiles-clean.timer dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount
     systemd-timesyncd.service systemd-networkd.service"
 
-wanted=$({ cat "$0"; echo "$SUITE"; cd "$DIR/wheels" && ls; } | sha256sum)
+wanted=$({ cat "$0" "$HERE/guest/init" "$HERE/guest/stage.service"; echo "$SUITE"; } | sha256sum)
 [ "$(cat "$DIR/built" 2>/dev/null || true)" != "$wanted" ] || exit 0
 rm -rf "$DIR/built" "$DIR/root" "$DIR/kernel"
 mkdir -p "$DIR/kernel"
@@ -59,15 +59,7 @@ ln -s ../stage.service etc/systemd/system/stage.target.wants/
 for one in usr/lib/systemd/system-generators/*; do ln -sf /dev/null "etc/systemd/system-generators/${one##*/}"; done
 for one in $MASKED; do ln -sf /dev/null "etc/systemd/system/$one"; done
 
-# 4. The agent's libraries in their venv, at native speed. The agent's own wheels come on a disk of their own.
-mkdir wheels
-cp "$DIR"/wheels/*.whl wheels/
-chroot . /bin/sh -ec '
-    python3 -m venv --without-pip /usr/lib/taxagent
-    /usr/lib/taxagent/bin/python $(ls /usr/share/python-wheels/pip-*.whl)/pip install -q --no-deps --no-index /wheels/*.whl'
-rm -r wheels
-
-# 5. An initramfs that mounts the squashfs with a writable layer over it and hands over to systemd.
+# 4. An initramfs that mounts the squashfs with a writable layer over it and hands over to systemd.
 ramfs="$DIR/kernel/initramfs"
 mkdir -p "$ramfs/bin" "$ramfs/modules"
 cp bin/busybox "$ramfs/bin/"
@@ -80,7 +72,6 @@ cp "$HERE/guest/init" "$ramfs/init"
 chmod 755 "$ramfs/init"
 (cd "$ramfs" && find . | cpio -o -H newc --quiet) > "$DIR/initrd.cpio"
 rm -f "$DIR/root.squashfs"
-mksquashfs "$DIR/root" "$DIR/root.squashfs" -comp lz4 -no-xattrs -quiet -no-progress -e usr/lib/taxagent
-mkdir -p "$DIR/root/usr/lib/taxagent"
+mksquashfs "$DIR/root" "$DIR/root.squashfs" -comp lz4 -no-xattrs -quiet -no-progress
 rm -rf "$DIR/kernel"
 echo "$wanted" > "$DIR/built"

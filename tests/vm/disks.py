@@ -1,16 +1,12 @@
-"""What the guest is made of: Debian's tree, the agent's venv on a disk of its own, blank disks. As root."""
+"""What the guest is made of: Debian's tree, the package's venv on a disk of its own, blank disks. As root."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-_PIP = (sys.executable, "-m", "pip", "-q", "--disable-pip-version-check")
 _TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "mmdebstrap": "mmdebstrap",
@@ -35,45 +31,22 @@ def tools() -> None:
 
 
 def build(work: Path, scripts: Path) -> None:
-    """Bring the agent's libraries and the guest's tree up to date; quick where nothing changed."""
+    """Bring the guest's tree up to date; quick where nothing changed."""
     work.mkdir(exist_ok=True)
-    own, wheels = work / "own", work / "wheels"
-    shutil.rmtree(own, ignore_errors=True)
-    _run(*_PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", own, ROOT / "client", ROOT / "agent")
-    pins = _pins()
-    key = hashlib.sha256((pins + _needs()).encode()).hexdigest()
-    stamp = work / "wheels.key"
-    if not stamp.exists() or stamp.read_text("ascii") != key:
-        shutil.rmtree(wheels, ignore_errors=True)
-        (work / "constraints.txt").write_text(pins, encoding="ascii")
-        ours = sorted(own.glob("*.whl"))
-        fetch = ("download", "--only-binary", ":all:", "-c", work / "constraints.txt", "-d", wheels)
-        _run(*_PIP, *fetch, *ours, quiet=True)
-        for one in ours:
-            (wheels / one.name).unlink()
-        stamp.write_text(key, encoding="ascii")
     _run(scripts / "build.sh", work)
 
 
-def application(work: Path) -> None:
-    """Put the two wheels into the tree's venv and make a disk of it: app.squashfs."""
-    inside = work / "root/own"
-    shutil.rmtree(inside, ignore_errors=True)
-    shutil.copytree(work / "own", inside)
-    try:
-        _run("chroot", work / "root", "/bin/sh", "-ec", _INSTALL)
-    finally:
-        shutil.rmtree(inside)
-    disk = work / "app.squashfs"
+def application(work: Path, deb: Path) -> None:
+    """Make a disk of what the package has in /usr/lib/taxagent: app.squashfs."""
+    disk, tree = work / "app.squashfs", work / "app"
+    if disk.exists() and disk.stat().st_mtime > deb.stat().st_mtime:
+        return
+    shutil.rmtree(tree, ignore_errors=True)
+    _run("dpkg-deb", "--extract", deb, tree)
     disk.unlink(missing_ok=True)
-    venv = work / "root/usr/lib/taxagent"
+    venv = tree / "usr/lib/taxagent"
     _run("mksquashfs", venv, disk, "-comp", "lz4", "-no-xattrs", "-quiet", "-no-progress")
-
-
-_INSTALL = (
-    "/usr/lib/taxagent/bin/python $(ls /usr/share/python-wheels/pip-*.whl)/pip install -q --no-index "
-    "--no-deps --force-reinstall --root-user-action=ignore /own/*.whl"
-)
+    shutil.rmtree(tree)
 
 
 def blank(path: Path, mib: int) -> None:
@@ -93,23 +66,5 @@ def stick(path: Path) -> None:
     _run("mkfs.ext4", "-q", "-F", "-d", folder, path)
 
 
-def _pins() -> str:
-    """Return requirements.txt without its hashes: what pip takes as constraints."""
-    text = (ROOT / "requirements.txt").read_text("utf-8")
-    return "".join(
-        f"{line.rstrip(chr(92) + ' ')}\n" for line in re.findall(r"^[a-z0-9].*$", text, re.MULTILINE)
-    )
-
-
-def _needs() -> str:
-    return "".join((ROOT / wheel / "pyproject.toml").read_text("utf-8") for wheel in ("agent", "client"))
-
-
-def _run(*command: str | Path, quiet: bool = False) -> None:
-    subprocess.run(
-        [str(word) for word in command],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=subprocess.DEVNULL if quiet else None,
-    )
+def _run(*command: str | Path) -> None:
+    subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)

@@ -21,7 +21,7 @@ def packages(work: Path) -> tuple[Path, Path]:
     stamp, key = folder / "key", _key()
     if not stamp.exists() or stamp.read_text("ascii") != key:
         shutil.rmtree(folder, ignore_errors=True)
-        settings = {"PY": sys.executable, "LINTIAN": "no", "PACK": "-Zgzip -z1"}
+        settings = {"PY": sys.executable, "LINTIAN": "no", "PACK": "-Znone"}
         subprocess.run(
             [ROOT / "packaging/deb.sh", folder], env=os.environ | settings, check=True, stdout=sys.stderr
         )
@@ -41,7 +41,7 @@ def _later(deb: Path, folder: Path) -> None:
         code.write_text(
             re.sub(r"__version__ = .*", f'__version__ = "{LATER}"', code.read_text("utf-8")), "utf-8"
         )
-    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, folder / "later.deb")
+    _run("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, folder / "later.deb")
     shutil.rmtree(tree)
 
 

@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     work = Path(options.dir).absolute()
     tools()
     build(work, HERE)
-    application(work)
     debs = packages(work)
+    application(work, debs[0])
     _say(f"guest and disks ready after {time.monotonic() - begun:.0f} s")
     with tempfile.TemporaryDirectory(prefix="taxagent-vm-") as folder:
         place = Path(folder)
