@@ -13,7 +13,7 @@ import pytest
 from taxagent.simulator.site import Site
 from taxclient import Client
 from tests.builders.service_manager import Fields, ServiceManager, service_manager
-from tests.builders.site import DEVICE, client, identified, site
+from tests.builders.site import DEVICE, client, identified, site, until
 
 
 @contextmanager
@@ -37,6 +37,20 @@ def reload(shop: Site, manager: ServiceManager) -> Fields:
     begun = manager.until(lambda told: told.get("RELOADING") == "1", "it reloads")
     assert int(begun["MONOTONIC_USEC"]) > 0
     return manager.until(lambda told: told.get("READY") == "1", "it has reloaded")
+
+
+def journal_line(shop: Site, wanted: str) -> str:
+    """The last row of the journal that names this, once it is durable."""
+    command = [sys.executable, "-m", "taxagent", "journal", "show", "--state", str(shop.state_dir)]
+    found: list[str] = []
+
+    def there() -> bool:
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        found[:] = [line for line in told.splitlines() if wanted in line]
+        return bool(found)
+
+    until(there, f"the journal names {wanted}")
+    return found[-1]
 
 
 def contact(one: Client) -> str:
@@ -65,6 +79,7 @@ def test_a_configuration_that_is_out_of_form_is_refused_and_the_old_one_holds(
         said = reload(shop, manager)["STATUS"]
         assert said.startswith("Ready: 1 plugged; new configuration refused, the old one holds: ")
         assert "device.read_s" in said
+        assert "(device.read_s)" in journal_line(shop, "device.read_s")
         assert contact(one) == "Wang 1"
         check = [sys.executable, "-m", "taxagent", "run", "--check", "--config", str(shop.config)]
         assert subprocess.run(check, capture_output=True, check=False, timeout=30).returncode == 2

@@ -119,30 +119,43 @@ def _told(steps: Iterator[Step], args: argparse.Namespace, *, dry_run: bool) -> 
 
 def _status(installation: Installation, lang: Lang, *, json: bool) -> int:
     files, unit = list(installation.files()), installation.unit()
+    socket = installation.socket()
     if json:
         told = [{"path": path, "is": state} for path, state in files]
-        print_json({"packaged": installation.packaged, "files": told, "unit": unit})
+        print_json({"packaged": installation.packaged, "files": told, "unit": unit, "socket": socket})
     else:
         if installation.packaged:
             print(say("packaged", lang))
         for path, state in files:
             print(say(state, lang, what=path))
-        if unit:
-            print(
-                say(
-                    "unit",
-                    lang,
-                    active=unit.get("ActiveState", "?"),
-                    sub=unit.get("SubState", "?"),
-                    enabled=unit.get("UnitFileState") or "-",
-                    restarts=unit.get("NRestarts", "?"),
-                    result=unit.get("Result", "?"),
-                    code=unit.get("ExecMainStatus", "?"),
-                )
-            )
-            if unit.get("StatusText"):
-                print(say("says", lang, text=unit["StatusText"]))
-        else:
-            print(say("unasked", lang))
+        _tell(unit, socket, lang)
     well = all(state == "same" for _, state in files) and unit.get("ActiveState") == "active"
     return 0 if well else 1
+
+
+def _tell(unit: dict[str, str], socket: dict[str, str], lang: Lang) -> None:
+    if not unit:
+        print(say("unasked", lang))
+        return
+    print(
+        say(
+            "unit",
+            lang,
+            **_standing(unit),
+            restarts=unit.get("NRestarts", "?"),
+            result=unit.get("Result", "?"),
+            code=unit.get("ExecMainStatus", "?"),
+        )
+    )
+    if unit.get("StatusText"):
+        print(say("says", lang, text=unit["StatusText"]))
+    if socket.get("LoadState", "not-found") != "not-found":
+        print(say("socket", lang, **_standing(socket)))
+
+
+def _standing(unit: dict[str, str]) -> dict[str, str]:
+    return {
+        "active": unit.get("ActiveState", "?"),
+        "sub": unit.get("SubState", "?"),
+        "enabled": unit.get("UnitFileState") or "-",
+    }

@@ -76,6 +76,10 @@ _SAY: dict[str, tuple[str, str]] = {
         "单元      {active}（{sub}），开机启动 {enabled}，重启 {restarts} 次，上次退出 {result}/{code}",
         "unit      {active} ({sub}), {enabled}, {restarts} restarts, last exit {result}/{code}",
     ),
+    "socket": (
+        "指标端口  {active}（{sub}），开机启动 {enabled}（taxagent-metrics.socket）",
+        "socket    {active} ({sub}), {enabled} (taxagent-metrics.socket, for metrics)",
+    ),
     "says": ("它说      {text}", "it says   {text}"),
     "unasked": ("单元      问不到 systemd", "unit      systemd cannot be asked"),
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from taxagent.host.unit_files import FILES, UNIT, UnitFile
+from taxagent.host.unit_files import FILES, SOCKET, UNIT, UnitFile
 from taxagent.model.value import Value
 
 USER, DEVICE_GROUP = "taxagent", "taxdev"
@@ -112,9 +112,10 @@ class Installation:
 
     def uninstall(self, *, purge: bool = False) -> Iterator[Step]:
         """Stop the agent and take away what `install` put there; `purge`: journal, secrets, user as well."""
-        if (self._root / _unit().place).exists():
-            now = ["--now"] if self._live else []
-            yield self._command("systemctl", *self._rooted, "disable", *now, UNIT)
+        now = ["--now"] if self._live else []
+        for name in (SOCKET, UNIT):  # a scrape of a socket that is open would start the agent again
+            if (self._root / _named(name).place).exists():
+                yield self._command("systemctl", *self._rooted, "disable", *now, name)
         for file in reversed(FILES):
             yield self._removed(file.place)
         if self._live:
@@ -150,12 +151,19 @@ class Installation:
 
     def unit(self) -> dict[str, str]:
         """Return what systemd knows of the running unit, by its own names; {} where it cannot be asked."""
+        return self._known(
+            UNIT,
+            "LoadState,UnitFileState,ActiveState,SubState,StatusText,Result,ExecMainStatus,NRestarts,MainPID",
+        )
+
+    def socket(self) -> dict[str, str]:
+        """Return what systemd knows of the metrics' socket, as `unit`."""
+        return self._known(SOCKET, "LoadState,UnitFileState,ActiveState,SubState,Result")
+
+    def _known(self, name: str, wanted: str) -> dict[str, str]:
         if not self._live:
             return {}
-        wanted = (
-            "LoadState,UnitFileState,ActiveState,SubState,StatusText,Result,ExecMainStatus,NRestarts,MainPID"
-        )
-        ran = self._run(["systemctl", "show", UNIT, f"--property={wanted}"])
+        ran = self._run(["systemctl", "show", name, f"--property={wanted}"])
         if ran is None or ran.code != 0:
             return {}
         return dict(line.split("=", 1) for line in ran.said.splitlines() if "=" in line)
@@ -220,4 +228,8 @@ class Installation:
 
 
 def _unit() -> UnitFile:
-    return next(file for file in FILES if file.name == UNIT)
+    return _named(UNIT)
+
+
+def _named(name: str) -> UnitFile:
+    return next(file for file in FILES if file.name == name)

@@ -29,6 +29,8 @@ class UnitFile(Value, frozen=True, kw_only=True):
 
 
 UNIT = "taxagent.service"
+SOCKET = "taxagent-metrics.socket"
+"""Rests until a person enables it."""
 FILES: tuple[UnitFile, ...] = tuple(
     UnitFile(name=name, place=PurePosixPath(place))
     for name, place in (
@@ -37,7 +39,7 @@ FILES: tuple[UnitFile, ...] = tuple(
         ("taxagent.modules-load", "etc/modules-load.d/taxagent.conf"),
         ("70-taxagent.rules", "etc/udev/rules.d/70-taxagent.rules"),
         ("taxagent.logind", "etc/systemd/logind.conf.d/taxagent.conf"),
-        ("taxagent-metrics.socket", "etc/systemd/system/taxagent-metrics.socket"),
+        (SOCKET, "etc/systemd/system/taxagent-metrics.socket"),
         (UNIT, "etc/systemd/system/taxagent.service"),
     )
 )

@@ -88,6 +88,7 @@ def test_a_status_says_what_systemd_knows_and_what_the_agent_says_of_itself(
 ) -> None:
     systemctl = tmp_path / "systemctl"
     facts = {
+        "LoadState": "loaded",
         "ActiveState": "active",
         "SubState": "running",
         "UnitFileState": "enabled",
@@ -101,9 +102,10 @@ def test_a_status_says_what_systemd_knows_and_what_the_agent_says_of_itself(
     systemctl.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda *_words, **_more: str(systemctl))
     service("status")
-    assert capsys.readouterr().out.splitlines()[-2:] == [
+    assert capsys.readouterr().out.splitlines()[-3:] == [
         "unit      active (running), enabled, 1 restarts, last exit success/71",
         "it says   Ready: 1 plugged",
+        "socket    active (running), enabled (taxagent-metrics.socket, for metrics)",
     ]
 
 

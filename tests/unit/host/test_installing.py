@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from taxagent.host.installing import CONFIG, HIDDEN, Installation, Ran, Run, hidden, program_of
-from taxagent.host.unit_files import FILES, PROGRAM, UNIT
+from taxagent.host.unit_files import FILES, PROGRAM, SOCKET, UNIT
 
 PROGRAM_HERE = Path("/opt/taxagent/bin/taxagent")
 
@@ -78,7 +79,12 @@ def test_an_uninstallation_takes_its_files_and_keeps_the_journal(tmp_path: Path)
     journal = tmp_path / "var/lib/taxagent/journal.sqlite"
     journal.parent.mkdir(parents=True)
     journal.touch()
-    steps = list(below(tmp_path, Commands()).uninstall())
+    commands = Commands()
+    steps = list(below(tmp_path, commands).uninstall())
+    assert commands.ran == [  # the socket first: a scrape of it would start the agent again
+        f"systemctl --root={tmp_path} disable taxagent-metrics.socket",
+        f"systemctl --root={tmp_path} disable taxagent.service",
+    ]
     assert everything_below(tmp_path) == {"var/lib/taxagent/journal.sqlite"}
     assert [step.what for step in steps if step.did == "kept"] == [str(journal.parent)]
     assert {step.did for step in below(tmp_path, Commands()).uninstall()} == {"absent", "kept"}
@@ -146,6 +152,9 @@ def test_the_program_is_the_one_that_was_started(tmp_path: Path) -> None:
 def test_with_the_systems_own_tools_nothing_of_it_is_left_after_a_purge(tmp_path: Path) -> None:
     installation = Installation(tmp_path, program=PROGRAM_HERE)
     assert [step for step in installation.install() if step.failed] == []
+    enable = ["systemctl", f"--root={tmp_path}", "enable", SOCKET]
+    subprocess.run(enable, check=True, capture_output=True, timeout=30)
+    assert (tmp_path / "etc/systemd/system/sockets.target.wants" / SOCKET).is_symlink()
     assert (tmp_path / "etc/systemd/system/multi-user.target.wants" / UNIT).is_symlink()
     assert "\ntaxdev:" in f"\n{(tmp_path / 'etc/group').read_text()}"
     assert (tmp_path / "etc/taxagent/secrets").is_dir()
