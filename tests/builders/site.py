@@ -103,15 +103,17 @@ def ended(one: Client, job_id: str) -> m.JobView:
 
 
 def waits(one: Client, job_id: str, reason: str) -> m.JobView:
-    """Return the job once it waits for `reason`."""
+    """Return the job once it waits for `reason`, as it was seen then: it may go on at once."""
+    job = one.job(job_id)
 
     def so() -> bool:
+        nonlocal job
         job = one.job(job_id)
         assert not job.ended, f"{job.state} {job.problem}"
         return job.wait is not None and job.wait.reason == reason
 
     until(so, f"{job_id} waits for {reason}")
-    return one.job(job_id)
+    return job
 
 
 def writes(shop: Site, device: str = DEVICE) -> list[tuple[str, bool]]:
