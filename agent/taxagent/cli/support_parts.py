@@ -8,17 +8,23 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from taxagent.model.faults import Lang
 
+if TYPE_CHECKING:
+    from taxagent.journal import Reader
+    from taxclient import Client
+
 LINES = 500  # of the system's log
 ROWS = 300  # of the journal
+_JOBS = 1000  # in which taxpayers' names are looked for
 _LEAST_SECRET = 4  # characters: a shorter text would blot out half of the bundle
 _HIDDEN = re.compile(
     r"pass|pwd|secret|token|pin\b|contact|taxpayer|credential|private|public_key|holder", re.IGNORECASE
@@ -58,8 +64,11 @@ _SHOWN = frozenset(  # of a journal's row; all else stays in the journal
         "device_code",
         "late",
         "how",
+        "refused",
+        "at_key",
     )
 )
+_KEYS = frozenset(("changed", "needs_restart"))  # lists of the configuration's keys
 
 
 def all_of(config: Path, lang: Lang) -> dict[str, Callable[[], str]]:
@@ -67,23 +76,30 @@ def all_of(config: Path, lang: Lang) -> dict[str, Callable[[], str]]:
     return {
         "versions.txt": _versions,
         "doctor.json": lambda: _doctor(config, lang),
-        "configuration.json": lambda: json.dumps(_without_hidden(_raw(config)), indent=2, default=str),
+        "configuration.json": lambda: _json(_without_hidden(_raw(config))),
         "unit.txt": lambda: _ran("systemctl", "show", "taxagent.service", "--no-pager"),
         "log.txt": lambda: _ran(
             "journalctl", "-u", "taxagent", "-n", str(LINES), "--no-pager", "-o", "short-iso"
         ),
         "journal-rows.jsonl": lambda: _rows(config),
-        "status.json": lambda: _status(config),
+        "status.json": lambda: _asked(config, lambda one: one.status()),
+        "devices.json": lambda: _asked(config, lambda one: one.devices()),
     }
 
 
 def mask(config: Path) -> Callable[[str], str]:
-    """Return what blots out taxpayers' numbers, keys, users in addresses, and the text of stored secrets."""
+    """Return what blots out taxpayers' numbers, keys, users in addresses, and the text of stored secrets.
+
+    Taxpayers' names too, as the agent and its journal know them; a text may have them as JSON escapes them.
+    """
     secrets = sorted(_stored(config), key=len, reverse=True)
+    names = sorted(_names(config), key=len, reverse=True)
 
     def masked(text: str) -> str:
         for secret in secrets:
             text = text.replace(secret, "[secret]")
+        for name in names:
+            text = text.replace(name, "[name]").replace(json.dumps(name)[1:-1], "[name]")
         text = _USERINFO.sub("://[masked]@", _PEM.sub("[key]", text))
         return _TAXPAYER.sub("[taxpayer]", text)
 
@@ -92,14 +108,9 @@ def mask(config: Path) -> Callable[[str], str]:
 
 def journal_copy(config: Path) -> bytes:
     """Return a copy of the journal as it is, of one moment. Raises what reading it does."""
-    from taxagent.journal import JOURNAL_NAME, Reader
-
     with tempfile.TemporaryDirectory(prefix="taxagent-") as folder:
-        reader = Reader(_state_dir(config) / JOURNAL_NAME)
-        try:
+        with _reader(config) as reader:
             reader.snapshot(Path(folder) / "copy.db")
-        finally:
-            reader.close()
         return (Path(folder) / "copy.db").read_bytes()
 
 
@@ -121,6 +132,27 @@ def _stored(config: Path) -> set[str]:
     return {secret for secret in found if len(secret) >= _LEAST_SECRET}
 
 
+def _names(config: Path) -> set[str]:
+    """Return the taxpayers' names of the devices and of the newest jobs, as far as they can be had."""
+    found: set[str] = set()
+    for read in (_names_of_devices, _names_of_jobs):
+        with suppress(Exception):  # as for the files: what cannot be read is no reason to have no bundle
+            found |= read(config)
+    return {name for name in found if len(name) >= (_LEAST_SECRET if name.isascii() else 2)}
+
+
+def _names_of_devices(config: Path) -> set[str]:
+    with _client(config) as one:
+        return {view.taxpayer_name for view in one.devices().devices}
+
+
+def _names_of_jobs(config: Path) -> set[str]:
+    with _reader(config) as reader:
+        jobs = reader.jobs(limit=_JOBS)
+    readings = [reading for job in jobs for reading in (job.before, job.after) if reading is not None]
+    return {reading.state.info.taxpayer_name for reading in readings}
+
+
 def _without_hidden(value: object, hidden: re.Pattern[str] = _HIDDEN) -> object:
     if isinstance(value, dict):
         return {
@@ -140,7 +172,7 @@ def _doctor(config: Path, lang: Lang) -> str:
     from taxagent.ipc.views import line_view
 
     lines = [msgspec.to_builtins(line_view(line, lang)) for line in examined(config)]
-    return json.dumps(_without_hidden(lines), indent=2, ensure_ascii=False)
+    return _json(_without_hidden(lines))
 
 
 def _ran(*command: str) -> str:
@@ -149,13 +181,8 @@ def _ran(*command: str) -> str:
 
 
 def _rows(config: Path) -> str:
-    from taxagent.journal import JOURNAL_NAME, Reader
-
-    reader = Reader(_state_dir(config) / JOURNAL_NAME)
-    try:
+    with _reader(config) as reader:
         rows = reader.events(max(0, reader.last_seq() - ROWS), ROWS)
-    finally:
-        reader.close()
     shown = [{"seq": seq, **_of_shown(msgspec.to_builtins(event))} for seq, event in rows]
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in shown)
 
@@ -164,13 +191,32 @@ def _of_shown(row: dict[str, Any]) -> dict[str, Any]:
     return {
         key: _of_shown(value) if isinstance(value, dict) else value
         for key, value in row.items()
-        if key in _SHOWN and not isinstance(value, list | tuple)
+        if key in _KEYS or (key in _SHOWN and not isinstance(value, list | tuple))
     }
 
 
-def _status(config: Path) -> str:
+def _asked(config: Path, ask: Callable[[Client], msgspec.Struct]) -> str:
+    with _client(config) as one:
+        return _json(_without_hidden(msgspec.to_builtins(ask(one))))
+
+
+def _json(value: object) -> str:
+    """In letters as they are, not as escapes: what is masked is looked for in them."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@contextmanager
+def _client(config: Path) -> Iterator[Client]:
     from taxclient import Client
 
     endpoint = str(_raw(config).get("ipc", {}).get("endpoint", "ipc:///run/taxagent/agent.sock"))
     with Client(endpoint, lang="en") as one:
-        return json.dumps(_without_hidden(msgspec.to_builtins(one.status())), indent=2, ensure_ascii=False)
+        yield one
+
+
+@contextmanager
+def _reader(config: Path) -> Iterator[Reader]:
+    from taxagent.journal import JOURNAL_NAME, Reader
+
+    with closing(Reader(_state_dir(config) / JOURNAL_NAME)) as reader:
+        yield reader
