@@ -63,7 +63,7 @@ format: $(STAMP) ## Format the code and mend what ruff can mend by itself
 bench: $(STAMP) ## Measure against the floors (OUT=bench.json writes it too, ROUNDS=30)
 	@$(PY) -m tests.bench.run --rounds $(ROUNDS) $(if $(OUT),--out $(OUT)) $(ARGS)
 
-campaign: $(STAMP) ## Crash points, faults, random worlds, killed processes, power cuts (SEEDS, DEPTH, KILLS, MINUTES)
+campaign: $(STAMP) ## Crash points, faults, random worlds, killed processes, power cuts (SEEDS=1000, DEPTH=2, KILLS=300, MINUTES=20)
 	@$(PY) -m tests.crash.campaign
 
 mutants: $(STAMP) ## Plant deliberate faults in a copy of the tree and show which test catches each (ARGS=part of a name)

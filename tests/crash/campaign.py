@@ -1,8 +1,8 @@
 """The whole campaign: `python -m tests.crash.campaign`, as `make campaign` runs it.
 
-    SEEDS    random worlds (default 2000)
+    SEEDS    random worlds (default 1000)
     DEPTH    how many deaths may follow each other in the enumeration (default 2)
-    KILLS    SIGKILLs of real processes (default 300), within MINUTES (default 25)
+    KILLS    SIGKILLs of real processes (default 300), within MINUTES (default 20)
     WORKERS  processes (default: one a core)
     PARTS    which parts, by commas: deaths, troubles, journals, usb, towns, power, soak
 
@@ -85,8 +85,8 @@ def _tasks(part: str) -> Iterator[Task]:
         for case in (Case(job=JobKind.SETTLE, device=device, types=1, bulk=True) for device in DeviceKind):
             yield from ((part, f"{case}: {kind}", (case, kind)) for kind in BULK_FAULTS)
     if part == "towns":
-        for first in range(1, int(os.environ.get("SEEDS", "2000")) + 1, _TOGETHER):
-            last = min(first + _TOGETHER - 1, int(os.environ.get("SEEDS", "2000")))
+        for first in range(1, int(os.environ.get("SEEDS", "1000")) + 1, _TOGETHER):
+            last = min(first + _TOGETHER - 1, int(os.environ.get("SEEDS", "1000")))
             yield part, f"seeds {first} to {last}", range(first, last + 1)
 
 
@@ -155,7 +155,7 @@ def _outside(part: str) -> Counts:
         "power": ["tests.crash.power"],
         "soak": ["tests.soak.soak"],
     }[part]
-    given = {"KILLS": "300", "MINUTES": "25", **os.environ}
+    given = {"KILLS": "300", "MINUTES": "20", **os.environ}
     done = subprocess.run(
         [sys.executable, "-m", *command], env=given, stdout=subprocess.PIPE, text=True, check=False
     )
