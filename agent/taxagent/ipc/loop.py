@@ -16,20 +16,16 @@ import zmq
 from taxagent.ipc.access import Access
 from taxagent.ipc.admission import Admission, Arrival
 from taxagent.ipc.calls import Call, Malformed, error_reply, read_call
-from taxagent.ipc.channel import Channel
 from taxagent.ipc.client_ops import ClientOps
-from taxagent.ipc.crowd import Crowd
-from taxagent.ipc.door import Door
-from taxagent.ipc.endpoint import checked_path, events_endpoint, narrow_umask
+from taxagent.ipc.endpoint import events_endpoint
 from taxagent.ipc.errands import Errands
 from taxagent.ipc.gate import Buckets, KeysInFlight, Rate
-from taxagent.ipc.heap import give_back
-from taxagent.ipc.mailbox import ADDRESS, Mailbox
+from taxagent.ipc.listening import Listening
+from taxagent.ipc.mailbox import Mailbox
 from taxagent.ipc.notices import notice
 from taxagent.ipc.operations import Operations
 from taxagent.ipc.pace import Pace
 from taxagent.ipc.readings import Answers, Readings
-from taxagent.ipc.rests import LONGEST_S, Rests
 from taxagent.ipc.signals import SignalBell
 from taxagent.ipc.tcp import TcpDoor
 from taxagent.ipc.timers import Timer, Timers
@@ -44,12 +40,6 @@ from taxclient.protocol import messages as m
 from taxclient.protocol import wire
 
 _ITEMS = 4  # posted work of one turn: a question waits for no more, though 256 accepts became durable at once
-_HWM = 100  # messages that may wait for, or from, one peer
-_HANDSHAKE_MS = 3000
-_EVENTS_AGAIN_MS = 10_000  # until an event channel whose address could not be had is tried again
-_FREED_MS = 1000  # libzmq's own thread has freed by then what those had who were put out
-_EMPTY_MS = 200  # until one is that somebody was put out of: libzmq frees its address meanwhile
-_LAST_WORD_MS = 500  # so long the answer to a drain may still be on its way when the process ends
 _SWITCH_S = 0.0001  # so soon another thread gives the interpreter up: the loop asks for it at each frame
 _COLLECTIONS = (20_000, 20, 20)  # a request leaves no cycles: the usual 700 cost it a quarter of its time
 _START_S = 30.0  # the journal's last row must be readable within this time
@@ -121,14 +111,18 @@ class Loop:
             reads=self._reads,
             tcp=tcp,
         )
-        self._door = Door(mailbox.context)
-        self._channel = Channel(mailbox.context)
-        self._channels = (self._channel,) if tcp is None else (self._channel, tcp.channel)
-        self._rests = {id(channel): Rests() for channel in self._channels}
+        self.listening = Listening(
+            settings.endpoint,
+            mailbox.context,
+            tcp=tcp,
+            timers=self._timers,
+            clock=clock,
+            errands=self._names,
+        )
+        self._door = self.listening.door
         self._tcp = tcp
         if tcp is not None:
             tcp.later, tcp.is_verified = self.call_later, lambda: not desk.status().verifying
-        self._crowd = Crowd(self._timers, self._put_out, self._let_in)
 
     # ---- for the daemon
 
@@ -137,44 +131,7 @@ class Loop:
 
         The agent's lock file must be held: a bind takes the path away from whoever has it.
         """
-        router = self._door.socket
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.SNDHWM, _HWM),
-            (zmq.RCVHWM, _HWM),
-            (zmq.BACKLOG, _HWM),
-            (zmq.SNDTIMEO, 0),
-            (zmq.HANDSHAKE_IVL, _HANDSHAKE_MS),
-            (zmq.MAXMSGSIZE, wire.REQUEST_BYTES),
-            (zmq.ROUTER_MANDATORY, 1),
-        ):
-            router.setsockopt(option, value)
-        if self._settings.endpoint:
-            checked_path(self._settings.endpoint)
-        router.bind(ADDRESS)
-        self._let_in_by_ipc()
-        if self._tcp is not None:
-            self._tcp.bind(router)
-
-    def _let_in(self) -> None:
-        if self._tcp is not None:  # first: a port may be refused, and all of this is tried again then
-            self._tcp.let_in(self._door.socket)
-        self._let_in_by_ipc()
-
-    def _let_in_by_ipc(self) -> None:
-        if self._settings.endpoint:
-            with narrow_umask():
-                self._channel.bind(events_endpoint(self._settings.endpoint))
-                self._door.socket.bind(self._settings.endpoint)
-            _log.info("listening", endpoint=self._settings.endpoint)
-
-    def _put_out(self) -> None:
-        if self._tcp is not None:
-            self._tcp.keep_out(self._door.socket)
-        if self._settings.endpoint:
-            self._channel.unbind()
-            self._door.socket.unbind(self._settings.endpoint)
-        self._timers.later(_FREED_MS, self._give_back)
+        self.listening.bind()
 
     def run(self) -> None:
         """Serve until `stop`, then close the door. `bind` comes first."""
@@ -183,7 +140,7 @@ class Loop:
         sys.setswitchinterval(_SWITCH_S)
         gc.set_threshold(*_COLLECTIONS)
         gc.freeze()  # what the start has built stays: no collection holds an answer up to walk it
-        self._crowd.start()
+        self.listening.watch()
         try:
             self._seq = max(self._seq, self._reads.ask(self._reader.last_seq, _START_S))
             while not self._stopping:
@@ -196,15 +153,13 @@ class Loop:
     def stop(self) -> None:
         """End `run` after this turn. From another thread or a signal handler: `mailbox.post(loop.stop)`."""
         self._stopping = True
+        self.listening.stop()
 
     def close(self) -> None:
         """Close the sockets and end the threads; `run` does it, and may be called again."""
         for part in (self._signals, self._reads, self._names, self._proofs):
             part.stop()
-        self._channel.close(_LAST_WORD_MS)
-        if self._tcp is not None:
-            self._tcp.close(self._door.socket, _LAST_WORD_MS)
-        self._door.close(_LAST_WORD_MS)
+        self.listening.close()
 
     @property
     def parked(self) -> int:
@@ -218,13 +173,13 @@ class Loop:
     def publish(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         """Tell everyone what became durable, and answer those who wait for these jobs."""
         moved: dict[str, None] = {}
-        wanted = any(channel.wanted() for channel in self._channels)
+        wanted = self.listening.wanted()
         for seq, event in rows:
             self._seq = max(self._seq, seq)
             if wanted:
-                self._say(notice(seq, event, self._settings.boot))
+                self.listening.say(notice(seq, event, self._settings.boot))
             if self._tcp is not None and self._tcp.take(event):
-                self._emptied(self._tcp.channel, _EMPTY_MS)
+                self.listening.empty_tcp()
             if isinstance(event, JobEvent):
                 moved[event.job_id] = None
         for job_id in moved:
@@ -240,7 +195,7 @@ class Loop:
         self._hint("agent", "agent.draining")
 
     def _hint(self, topic: str, kind: str, device_no: str = "") -> None:
-        self._say(
+        self.listening.say(
             m.EventView(
                 seq=self._seq,
                 boot=self._settings.boot,
@@ -250,10 +205,6 @@ class Loop:
                 device_no=device_no,
             )
         )
-
-    def _say(self, event: m.EventView) -> None:
-        for channel in self._channels:
-            channel.say(event)
 
     # ---- a turn
 
@@ -271,41 +222,7 @@ class Loop:
         due.extend(self._timers.due())
         for _ in range(min(len(due), _ITEMS)):
             self._safely(due.popleft())
-        for channel in self._channels:
-            if not channel.drain():
-                _log.warning("events_shut", reason="too many subscriptions", processes=channel.flooders)
-                rest_s = self._rests[id(channel)].shut_at(self._clock.monotonic())
-                self._emptied(channel, int(rest_s * 1000))
-
-    def _emptied(self, channel: Channel, again_ms: int) -> None:
-        """Put all subscribers out; those who may will be let in again, and miss nothing."""
-        if not channel.is_open:
-            return
-        channel.shut()
-        latest = self._clock.monotonic() + LONGEST_S
-        self._timers.later(again_ms, lambda: self._reopened(channel, latest))
-        self._timers.later(_FREED_MS, self._give_back)
-
-    def _give_back(self) -> None:
-        self._names.run(give_back, self._given_back)
-
-    def _given_back(self, result: Exception | None) -> None:
-        if result is not None:
-            _log.info("memory_kept", reason=str(result))
-
-    def _reopened(self, channel: Channel, latest: float) -> None:
-        """Open the channel, but not to flooders that wait for it: all they ask for would come in at once."""
-        if self._stopping:
-            return
-        if channel.flooders and self._clock.monotonic() < latest:
-            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel, latest))
-            return
-        try:
-            with narrow_umask():
-                channel.reopen()
-        except zmq.ZMQError as error:
-            _log.warning("events_not_open", reason=str(error))
-            self._timers.later(_EVENTS_AGAIN_MS, lambda: self._reopened(channel, latest))
+        self.listening.drain()
 
     def _safely(self, item: Callable[[], None]) -> None:
         try:
@@ -340,8 +257,7 @@ class Loop:
 
     def _hello(self, call: Call) -> m.HelloResult:
         by_tcp = self._tcp if call.client_key else None
-        for channel in self._channels:
-            channel.touch()  # a new subscriber asks until it hears the welcome
+        self.listening.touch()  # a new subscriber asks until it hears the welcome
         status = self._desk.status()
         return m.HelloResult(
             protocol="TCA/1",

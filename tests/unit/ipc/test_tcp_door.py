@@ -37,8 +37,8 @@ def test_both_ways_are_answered_by_one_loop_each_with_its_principal_and_channel(
 def test_a_door_that_is_shut_for_a_crowd_opens_for_both_again(tmp_path: Path) -> None:
     with house_with_door(tmp_path) as (h, key):
         for _ in range(2):
-            h.inside(h.loop._put_out)  # noqa: SLF001 - what the crowd's watch calls
-            h.inside(h.loop._let_in)  # noqa: SLF001
+            h.inside(h.loop.listening.put_out)  # what the crowd's watch calls
+            h.inside(h.loop.listening.let_in)
             with Client(h.endpoint) as local, Client(key.endpoint, key=key) as far:
                 assert local.hello().principal
                 assert far.hello().principal == "client:till-1"
