@@ -102,7 +102,7 @@ def test_it_ends_with_a_check_of_each_device(capsys: pytest.CaptureFixture[str])
     assert f"检查设备 {DEVICE}：" in asker.said
     shown = capsys.readouterr().out
     for name in ("设备密码", "库存平衡 007", "登录税务机关", "丢包与延迟"):
-        assert f"{name}: " in shown
+        assert f"{name}：" in shown
 
 
 def test_a_wrong_password_is_tried_once_said_and_not_stored() -> None:
