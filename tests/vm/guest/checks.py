@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.vm.guest import finding, foreign, month, package, reboot, service, trouble
+from tests.vm.guest import finding, foreign, month, package, reboot, service, trouble, watching
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
@@ -40,6 +40,7 @@ def first(report: Report, shop: Shop) -> None:
     foreign.stick(report, shop)
     trouble.checks(report, shop, FRESH)
     service.checks(report, shop, FRESH)
+    watching.checks(report, shop)
     foreign.transport(report)
     report.check("the kernel logged no oops and no task that could not be ended", foreign.kernel_was_well)
     reboot.before(report, shop, FRESH["reboot"])
