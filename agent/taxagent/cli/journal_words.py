@@ -136,7 +136,8 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
         case AgentStarted(version=version, pid=pid):
             return say["started"].format(version=version, pid=pid)
         case AgentStopped(reason=reason, principal=principal):
-            return say["stopped_by" if principal else "stopped"].format(reason=reason, principal=principal)
+            why = word("stop", reason, lang)
+            return say["stopped_by" if principal else "stopped"].format(reason=why, principal=principal)
         case AgentReloaded():
             return _reloaded(event, lang)
         case TokenIssued(principal=principal, scope=scope):
@@ -191,7 +192,7 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["begun"].format(step=_step(step, lang))
         case StepEnded(id=step, outcome=outcome, note=note):
             ended = say["ended_step"].format(step=_step(step, lang), outcome=_outcome(outcome, lang))
-            return f"{ended} ({word('note', note, lang)})" if note else ended
+            return ended + _aside(word("note", note, lang), lang)
         case StateRead():
             return say["state_read"]
         case CheckMade(lines=lines):
@@ -203,7 +204,7 @@ def said(event: AnyEvent, lang: Lang) -> str:  # noqa: C901, PLR0911, PLR0912 - 
             return say["ticket"].format(ticket_no=ticket.ticket_no, deadline=ticket.deadline)
         case JobEnded(state=state, outcome=outcome, problem=problem):
             ended = say["ended"].format(state=word("job_state", state, lang), outcome=_outcome(outcome, lang))
-            return f"{ended} ({_fault(problem.fault, lang)})" if problem else ended
+            return ended + _aside(_fault(problem.fault, lang) if problem else "", lang)
 
 
 def _reloaded(event: AgentReloaded, lang: Lang) -> str:
@@ -213,6 +214,12 @@ def _reloaded(event: AgentReloaded, lang: Lang) -> str:
     say = _SAY[lang]["reloaded_in_part" if event.needs_restart else "reloaded"]
     listed = {"zh": "、", "en": ", "}[lang].join
     return say.format(changed=listed(event.changed) or "-", needs_restart=listed(event.needs_restart))
+
+
+def _aside(text: str, lang: Lang) -> str:
+    if not text:
+        return ""
+    return f"（{text}）" if lang == "zh" else f" ({text})"
 
 
 def _scope(scope: Scope) -> str:

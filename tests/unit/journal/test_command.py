@@ -14,7 +14,7 @@ import pytest
 from taxagent.cli.journal_words import said
 from taxagent.cli.main import main
 from taxagent.journal import JOURNAL_NAME
-from taxagent.model.events import AnyEvent
+from taxagent.model.events import AgentStopped, AnyEvent
 from tests.builders import journal as build
 
 ROWS = len(build.varied())
@@ -153,3 +153,9 @@ def test_every_event_has_words() -> None:
         assert english.isascii() or "某" in english
         assert chinese
         assert "\n" not in chinese + english
+
+
+def test_why_the_agent_stopped_is_told_in_words() -> None:
+    stopped = AgentStopped(at_ms=1, boot="boot-1", reason="device_hung")
+    assert said(stopped, "zh") == "代理停止：为没有反应的设备重启"
+    assert said(stopped, "en") == "agent stopped: to start again for a device that hangs"
