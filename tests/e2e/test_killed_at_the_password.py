@@ -17,8 +17,7 @@ def test_a_good_password_that_was_changed_is_refused_once_and_never_tried_by_the
         tries = _tries_left(orders)
         orders.order({"do": "unplug", "device": DEVICE})
         orders.order({"do": "password", "device": DEVICE, "set": "changed-by-a-person"})
-        hold = {"do": "fault", "device": DEVICE, "command": "open", "point": "after", "act": "hold"}
-        orders.order(hold)
+        orders.order({"do": "fault", "device": DEVICE, "command": "open", "point": "after", "act": "hold"})
         orders.order({"do": "plug", "device": DEVICE})
         orders.event("reached")
         agent.kill()
