@@ -14,7 +14,7 @@ from hypothesis import settings
 
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
-# A shell has what it runs in the background ignore SIGINT, and so would all that the tests start and interrupt.
+# What a shell runs in the background ignores SIGINT, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 INTERNET = {socket.AF_INET, socket.AF_INET6}
