@@ -11,7 +11,7 @@ import msgspec
 
 from tests.builders.scenario import DEVICE_NO
 from tests.judge.evidence import Evidence, rows_of
-from tests.judge.shapes import Error, Issued, RefusedTry, Reply, Row
+from tests.judge.shapes import Error, Issued, Pause, RefusedTry, Reply, Row
 
 Lie = Callable[[Evidence], None]
 LIES: list[tuple[str, str, Lie]] = []
@@ -475,7 +475,9 @@ def a_ticket_that_was_issued_and_never_kept_is_called_not_executed(seen: Evidenc
 def a_ticket_whose_answer_was_lost_is_called_not_executed_by_the_next_try(seen: Evidence) -> None:
     begun, ended = where(seen.rows, "step.begun", "ticket"), where(seen.rows, "step.ended", "ticket")
     no = msgspec.structs.replace(seen.rows[ended], outcome="not_executed", facts={"fault": "BUREAU_DOWN"})
-    inserted(seen, ended - 1, seen.rows[begun], no, seen.rows[begun])
+    inserted(seen, begun + 1, seen.rows[begun], no, seen.rows[begun])
+    for index in range(begun + 2, len(seen.rows)):
+        changed(seen, index, at_ms=seen.rows[index].at_ms + 5_000)
 
 
 @lie("told_is_true")
@@ -484,3 +486,17 @@ def a_client_is_told_that_an_issued_ticket_was_not_executed(seen: Evidence) -> N
     call = next(call for call in seen.calls if call.op == "ticket.put")
     view = {"step": "ticket", "group": call.group, "period": call.period, "outcome": "not_executed"}
     said(seen, "job.get", steps=[view])
+
+
+def announced(seen: Evidence, from_ms: int, until_ms: int) -> None:
+    """Let the bureau have told of that maintenance whenever it was asked."""
+    pause = Pause(from_ms=from_ms, until_ms=until_ms)
+    seen.calls = tuple(
+        msgspec.structs.replace(one, maintenance=pause) if one.op == "status" else one for one in seen.calls
+    )
+
+
+@lie("in_time")
+def a_seal_in_a_maintenance_that_was_announced(seen: Evidence) -> None:
+    first = seen.rows[where(seen.rows, "step.begun", "seal")].at_ms
+    announced(seen, first - 3_600_000, first + 1)

@@ -17,6 +17,7 @@ from tests.judge.verdicts import Facts, facts, rule
 _DAY_BEGINS = dt.time(0, 5)
 _APART = dt.timedelta(hours=12, minutes=10)  # ten minutes: a job takes its last look before it writes
 _OVERDUE = 90 + 1
+_LOOK_MS = 10 * 60_000  # between the last look and the write: a device may hang so long
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _MONITORED = frozenset({"seal", "clock_ticket", "apply_ticket"})
 _FILED = frozenset({"accepted", "not_due"})
@@ -184,6 +185,28 @@ def _untimely(seen: Evidence, deed: Deed, line: LoggedWrite) -> Iterator[str]:
     last = seen.deadlines.get(f"{clock:%Y-%m}")
     if last is not None and not deed.accept.late and clock.date() > last:
         yield f"the filing window ended on {last}"
+    if _in_maintenance(seen, deed, begun_ms):
+        yield "in a maintenance of the bureau that this run of the job was told of"
+
+
+def _in_maintenance(seen: Evidence, deed: Deed, begun_ms: int) -> bool:
+    """Whether the bureau had said, each time that it was asked since the job ran, that it pauses then.
+
+    Each time: whose question a status was is not to be told, and another job's may have been the first.
+    """
+    runs = [row for row in seen.by_job[deed.begun.job_id] if row.event == "job.running"]
+    since_ms = max((row.at_ms for row in runs if row.seq < deed.begun.seq), default=None)
+    first, last = seen.bureau_ms(since_ms), seen.bureau_ms(deed.begun.at_ms)
+    if first is None or last is None:
+        return False
+    told = [
+        call.maintenance
+        for call in seen.calls
+        if (call.op, call.result) == ("status", "answered") and first <= call.at_ms <= last
+    ]
+    return bool(told) and all(
+        pause is not None and pause.from_ms + _LOOK_MS <= begun_ms < pause.until_ms for pause in told
+    )
 
 
 @rule

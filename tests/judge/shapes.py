@@ -259,6 +259,13 @@ class BureauMemory(Shape, frozen=True, kw_only=True):
     filings: tuple[Return, ...] = ()  # every one that was ever filed, oldest first
 
 
+class Pause(Shape, frozen=True, kw_only=True):
+    """A maintenance, by the bureau's clock: from, and up to without."""
+
+    from_ms: int
+    until_ms: int
+
+
 class Call(Shape, frozen=True, kw_only=True):
     """A line of the bureau's log."""
 
@@ -271,6 +278,7 @@ class Call(Shape, frozen=True, kw_only=True):
     result: str  # accepted | repeated | answered | refused
     code: str = ""
     reference: str = ""
+    maintenance: Pause | None = None  # of a status: as it was told
 
 
 # ---- what was told

@@ -41,8 +41,8 @@ def bureau_took(
     ]
     from_ms, until_ms = seen.bureau_ms(since.at_ms), seen.bureau_ms(by_ms)
     return any(
-        (from_ms is None or call.at_ms >= from_ms - seen.slack_ms)
-        and (until_ms is None or call.at_ms <= until_ms + seen.slack_ms)
+        (from_ms is None or call.at_ms >= from_ms)
+        and (until_ms is None or call.at_ms < until_ms - seen.slack_ms)  # in doubt it was the next try's
         for call in taken
     )
 

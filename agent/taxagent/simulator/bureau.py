@@ -119,7 +119,8 @@ class VirtualBureau:
         now = self.now_ms()
         if request.op.method != "PUT":
             answer = self._read(request, now)
-            self._log(request, Result.ANSWERED, 200)
+            told = answer.maintenance if isinstance(answer, m.StatusAnswer) else None
+            self._log(request, Result.ANSWERED, 200, maintenance=told)
             return _ok(answer)
         payload_sha256 = payload_sha256_of(request)
         kept = self._memory.kept.get(request.key)
@@ -249,7 +250,14 @@ class VirtualBureau:
         self._memory = memory
 
     def _log(
-        self, request: Request, result: Result, status: int, *, code: str = "", reference: str = ""
+        self,
+        request: Request,
+        result: Result,
+        status: int,
+        *,
+        code: str = "",
+        reference: str = "",
+        maintenance: m.MaintenanceMessage | None = None,
     ) -> None:
         self._store.log(
             LoggedCall(
@@ -264,6 +272,7 @@ class VirtualBureau:
                 status=status,
                 code=code,
                 reference=reference,
+                maintenance=maintenance,
             )
         )
 

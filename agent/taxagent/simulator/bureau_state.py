@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from taxagent.bureau.messages import DeclarationAnswer, ReceiptAnswer, TicketAnswer
+from taxagent.bureau.messages import DeclarationAnswer, MaintenanceMessage, ReceiptAnswer, TicketAnswer
 from taxagent.model.device import DeviceKind
 from taxagent.model.errors import AgentError
 from taxagent.model.value import Value, from_json, to_json
@@ -83,6 +83,7 @@ class LoggedCall(Value, frozen=True, kw_only=True):
     status: int
     code: str = ""  # of a refusal
     reference: str = ""  # number of the receipt or ticket
+    maintenance: MaintenanceMessage | None = None  # of a status: as it was told
 
 
 class BureauStore:
