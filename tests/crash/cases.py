@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from taxagent.model.device import DeviceKind
 from taxagent.model.job import JobKind
@@ -14,6 +15,7 @@ from tests.builders.bulk import BulkBench
 from tests.builders.driven import TYPES, DrivenBench
 from tests.builders.scenario import NOON, OCTOBER
 from tests.builders.work import SEPTEMBER
+from tests.crash.pauses import PausedBench
 
 MONTHS = {1: (OCTOBER,), 2: (SEPTEMBER, OCTOBER)}
 
@@ -26,9 +28,10 @@ class Case(Value, frozen=True, kw_only=True):
     months: int = 1
     types: int = 9  # at most so many of the device's types
     bulk: bool = False  # through every bulk transfer of USB, not only the driver's calls
+    pause: Literal["", "running", "planned"] = ""  # a maintenance that the bureau has announced
 
     def __str__(self) -> str:
-        level = " bulk" if self.bulk else ""
+        level = (" bulk" if self.bulk else "") + (f" pause {self.pause}" if self.pause else "")
         return f"{self.job.value} {self.device.value} months={self.months} types={self.types}{level}"
 
     @property
@@ -52,9 +55,11 @@ class Case(Value, frozen=True, kw_only=True):
 
     def opened(self, folder: Path, now: dt.datetime) -> DrivenBench:
         """Return the world in `folder` as a new agent finds it."""
-        made = BulkBench if self.bulk else DrivenBench
+        made = BulkBench if self.bulk else PausedBench if self.pause else DrivenBench
         names = TYPES[self.device][: self.types]
         bench = made(folder, self.device, MONTHS[self.months], names=names)
+        if isinstance(bench, PausedBench):
+            bench.announces(self.pause)
         bench.clock.now = now
         bench.number = self.number
         return bench

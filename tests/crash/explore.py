@@ -103,6 +103,17 @@ class Explorer:
             shutil.rmtree(world.folder)
         return self.found
 
+    def troubled_recoveries(self, names: tuple[str, ...]) -> Found:
+        """After each death let each fault strike at each place of the recovery where it can."""
+        self._lived(self._prepared(), Life(), keep=True)
+        for world in self._kept:
+            places = self._places(world)
+            for name in names:
+                for number in (n for n, place in enumerate(places) if FAULTS[name].shows_at(place)):
+                    self.found.faults += 1
+                    self._lived(world, Life(fault=name, at=number), keep=False)
+        return self.found
+
     # ---- inside
 
     def _strike(self, start: Kept, life: Life, depth: int) -> None:
