@@ -105,11 +105,23 @@ class TappedArchives:
 
 
 class Disk(sqlite3.Connection):
-    """A journal's connection whose file system can be made read-only; SQLite itself refuses the rows then."""
+    """A journal's connection on a disk that can be made read-only, or takes `room` more rows."""
 
-    read_only = False
+    read_only = False  # SQLite itself refuses the rows then
+    room: int | None = None
 
     def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
         if sql.startswith("BEGIN"):
             super().execute(f"PRAGMA query_only={int(self.read_only)}")
+        if sql.startswith("INSERT INTO event") and self.room is not None:
+            if not self.room:
+                raise disk_error("database or disk is full", "SQLITE_FULL")
+            self.room -= 1
         return super().execute(sql, *values)  # type: ignore[arg-type]
+
+
+def disk_error(words: str, name: str) -> sqlite3.OperationalError:
+    """Return the error as SQLite raises it."""
+    error = sqlite3.OperationalError(words)
+    error.sqlite_errorname = name
+    return error

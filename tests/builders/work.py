@@ -23,7 +23,7 @@ from taxagent.jobs.latch import JournalLatch
 from taxagent.jobs.runner import Patience, Runner, Tools
 from taxagent.journal import JOURNAL_NAME, JournalWriter, Reader, store
 from taxagent.model.device import PasswordVerdict, Statistics, TriedPassword
-from taxagent.model.errors import AgentError, Interrupted, JournalError, JournalFull
+from taxagent.model.errors import AgentError, Interrupted, JournalError, JournalUnknown
 from taxagent.model.events import (
     AgentStarted,
     AgentStopped,
@@ -52,6 +52,7 @@ from taxagent.simulator.bureau_state import BureauStore
 from taxagent.simulator.device import VirtualDevice
 from taxagent.simulator.scenario import ListedInvoice
 from taxagent.simulator.state import DeviceStore, LoggedWrite, read_log
+from tests.builders.company import SharedJournal
 from tests.builders.scenario import (
     DEVICE_NO,
     NOON,
@@ -69,6 +70,7 @@ _PEOPLE = "shop"
 _CLERK = Principal(name=_PEOPLE, role=Role.OPERATOR)
 QUESTION = "question.txt"  # in a world's folder while a bureau that forgets nothing waits for its code
 CODE = "w7x9"  # what the bureau's verification code is
+Hearer = Callable[[str, str, str, int, object], None]  # principal, op, key, when it was sent, the answer
 
 
 class Password:
@@ -110,9 +112,9 @@ class Bench:
         self.ticket_changes: dict[str, Any] = {}  # what is wrong with the tickets that the bureau gives
         self.judge: Callable[[AnyEvent], None] = lambda _event: None  # sees each row right after its commit
         self.adapter: Callable[[], ModelDevice] = self.this_device
-        self.told: Callable[[str, str, object], None] = lambda _op, _key, _answer: (
-            None
-        )  # what clients are told
+        self.told: Hearer = lambda _who, _op, _key, _sent_ms, _answer: None  # what clients are told
+        self.company = False  # each commit of the job is one with other clients' units
+        self.sharing = False  # one that is shared is under way
         self.codes: list[
             str
         ] = []  # what a person answers to the bureau's codes, in turn; then nobody answers
@@ -235,13 +237,13 @@ class Bench:
         except JournalError as error:  # it is answered again by the next agent
             self.challenges.withdraw(_CLERK, answer)
             told = error
-        self.told("job.answer", key, told)
+        self.told(_PEOPLE, "job.answer", key, self.clock.utc_ms(), told)
         return isinstance(told, Job)
 
     def _stopped(self, journal: JournalWriter, latch: JournalLatch) -> None:
         """Say, as the daemon does, that the agent ended in good order."""
         goodbye = AgentStopped(boot="boot", reason="drained", at_ms=self.clock.utc_ms())
-        with suppress(JournalFull):  # where the disk takes none, the next agent takes it for a crash
+        with suppress(JournalError):  # where the disk takes none, the next agent takes it for a crash
             journal.append(*latch.doubts(), goodbye)
 
     def run_until_killed(self) -> None:
@@ -267,6 +269,11 @@ class Bench:
             job = reader.job(self.job_id)
         assert job is not None
         return job
+
+    def has_job(self) -> bool:
+        """Whether the job was accepted."""
+        with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
+            return reader.job(self.job_id) is not None
 
     def record(self) -> ClearingRecord:
         with closing(Reader(self.folder / JOURNAL_NAME)) as reader:
@@ -299,7 +306,11 @@ class Bench:
     def journal(self) -> Iterator[JournalWriter]:
         fatal: list[Exception] = []
         writer = JournalWriter(
-            self.folder / JOURNAL_NAME, sink=self._committed, on_fatal=fatal.append, connect=self._opened
+            self.folder / JOURNAL_NAME,
+            sink=self._committed,
+            on_fatal=fatal.append,
+            connect=self._opened,
+            measured=self._commit,
         )
         writer.start()
         self._writer = writer
@@ -308,11 +319,17 @@ class Bench:
         finally:
             self._writer = None
             writer.close()
-        assert not fatal, fatal
+        assert all(isinstance(error, JournalUnknown) and self.company for error in fatal), fatal
 
     def _opened(self, path: Path) -> sqlite3.Connection:
         self.disk = cast("Disk", store.opened(path, factory=Disk))
         return self.disk
+
+    def _commit(self, commit: Callable[[], object]) -> None:
+        if self.company and self.sharing:
+            self.tap.call("COMMIT", commit)
+        else:
+            commit()
 
     def _committed(self, rows: Iterable[tuple[int, AnyEvent]]) -> None:
         for _, event in rows:
@@ -331,7 +348,8 @@ class Bench:
         )
 
     def _tools(self, writer: JournalWriter, reader: Reader) -> Tools:
-        journal: Journal = TappedJournal(writer, self.tap)
+        made = SharedJournal(writer, self.tap, self) if self.company else TappedJournal(writer, self.tap)
+        journal: Journal = made
         self.challenges = Challenges()  # an agent's own, in memory alone
         self._latch = JournalLatch(journal, reader, self.clock, after_crash=reader.crashed())
         return Tools(

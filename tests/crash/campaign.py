@@ -29,7 +29,7 @@ from tests.builders.bulk import BULK_FAULTS
 from tests.crash.cases import Case, enumerated
 from tests.crash.counts import Counts
 from tests.crash.explore import Explorer, Found
-from tests.crash.faults import FAULTS
+from tests.crash.faults import FAULTS, OF_A_BATCH
 from tests.crash.folders import memory_folder, quiet
 from tests.crash.town import Town
 
@@ -77,9 +77,10 @@ def _tasks(part: str) -> Iterator[Task]:
         yield from ((part, str(case), case) for case in _largest_first())
     if part == "troubles":
         for case in _troubled():
-            yield from ((part, f"{case}: {name}", (case, name)) for name in FAULTS)
+            names = OF_A_BATCH if case.company else FAULTS
+            yield from ((part, f"{case}: {name}", (case, name)) for name in names)
     if part == "journals":
-        for case in _troubled():
+        for case in (case for case in _troubled() if not case.company):
             yield from ((part, f"{case}: {what}", (case, what)) for what in ("restored", "removed"))
     if part == "usb":
         for case in (Case(job=JobKind.SETTLE, device=device, types=1, bulk=True) for device in DeviceKind):
@@ -99,6 +100,7 @@ def _troubled() -> Iterator[Case]:
         for job in (JobKind.SETTLE, JobKind.REPORT, JobKind.CLEAR, JobKind.BACKUP, JobKind.CHECK):
             yield Case(job=job, device=device, types=1)
         yield Case(job=JobKind.SETTLE, device=device, months=2)
+        yield Case(job=JobKind.SETTLE, device=device, types=1, company=True)
 
 
 def _done(task: Task) -> Told:

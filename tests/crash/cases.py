@@ -27,6 +27,7 @@ class Case(Value, frozen=True, kw_only=True):
     device: DeviceKind
     months: int = 1
     types: int = 9  # at most so many of the device's types
+    company: bool = False  # each commit is one with units of other clients
     bulk: bool = False  # through every bulk transfer of USB, not only the driver's calls
     pause: Literal["", "running", "planned"] = ""  # a maintenance that the bureau has announced
 
@@ -62,6 +63,7 @@ class Case(Value, frozen=True, kw_only=True):
             bench.announces(self.pause)
         bench.clock.now = now
         bench.number = self.number
+        bench.company = self.company
         return bench
 
 
@@ -71,6 +73,8 @@ def enumerated() -> Iterator[Case]:
         for device in DeviceKind:
             yield Case(job=job, device=device, months=1, types=1)
             yield Case(job=job, device=device, months=2)
+    for device in DeviceKind:
+        yield Case(job=JobKind.SETTLE, device=device, types=1, company=True)
 
 
 def period_of_case(case: Case) -> tuple[Period, ...]:

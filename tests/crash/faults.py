@@ -128,6 +128,9 @@ _LIST = (
         do.raises(lambda: Refusal("BACKUP_FAILED")),
         STAYS,
     ),
+    Fault("batch_full", "before", frozenset({"batch"}), do.batch_full),
+    Fault("batch_unknown", "after", frozenset({"COMMIT"}), do.raises(do.io_error)),
+    Fault("batch_lost", "before", frozenset({"COMMIT"}), do.raises(do.io_error)),
     Fault("read_only", "before", frozenset({"commit", "archive"}), do.read_only),
     Fault("host_ahead", "before", _CLOCKED, do.host(hours=13), STAYS | {"expired"}),
     Fault("host_behind", "before", _CLOCKED, do.host(hours=-13), STAYS),
@@ -157,3 +160,4 @@ _LIST = (
     Fault("month_turns", "before", _CLOCKED, do.all_clocks(days=28), STAYS | {"expired"}),
 )
 FAULTS = {fault.name: fault for fault in _LIST}
+OF_A_BATCH = tuple(name for name in FAULTS if name.startswith("batch_"))  # only where commits are shared

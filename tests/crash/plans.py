@@ -9,6 +9,7 @@ from taxagent.model.job import Job, JobState, Outcome, WaitReason
 from taxagent.model.value import Value
 from tests.builders import judge
 from tests.builders.bulk import BulkBench
+from tests.builders.company import NUMBER as OFFICE
 from tests.builders.driven import DrivenBench
 from tests.builders.scenario import DEVICE_NO, PASSWORD
 from tests.builders.tap import Tap
@@ -66,9 +67,11 @@ def outlived(bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = F
     """Run the bench's job to its end, a client looking on; return what the judge says against it, or ""."""
     transcript = Transcript(bench.folder / durable.TOLD)
     transcript.shown(bench.clock.utc_ms(), "shop", bench.job())
-    bench.told = lambda op, key, answer: transcript.told(
-        transcript.asked(bench.clock.utc_ms(), "shop", op, key), bench.clock.utc_ms(), answer
-    )
+
+    def told(who: str, op: str, key: str, sent_ms: int, answer: object) -> None:
+        transcript.told(transcript.asked(sent_ms, who, op, key), bench.clock.utc_ms(), answer)
+
+    bench.told = told
     fault = FAULTS.get(life.fault)
     if fault is not None:
         fault.strike(bench, life.at)
@@ -76,6 +79,7 @@ def outlived(bench: DrivenBench, life: Life, *, troubled: bool, unseen: bool = F
         bench.trouble.order(life.fault.removeprefix("usb_"), life.transfer)
     try:
         job = _to_the_end(bench)
+        _others_to_the_end(bench)
     except AssertionError as error:
         return str(error)
     bench.clock.now += _TICK
@@ -103,6 +107,14 @@ def _to_the_end(bench: DrivenBench) -> Job:
         else:
             raise
         return bench.run_to_the_end()
+
+
+def _others_to_the_end(bench: DrivenBench) -> None:
+    """Run the job that another client asked for meanwhile, if one did."""
+    looked_at, bench.number = bench.number, OFFICE
+    if bench.company and bench.has_job():
+        bench.run_to_the_end()
+    bench.number = looked_at
 
 
 def changed_unseen(bench: DrivenBench, life: Life) -> bool:

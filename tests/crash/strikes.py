@@ -32,7 +32,7 @@ from taxagent.simulator.nonvolatile import Sent
 from taxagent.simulator.state import DeviceStore
 from tests.builders.driven import DrivenBench
 from tests.builders.scenario import TAXPAYER_ID
-from tests.builders.tap import raising
+from tests.builders.tap import disk_error, raising
 from tests.builders.work import CODE
 from tests.crash import durable
 from tests.crash.stranger import Stranger
@@ -267,3 +267,12 @@ def memory_full(bench: DrivenBench, _name: str) -> Callable[[], None]:
 def read_only(bench: DrivenBench, _name: str) -> Callable[[], None]:
     """The journal's file system is read-only until the agent is started again."""
     return lambda: setattr(bench.disk, "read_only", True)
+
+
+def batch_full(bench: DrivenBench, _name: str) -> Callable[[], None]:
+    """The disk takes one row of the batch that is committed next, and no other."""
+    return lambda: setattr(bench.disk, "room", 1)
+
+
+def io_error() -> BaseException:
+    return disk_error("disk I/O error", "SQLITE_IOERR_FSYNC")

@@ -17,7 +17,7 @@ from taxagent.model.job import JobKind
 from tests.builders.bulk import BULK_FAULTS
 from tests.crash.cases import Case, enumerated
 from tests.crash.explore import Explorer, Found
-from tests.crash.faults import FAULTS
+from tests.crash.faults import FAULTS, OF_A_BATCH
 from tests.crash.folders import memory_folder, quiet
 from tests.crash.plans import Life, Plan
 from tests.crash.play import Player
@@ -61,7 +61,8 @@ def test_the_agent_dies_at_every_point_after_its_password_was_changed(base: Path
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_strikes_wherever_it_can(base: Path, name: str) -> None:
-    found = Explorer(base, SETTLE).troubles((name,), depth=0, one_in=7)
+    case = msgspec.structs.replace(SETTLE, company=name in OF_A_BATCH)
+    found = Explorer(base, case).troubles((name,), depth=0, one_in=7)
     nothing_wrong(found)
     assert found.faults
 
