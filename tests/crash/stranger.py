@@ -89,7 +89,11 @@ class Stranger:
         standing = self._device.memory.group(group)
         assert standing is not None
         try:
-            ticket = self._gateway.put_ticket(self._device.scenario.device_no, group, month)
+            number = self._device.scenario.device_no
+            given = self._gateway.get_ticket(number, group, month)
+            ticket = self._gateway.put_ticket(number, group, month)
+            if given is None:
+                self._note(ticket.ticket_no)
             if ticket.clock_ticket is not None:
                 self._device.apply_clock_ticket(ticket.clock_ticket, self._sent())
             self._device.apply_ticket(ticket.clear_ticket, standing.invoicing_deadline, self._sent())
