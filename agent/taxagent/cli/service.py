@@ -141,7 +141,7 @@ def _tell(unit: dict[str, str], socket: dict[str, str], lang: Lang) -> None:
         say(
             "unit",
             lang,
-            **_standing(unit),
+            **_standing(unit, lang),
             restarts=unit.get("NRestarts", "?"),
             result=unit.get("Result", "?"),
             code=unit.get("ExecMainStatus", "?"),
@@ -150,12 +150,13 @@ def _tell(unit: dict[str, str], socket: dict[str, str], lang: Lang) -> None:
     if unit.get("StatusText"):
         print(say("says", lang, text=unit["StatusText"]))
     if socket.get("LoadState", "not-found") != "not-found":
-        print(say("socket", lang, **_standing(socket)))
+        print(say("socket", lang, **_standing(socket, lang)))
 
 
-def _standing(unit: dict[str, str]) -> dict[str, str]:
+def _standing(unit: dict[str, str], lang: Lang) -> dict[str, str]:
+    enabled = unit.get("UnitFileState") or "-"
     return {
         "active": unit.get("ActiveState", "?"),
         "sub": unit.get("SubState", "?"),
-        "enabled": unit.get("UnitFileState") or "-",
+        "enabled": say(enabled, lang) if enabled in ("enabled", "disabled") else enabled,
     }

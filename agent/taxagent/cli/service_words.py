@@ -80,6 +80,8 @@ _SAY: dict[str, tuple[str, str]] = {
         "指标端口  {active}（{sub}），开机启动 {enabled}（taxagent-metrics.socket）",
         "socket    {active} ({sub}), {enabled} (taxagent-metrics.socket, for metrics)",
     ),
+    "enabled": ("是", "enabled"),
+    "disabled": ("否", "disabled"),
     "says": ("它说      {text}", "it says   {text}"),
     "unasked": ("单元      问不到 systemd", "unit      systemd cannot be asked"),
 }

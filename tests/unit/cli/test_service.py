@@ -107,6 +107,12 @@ def test_a_status_says_what_systemd_knows_and_what_the_agent_says_of_itself(
         "it says   Ready: 1 plugged",
         "socket    active (running), enabled (taxagent-metrics.socket, for metrics)",
     ]
+    assert main(["--lang", "zh", "service", "status"]) == 1  # the files are not there
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "单元      active（running），开机启动 是，重启 1 次，上次退出 success/71",
+        "它说      Ready: 1 plugged",
+        "指标端口  active（running），开机启动 是（taxagent-metrics.socket）",
+    ]
 
 
 def test_a_packaged_service_is_left_to_its_package(
