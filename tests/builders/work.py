@@ -220,7 +220,9 @@ class Bench:
             while self._code_given(tools.journal):
                 runner.run(self.job_id, self.adapter(), _Unwatched())
             self._stopped(journal, self._latch)
-        return self.job()
+        job = self.job()
+        self.told(job.principal, "job.get", job.key, self.clock.utc_ms(), job)
+        return job
 
     def _code_given(self, journal: Journal) -> bool:
         """Have a person answer the code that the job waits with, as the desk would; False: nobody did."""
