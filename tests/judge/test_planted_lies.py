@@ -16,7 +16,7 @@ from tests.builders.scenario import OCTOBER
 from tests.builders.transcript import Transcript
 from tests.builders.work import SEPTEMBER, Bench
 from tests.builders.world import due
-from tests.judge import RULES, Evidence, read, violations
+from tests.judge import RULES, Evidence, lies_bureau, read, violations
 from tests.judge.lies import LIES, Lie
 
 
@@ -66,6 +66,7 @@ def test_a_planted_lie_is_caught_by_its_rule(evidence: Evidence, rule: str, plan
 
 def test_every_rule_has_a_lie_of_its_own() -> None:
     assert {rule for rule, _, _ in LIES} == set(RULES)
+    assert {plant.__module__ for _, _, plant in LIES} >= {lies_bureau.__name__}
 
 
 def test_the_judge_loads_no_line_of_the_agent() -> None:
