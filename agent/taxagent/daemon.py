@@ -25,6 +25,7 @@ from taxagent.model.usb import SeenDevice
 from taxagent.parts import Parts
 from taxagent.ports import Watch
 from taxagent.retuning import on_hangup
+from taxclient.protocol.built import build_types
 
 _log = structlog.get_logger("taxagent")
 _DRAIN_S = 150.0  # a device's answer to a seal or clear may take this long (watchdogs of the field: 120 s)
@@ -41,6 +42,7 @@ class Agent:
 
         `manager` is told how the agent stands; None is systemd, where the environment names it.
         """
+        build_types()  # before there is a second thread
         self._stopping = threading.Event()
         self._fatal: Exception | None = None
         self._language = settings.file.agent.language

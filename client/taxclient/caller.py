@@ -12,6 +12,7 @@ import time
 import zmq
 
 from taxclient.conversation import Conversation
+from taxclient.protocol.built import build_types
 from taxclient.protocol.keyfile import KeyFile
 
 _TCP = "tcp://"
@@ -36,6 +37,7 @@ class Caller(abc.ABC):
         key_file: str | os.PathLike[str] = "",
         key: KeyFile | None = None,
     ) -> None:
+        build_types()  # the program around may have threads
         self.endpoint = endpoint
         self._key = key if key is not None else _key(endpoint, key_file)
         self._timeout_ms = timeout_ms

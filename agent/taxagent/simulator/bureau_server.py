@@ -23,6 +23,7 @@ from taxagent.simulator.bureau_control import ControlServer
 from taxagent.simulator.bureau_register import BureauScenario
 from taxagent.simulator.bureau_requests import BureauSaysNo, ConnectionDropped, Reply, request_of
 from taxagent.simulator.bureau_state import BureauStore
+from taxclient.protocol.built import build_types
 
 HANDSHAKE_S = 5.0
 IDLE_S = 60.0  # a connection on which nothing is asked is closed after that
@@ -190,6 +191,7 @@ def serve_bureau(
 
     Raises OSError where it cannot listen, AgentError SCENARIO_INVALID where its state is not readable.
     """
+    build_types()  # before its threads use them
     bureau = VirtualBureau(BureauStore(directory), scenario or BureauScenario(), clock)
     papers = papers_in(directory, clock.utc_ms(), host=listen[0])
     server = GatewayServer(listen, bureau, papers, clock)

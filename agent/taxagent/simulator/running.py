@@ -17,6 +17,7 @@ from taxagent.simulator.faults import Fault, FaultScript
 from taxagent.simulator.scenario import Scenario, invalid
 from taxagent.simulator.state import DeviceStore
 from taxagent.simulator.usb_bus import UsbBus
+from taxclient.protocol.built import build_types
 
 Address = tuple[str, int]
 ANY_LOOPBACK: Address = ("127.0.0.1", 0)
@@ -92,6 +93,7 @@ def serve(
     for number in numbers:
         if numbers.count(number) > 1:
             raise invalid("scenarios", "device_no", f"{number} stands twice")
+    build_types()  # before its threads use them
     base = clock or HostClock()
     devices = []
     for scenario in scenarios:
