@@ -113,7 +113,7 @@ def test_a_request_for_an_absent_agent_is_not_delivered_later(tmp_path: Path, dr
 
 
 def test_a_write_without_an_answer_is_unknown_and_names_its_key(tmp_path: Path, driver: Driver) -> None:
-    with agent(tmp_path, lambda _: None) as (endpoint, seen), driver(endpoint, timeout_ms=30) as client:
+    with agent(tmp_path, lambda _: None) as (endpoint, seen), driver(endpoint, timeout_ms=300) as client:
         with pytest.raises(Timeout) as caught:
             client.submit(ARGS)
         assert (caught.value.outcome, caught.value.retry) == ("unknown", "same_key")
