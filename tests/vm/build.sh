@@ -18,7 +18,7 @@ MASKED="getty.target systemd-user-sessions.service systemd-update-utmp.service s
 
 wanted=$({ cat "$0" "$HERE/guest/init" "$HERE/guest/stage.service"; echo "$SUITE"; } | sha256sum)
 [ "$(cat "$DIR/built" 2>/dev/null || true)" != "$wanted" ] || exit 0
-rm -rf "$DIR/built" "$DIR/root" "$DIR/kernel"
+rm -rf "$DIR/built" "$DIR/root" "$DIR/kernel" "$DIR/vmlinux" "$DIR/initrd.cpio"
 mkdir -p "$DIR/kernel"
 chmod 755 "$DIR"
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.vm.packages import packages
+
+_IMAGES = ("vmlinux", "initrd.cpio", "root.squashfs", "app.squashfs")
+_STATE_MIB, _SHOP_MIB = 24, 32
 
 _TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -20,8 +30,17 @@ _TOOLS = {
 }
 
 
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Keep others from building in the same folder meanwhile; they wait."""
+    work.mkdir(exist_ok=True)
+    with (work / "lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def tools() -> None:
-    """Install the Debian packages that are missing."""
+    """Install the Debian packages that are missing. Raises CalledProcessError where they cannot be had."""
     missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
     if not Path("/usr/share/python-wheels").exists():
         missing.append("python3-venv")
@@ -30,22 +49,37 @@ def tools() -> None:
         _run("apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing)
 
 
-def build(work: Path, scripts: Path) -> None:
-    """Bring the guest's tree up to date; quick where nothing changed."""
-    work.mkdir(exist_ok=True)
-    _run(scripts / "build.sh", work)
+def build(work: Path, scripts: Path) -> tuple[Path, Path]:
+    """Bring tree, package and application up to date; return the package and a later version of it."""
+    with ThreadPoolExecutor() as both:  # one waits for the network while the other computes
+        tree = both.submit(_run, scripts / "build.sh", work)
+        debs = packages(work)
+        application(work, debs[0])
+        tree.result()
+    return debs
+
+
+def own(work: Path, folder: Path) -> None:
+    """Give a guest its disks: the images of now, whoever builds new ones meanwhile, and blank ones."""
+    folder.mkdir()
+    for name in _IMAGES:
+        os.link(work / name, folder / name)
+    blank(folder / "state.img", _STATE_MIB)
+    blank(folder / "shop.img", _SHOP_MIB)
+    stick(folder / "stick.img")
 
 
 def application(work: Path, deb: Path) -> None:
     """Make a disk of what the package has in /usr/lib/taxagent: app.squashfs."""
-    disk, tree = work / "app.squashfs", work / "app"
+    disk, made, tree = work / "app.squashfs", work / "app.squashfs.new", work / "app"
     if disk.exists() and disk.stat().st_mtime > deb.stat().st_mtime:
         return
     shutil.rmtree(tree, ignore_errors=True)
     _run("dpkg-deb", "--extract", deb, tree)
-    disk.unlink(missing_ok=True)
+    made.unlink(missing_ok=True)
     venv = tree / "usr/lib/taxagent"
-    _run("mksquashfs", venv, disk, "-comp", "lz4", "-no-xattrs", "-quiet", "-no-progress")
+    _run("mksquashfs", venv, made, "-comp", "lz4", "-no-xattrs", "-quiet", "-no-progress")
+    made.replace(disk)
     shutil.rmtree(tree)
 
 

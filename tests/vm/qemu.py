@@ -11,7 +11,9 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
+
+from tests.vm.tally import Tally
 
 LIMIT_S = 900.0
 CLOCKS = (
@@ -24,12 +26,13 @@ _STICK = "driver=usb-storage,drive=stick,removable=on,id=stick,serial=QEMUSTICK1
 
 
 class Machine:
-    """The guest of `work`, with `place` as its /stage."""
+    """A guest from the images in `disks`, with `place` as its /stage and so many processors."""
 
-    def __init__(self, work: Path, place: Path, out: TextIO) -> None:
-        self._work = work
+    def __init__(self, disks: Path, place: Path, tally: Tally, processors: int) -> None:
+        self._disks = disks
         self._place = place
-        self._out = out
+        self._tally = tally
+        self._processors = processors
 
     def run(self, limit_s: float) -> int:
         """Boot, again while the guest asks for it; return the checks' status, 2 where there is none."""
@@ -65,8 +68,7 @@ class Machine:
             if line.startswith("@qmp "):
                 self._order(line.removeprefix("@qmp ").split())
             else:
-                self._out.write(line)
-                self._out.flush()
+                self._tally.line(line)
 
     def _order(self, words: list[str]) -> None:
         """Carry out `unplug` or `plug` of the stick."""
@@ -80,7 +82,7 @@ class Machine:
             else:
                 said = self._plugged(stream)
             if said:
-                self._out.write(f"the machine refuses {words}: {said}\n")
+                self._tally.line(f"the machine refuses {words}: {said}")
 
     def _plugged(self, stream: IO[str]) -> str:
         """Plug the stick in; what was pulled a moment ago may still be in use."""
@@ -106,21 +108,30 @@ class Machine:
                 return str(said["error"]["desc"])
 
     def _command(self, clock: str) -> list[str]:
-        work, place = self._work, self._place
+        disks, place = self._disks, self._place
         drives = [
-            ("root", work / "root.squashfs", "if=virtio,readonly=on"),
-            ("app", work / "app.squashfs", "if=virtio,readonly=on"),
-            ("state", work / "state.img", "if=virtio,cache=unsafe"),
-            ("shop", work / "shop.img", "if=virtio,cache=unsafe"),
+            ("root", disks / "root.squashfs", "if=virtio,readonly=on"),
+            ("app", disks / "app.squashfs", "if=virtio,readonly=on"),
+            ("state", disks / "state.img", "if=virtio,cache=unsafe"),
+            ("shop", disks / "shop.img", "if=virtio,cache=unsafe"),
         ]
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"]
-        command += ["-smp", "2", "-m", "1536", "-nodefaults", "-no-user-config", "-display", "none"]
+        command += [
+            "-smp",
+            str(self._processors),
+            "-m",
+            "1536",
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+        ]
         command += ["-no-reboot", "-nic", "none", "-rtc", f"base={clock},clock=vm"]
-        command += ["-kernel", str(work / "vmlinux"), "-initrd", str(work / "initrd.cpio")]
+        command += ["-kernel", str(disks / "vmlinux"), "-initrd", str(disks / "initrd.cpio")]
         command += ["-append", f"{_KERNEL} {_UNIT}"]
         for name, path, how in drives:
             command += ["-drive", f"id={name},file={path},format=raw,{how}"]
-        command += ["-blockdev", f"driver=file,node-name=stick,filename={work / 'stick.img'}"]
+        command += ["-blockdev", f"driver=file,node-name=stick,filename={disks / 'stick.img'}"]
         command += ["-device", "qemu-xhci", "-device", _STICK.removeprefix("driver=")]
         command += ["-virtfs", f"local,path={place},mount_tag=stage,security_model=none,multidevs=remap"]
         command += ["-qmp", f"unix:{place / 'qmp'},server=on,wait=off"]

@@ -81,10 +81,10 @@ class Process:
 class Orders:
     """A control connection to a simulator of either sort: orders are answered in order, events are kept."""
 
-    def __init__(self, address: str) -> None:
-        """Connect to HOST:PORT. Raises OSError."""
+    def __init__(self, address: str, timeout_s: float = _READY_S) -> None:
+        """Connect to HOST:PORT; an answer or event is waited for `timeout_s`. Raises OSError."""
         host, _, port = address.rpartition(":")
-        self._sock = socket.create_connection((host, int(port)), timeout=_READY_S)
+        self._sock = socket.create_connection((host, int(port)), timeout=timeout_s)
         self._lines = self._sock.makefile("rb")
         self._events: list[dict[str, object]] = []
 

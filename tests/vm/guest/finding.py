@@ -18,20 +18,23 @@ from tests.vm.guest.machine import done, node, out, until
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import BIN, MEMBER, STRANGER, Shop
 
-_RULE = Path("/etc/udev/rules.d/70-taxagent.rules")
+DEVICES = {"doctor": "control_disk"}
+_RULES = tuple(Path(f"/{place}/udev/rules.d/70-taxagent.rules") for place in ("etc", "usr/lib"))
 _CONFIG = Path("/etc/taxagent/taxagent.toml")
 _WELL = {"DNS_OK", "TCP_OK", "TLS_OK", "HTTP_OK", "JOURNAL_OK", "CERTIFICATE_OK", "RTC_AGREES"}
 Found = Mapping[str, CheckLineView]
 
 
-def checks(report: Report, shop: Shop, number: str) -> None:
-    """`number`: a device that is not plugged yet. The service runs before and after."""
-    report.check("doctor: a host that is well, by root and through the agent", partial(well, shop, number))
-    report.check("doctor: a second program has the device: its pid and name", partial(rival, shop, number))
-    report.check("doctor: the agent's user is not in the devices' group", partial(no_member, shop, number))
-    report.check("doctor: the udev rule is missing, then not applied", partial(no_rule, shop, number))
-    report.check("doctor: the service is stopped, or its configuration refused", partial(stopped, shop))
-    report.check("doctor: a stranger learns which group lets them in", partial(shut, shop))
+def checks(report: Report, shop: Shop) -> None:
+    """The service runs before and after."""
+    number = shop.numbers["doctor"]
+    report.check("a host that is well, by root and through the agent", partial(well, shop, number))
+    report.check("a second program has the device: its pid and name", partial(rival, shop, number))
+    report.check("the agent's user is not in the devices' group", partial(no_member, shop, number))
+    report.check("the udev rule is missing, then not applied", partial(no_rule, shop, number))
+    report.check("the service is stopped, or its configuration refused", partial(stopped, shop))
+    report.check("a stranger learns which group lets them in", partial(shut, shop))
+    shop.away(number)
 
 
 def well(shop: Shop, number: str) -> str:
@@ -85,13 +88,14 @@ def no_member(_: Shop, number: str) -> str:
 
 def no_rule(_: Shop, number: str) -> str:
     """As where an installation by hand forgot it; then with the rule, but not for this device."""
-    path, aside = Path(node(number)), _RULE.with_suffix(".aside")
-    shutil.move(_RULE, aside)
+    rule = next(each for each in _RULES if each.exists())
+    path, aside = Path(node(number)), rule.with_suffix(".aside")
+    shutil.move(rule, aside)
     shutil.chown(path, "root", "root")
     try:
         missing = doctor()["NODE_SHUT_NO_RULE"]
     finally:
-        shutil.move(aside, _RULE)
+        shutil.move(aside, rule)
     late = doctor()["NODE_SHUT_NOT_APPLIED"]
     assert "70-taxagent.rules" in missing.fact, missing
     out("udevadm", "control", "--reload")  # the remedy, word by word

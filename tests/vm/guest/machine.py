@@ -29,12 +29,13 @@ def out(*command: str, user: str = "") -> str:
 
 def until(look: Callable[[], Found], what: str, patience_s: float = PATIENCE_S) -> Found:
     """Look until something is there and return it. Raises AssertionError after `patience_s`."""
-    end = time.monotonic() + patience_s
+    end, pause = time.monotonic() + patience_s, 0.02
     while not (found := look()):
         if time.monotonic() > end:
             msg = f"not within {patience_s:.0f} s: {what}"
             raise AssertionError(msg)
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.3)  # a look costs time that what is awaited needs
     return found
 
 

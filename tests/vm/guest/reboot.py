@@ -7,17 +7,20 @@ import os
 from functools import partial
 from pathlib import Path
 
-from tests.vm.guest.machine import driver, out
+from tests.vm.guest.machine import driver
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import FOLDER, Shop
-from tests.vm.guest.trouble import begun, fault
+from tests.vm.guest.trouble import begun, held
 
 _KEPT = FOLDER / "before.json"
 
 
-def before(report: Report, shop: Shop, number: str) -> None:
+DEVICES = {"reboot": "control_disk"}
+
+
+def checks(report: Report, shop: Shop) -> None:
     """Cut the power where the device has sealed and not answered; returns only where that failed."""
-    report.check("the power fails in a seal", partial(_cut, report, shop, number))
+    report.check("the power fails in a seal", partial(_cut, shop, shop.numbers["reboot"]))
 
 
 def kept() -> dict[str, str] | None:
@@ -26,26 +29,20 @@ def kept() -> dict[str, str] | None:
 
 
 def after(report: Report, shop: Shop, left: dict[str, str]) -> None:
-    """Install again (the system's own disk is as new), keep journal, devices and bureau."""
-    number = left["number"]
-    report.check("after the power cut: installed again over the kept journal", shop.install, always=True)
-    report.check("after the power cut: bureau and devices as they were", shop.start_simulators, always=True)
-    shop.configure()
-    for module in ("vhci_hcd", "usb_storage", "sd_mod", "sg"):
-        out("modprobe", module)
-    report.check("after the power cut: the job ends right", partial(_goes_on, shop, number, left["job"]))
+    """The system's own disk is as new; journal, devices and bureau are as they were."""
+    shop.modules()
+    report.check(
+        "after the power cut, over the kept journal: the job ends right",
+        partial(_goes_on, shop, left["number"], left["job"]),
+    )
 
 
-def _cut(report: Report, shop: Shop, number: str) -> None:
+def _cut(shop: Shop, number: str) -> None:
     begun(shop, number)
-    with shop.orders() as orders:
-        fault(orders, number, "seal", "hold", "after")
-        job_id = shop.submitted(number)
-        orders.event("reached")
+    with held(shop, number) as (job_id, _):
         assert driver(number) == "usbfs", driver(number)
-        left = {"number": number, "job": job_id, "passed": str(report.passed), "failed": str(report.failed)}
         with _KEPT.open("w", encoding="ascii") as file:
-            json.dump(left, file)
+            json.dump({"number": number, "job": job_id}, file)
             file.flush()
             os.fsync(file.fileno())
         Path("rc").write_text("again", encoding="ascii")

@@ -1,6 +1,7 @@
 """A shop in the guest: the installed agent, simulated devices behind the kernel's vhci-hcd, a bureau, people.
 
-Everything is done as a person would: systemctl, usbip, taxctl, taxagent simulate.
+What a person does is done as a person would: systemctl, usbip, taxctl. What a check only needs to get to its
+point is asked through the client library as root: each start of a program costs a second there.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from taxagent.simulator.site import Orders, example
 from taxclient import Client
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import ClientError
-from tests.vm.guest.machine import done, driver, main_pid, out, place, until
+from tests.vm.guest.machine import PATIENCE_S, done, driver, main_pid, out, place, until
 
 BIN = "/usr/lib/taxagent/bin"
 SOCKET = "ipc:///run/taxagent/agent.sock"
 MEMBER, STRANGER = "shop", "stranger"
+_MODULES = ("xhci_pci", "vhci_hcd", "usb_storage", "sd_mod", "sg")
 PERIODS = {"control_disk": ("2026-10",), "golden_disk": ("2026-09", "2026-10"), "ukey": ("2026-10",)}
 FOLDER = Path("/var/lib/shop")  # a disk of its own, which outlives a reboot
 _USBIP_PORT, _CONTROL_PORT = 3240, 3241
@@ -31,10 +33,12 @@ class Shop:
     """The devices are scenarios by number; each stands in port 1-1, 1-2, ... of the simulated bus."""
 
     def __init__(self, devices: Mapping[str, str]) -> None:
-        """`devices`: number = kind."""
-        self.kinds = dict(devices)
-        self._busids = {number: f"1-{at + 1}" for at, number in enumerate(devices)}
+        """`devices`: what a device is for = its kind. `numbers`: what it is for = its number."""
+        self.numbers = {purpose: f"6617000001{at:02}" for at, purpose in enumerate(devices)}
+        self.kinds = {self.numbers[purpose]: kind for purpose, kind in devices.items()}
+        self._busids = {number: f"1-{at + 1}" for at, number in enumerate(self.kinds)}
         self._processes: list[subprocess.Popen[str]] = []
+        self._pulled: set[str] = set()  # ports of the simulator that are empty
         self.bureau: dict[str, str] = {}
 
     # ---- before the first start
@@ -72,9 +76,6 @@ access.groups.taxagent = "{values["role"]}"
 patience.declaration_s = 3
 patience.bureau_s = 0.5
 patience.in_use_s = 0.5
-device.read_s = 20
-device.write_s = 20
-device.grace_s = 20
 bureau.url = "{values["url"]}"
 bureau.ca = "bureau/ca.pem"
 bureau.certificate = "bureau/agent.pem"
@@ -113,27 +114,35 @@ bureau.key = "bureau/agent.key"
 
     def plug(self, number: str) -> None:
         """Have the kernel take the device, and its usb-storage driver first."""
-        with suppress(AssertionError):
+        if number in self._pulled:
             self.order({"do": "plug", "device": number})
+            self._pulled.discard(number)
         out("usbip", "attach", "-r", "127.0.0.1", "-b", self._busids[number])
         until(lambda: place(number), f"{number} is on the bus")
 
     def pull(self, number: str) -> None:
         """Pull the device's cable."""
         self.order({"do": "unplug", "device": number})
+        self.gone(number)
+
+    def gone(self, number: str) -> None:
+        """Wait until kernel and agent have seen that the device's cable is out."""
+        self._pulled.add(number)
         until(lambda: place(number) is None, f"{number} is off the bus")
+
+    def away(self, number: str) -> None:
+        """Put a device away that is needed no more, once the kernel's driver has it."""
+        self.given_back(number)
+        self.pull(number)
 
     def order(self, order: dict[str, object]) -> dict[str, object]:
         """Give the simulated devices an order. Raises AssertionError where it is refused."""
-        with Orders(f"127.0.0.1:{_CONTROL_PORT}") as orders:
-            try:
-                return orders.order(order)
-            except RuntimeError as error:
-                raise AssertionError(str(error)) from error
+        with self.orders() as orders:
+            return orders.order(order)
 
     def orders(self) -> Orders:
         """Return a control connection to the devices."""
-        return Orders(f"127.0.0.1:{_CONTROL_PORT}")
+        return Orders(f"127.0.0.1:{_CONTROL_PORT}", PATIENCE_S)
 
     def writes(self, number: str) -> list[str]:
         """Return what the device carried out, by its own log."""
@@ -144,7 +153,7 @@ bureau.key = "bureau/agent.key"
     def file_returns(self, number: str) -> None:
         """File every return that the device's months need."""
         taxpayer = self.view(number).taxpayer_id
-        with Orders(self.bureau["control"]) as orders:
+        with Orders(self.bureau["control"], PATIENCE_S) as orders:
             for period in PERIODS[self.kinds[number]]:
                 orders.order({"do": "file", "taxpayer_id": taxpayer, "period": period})
 
@@ -184,17 +193,26 @@ bureau.key = "bureau/agent.key"
         with self.client() as one:
             return not any(view.device_no == number and view.location for view in one.status().devices)
 
-    def token(self, number: str, user: str = MEMBER) -> str:
-        """Prepare a settle as a user would and return its token."""
-        ended = self.ask("--json", "settle", number, "--prepare", user=user)
+    def asked(self, number: str) -> str:
+        """Prepare a settle and have it accepted, as an ordinary user does; return the job's id."""
+        ended = self.ask("--json", "settle", number, "--prepare")
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        return str(json.loads(ended.stdout)["token"])
+        token = str(json.loads(ended.stdout)["token"])
+        ended = self.ask("--json", "settle", number, "--token", token, "--no-wait")
+        assert ended.returncode == 30, f"{ended.returncode} {ended.stdout}{ended.stderr}"
+        return str(json.loads(ended.stdout)["job"]["job_id"])
+
+    def confirmed(self, number: str) -> m.SubmitArgs:
+        """Return the settle of a device, prepared and confirmed, as it is to be submitted."""
+        with self.client() as one:
+            token = one.prepare(m.PrepareArgs(device_no=number, kind="settle"), timeout_ms=120_000).token
+        return m.SubmitArgs(device_no=number, kind="settle", token=token)
 
     def submitted(self, number: str) -> str:
         """Have a settle accepted and return the job's id."""
-        ended = self.ask("--json", "settle", number, "--token", self.token(number), "--no-wait")
-        assert ended.returncode == 30, f"{ended.returncode} {ended.stdout}{ended.stderr}"
-        return str(json.loads(ended.stdout)["job"]["job_id"])
+        request = self.confirmed(number)
+        with self.client() as one:
+            return one.submit(request).job.job_id
 
     def job(self, job_id: str) -> m.JobView:
         """Return a job."""
@@ -206,7 +224,8 @@ bureau.key = "bureau/agent.key"
 
         def look() -> m.JobView | None:
             with suppress(ClientError):
-                job = self.job(job_id)
+                with self.client() as one:
+                    job = one.wait(job_id, until="end").job
                 assert job.state != "needs_human", job.problem
                 return job if job.ended else None
             return None
@@ -231,6 +250,21 @@ bureau.key = "bureau/agent.key"
         until(
             lambda: driver(number) == "usb-storage", f"usb-storage has {number} again, not {driver(number)!r}"
         )
+
+    def modules(self) -> None:
+        """Load what a computer with a USB device has loaded."""
+        for module in _MODULES:
+            out("modprobe", module)
+
+    def running(self) -> None:
+        """Start the unit where it does not run, with USB."""
+        self.modules()
+        if not main_pid():
+            self.start()
+
+    def reload(self) -> None:
+        """Have the agent read its configuration anew. Raises AssertionError where it is refused."""
+        out("systemctl", "reload", "taxagent")
 
     def start(self) -> int:
         """Start the unit; return its pid once it answers."""

@@ -1,56 +1,67 @@
-"""Cables pulled, devices that fall silent, processes killed: in the middle of a step, on the real kernel."""
+"""Devices that fall silent, refuse, stall, and an agent that is killed: in mid-step, on the real kernel."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from taxagent.simulator.site import Orders
-from tests.vm.guest.machine import driver, main_pid, out, place, restarted, unit, until
+from tests.vm.guest.machine import driver, main_pid, restarted, unit, until
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
+_HANGS = ("mute", "hang")
+_LIMITS = "device.read_s = 10\ndevice.write_s = 10\ndevice.grace_s = 5\n"
+DEVICES = dict.fromkeys(("rest", "stall", "phase_error", "lose", "refuse", "kill", *_HANGS), "control_disk")
 
-def checks(report: Report, shop: Shop, numbers: dict[str, str]) -> None:
-    """`numbers`: what a device is for = its number; none of them is plugged yet."""
-    report.check(
-        "unplugged and plugged in at rest: read again at a new address",
-        partial(at_rest, shop, numbers["rest"]),
-    )
-    for name, (command, point) in PULLED.items():
-        number = numbers[name]
-        report.check(
-            f"pulled {point} {command}: the job ends right", partial(pulled, shop, number, command, point)
-        )
-    report.check(
-        "a halted endpoint in a seal: the job ends right", partial(faulty, shop, numbers["stall"], "stall")
-    )
-    report.check(
-        "an answer that never comes: the parked transfer is cancelled, the answer fetched again",
-        partial(lost, shop, numbers["lose"]),
-    )
-    report.check(
-        "a device that hangs in a seal: given up, and the job goes on once it is plugged in anew",
-        partial(silent, shop, numbers["mute"]),
-    )
-    report.check(
-        "a refused seal ends the job, and usb-storage has the device back",
-        partial(refused, shop, numbers["refuse"]),
+
+def checks(report: Report, shop: Shop) -> None:
+    """Each on a device of its own. A call's limits are the default ones, but for those that hang."""
+    own = shop.numbers
+    report.side_by_side(
+        [
+            (
+                "unplugged and plugged in at rest: read again at a new address",
+                partial(at_rest, shop, own["rest"]),
+            ),
+            ("a halted endpoint in a seal: the job ends right", partial(faulty, shop, own["stall"], "stall")),
+            (
+                "a phase error in a seal: reset, and the job ends right",
+                partial(faulty, shop, own["phase_error"], "phase_error"),
+            ),
+            (
+                "an answer that never comes: the transfer is cancelled, the answer fetched again",
+                partial(faulty, shop, own["lose"], "lose", "answer"),
+            ),
+            (
+                "a refused seal ends the job, and usb-storage has the device back",
+                partial(refused, shop, own["refuse"]),
+            ),
+        ]
     )
     report.check(
         "killed in a seal: started again, the job ends right, usb-storage has it back",
-        partial(killed, shop, numbers["kill"]),
+        partial(killed, shop, own["kill"]),
     )
-
-
-PULLED = {
-    "seal": ("seal", "after"),
-    "unsealed": ("seal", "before"),
-    "clock": ("clock_ticket", "after"),
-    "apply": ("apply_ticket", "after"),
-    "reading": ("read_summary", "after"),
-}
+    shop.configure(_LIMITS)
+    shop.reload()
+    report.side_by_side(
+        [
+            (
+                f"{what}: given up, and the job goes on once it is plugged in anew",
+                partial(silent, shop, own[act], act),
+            )
+            for act, what in (
+                ("mute", "a device whose transfers stay parked in a seal"),
+                ("hang", "a device that hangs in a seal, control transfers too"),
+            )
+        ]
+    )
+    shop.configure()
+    shop.reload()
 
 
 def at_rest(shop: Shop, number: str) -> str:
@@ -62,7 +73,7 @@ def at_rest(shop: Shop, number: str) -> str:
     shop.plug(number)
     second = shop.view(number).location
     assert first != second, first
-    shop.given_back(number)
+    shop.away(number)
     return f"{first} then {second}"
 
 
@@ -72,55 +83,56 @@ def begun(shop: Shop, number: str) -> None:
     shop.file_returns(number)
 
 
-def fault(orders: Orders, number: str, command: str, act: str, point: str) -> None:
-    """Order a fault of the device."""
-    order: dict[str, object] = {"do": "fault", "device": number, "command": command}
-    orders.order(order | {"act": act, "point": point})
+def fault(orders: Orders, number: str, command: str, act: str, point: str, code: str = "") -> int:
+    """Order a fault of the device and return its id."""
+    order: dict[str, object] = {"do": "fault", "device": number, "command": command, "act": act}
+    told = orders.order(order | {"point": point} | ({"code": code} if code else {}))["fault"]
+    assert isinstance(told, int)
+    return told
 
 
-def pulled(shop: Shop, number: str, command: str, point: str) -> str:
-    """The device vanishes at that instant and comes back at another address."""
-    begun(shop, number)
+def struck(orders: Orders, which: int) -> None:
+    """Wait until a fault has struck; those of other devices are no matter."""
+    while orders.event("reached")["fault"] != which:
+        pass
+
+
+@contextmanager
+def held(shop: Shop, number: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A job whose device has sealed and not answered: its id, and what lets the device go on."""
     with shop.orders() as orders:
-        fault(orders, number, command, "unplug", point)
+        which = fault(orders, number, "seal", "hold", "after")
         job_id = shop.submitted(number)
-        orders.event("reached")
-    until(lambda: place(number) is None, f"{number} is off the bus")
-    until(partial(shop.absent, number), "the agent sees that it is gone")
-    shop.plug(number)
-    shop.settled(job_id, number)
-    shop.given_back(number)
-    return ", ".join(shop.writes(number))
+        struck(orders, which)
+        yield job_id, lambda: orders.order({"do": "clear_faults"})
 
 
-def faulty(shop: Shop, number: str, act: str, point: str = "after") -> None:
+def faulty(shop: Shop, number: str, act: str, point: str = "after") -> str:
     """The fault strikes once; the driver recovers by itself."""
     begun(shop, number)
     with shop.orders() as orders:
-        fault(orders, number, "seal", act, point)
-    shop.settled(shop.submitted(number), number)
-    shop.given_back(number)
+        which = fault(orders, number, "seal", act, point)
+        job_id = shop.submitted(number)
+        struck(orders, which)
+    shop.settled(job_id, number)
+    shop.away(number)
+    return ", ".join(shop.writes(number))
 
 
-def lost(shop: Shop, number: str) -> None:
-    """After five seconds, by the driver's own time-out; the kernel unlinks the transfer."""
-    faulty(shop, number, "lose", "answer")
-
-
-def silent(shop: Shop, number: str) -> str:
-    """Bulk transfers are parked, the process that simulates it runs on; control transfers are answered."""
+def silent(shop: Shop, number: str, act: str) -> str:
+    """The process that simulates the device runs on; its transfers stay parked."""
     begun(shop, number)
     with shop.orders() as orders:
-        fault(orders, number, "seal", "mute", "after")
+        which = fault(orders, number, "seal", act, "after")
         job_id = shop.submitted(number)
-        orders.event("reached")
+        struck(orders, which)
     until(lambda: shop.job(job_id).problem, "the job says what is wrong")
     problem = shop.job(job_id).problem
     shop.pull(number)
     until(partial(shop.absent, number), "the agent sees that it is gone")
     shop.plug(number)
     shop.settled(job_id, number)
-    shop.given_back(number)
+    shop.away(number)
     return problem.code if problem else ""
 
 
@@ -128,19 +140,10 @@ def refused(shop: Shop, number: str) -> str:
     """By a rule of the device."""
     begun(shop, number)
     with shop.orders() as orders:
-        orders.order(
-            {
-                "do": "fault",
-                "device": number,
-                "command": "seal",
-                "act": "refuse",
-                "point": "before",
-                "code": "09f110",
-            }
-        )
+        fault(orders, number, "seal", "refuse", "before", "09f110")
     job = shop.finished(shop.submitted(number))
     assert job.state == "refused", job
-    shop.given_back(number)
+    shop.away(number)
     return job.problem.code if job.problem else ""
 
 
@@ -148,34 +151,12 @@ def killed(shop: Shop, number: str) -> str:
     """The process dies between the device's act and its answer; the device stays without a driver."""
     begun(shop, number)
     before = main_pid()
-    with shop.orders() as orders:
-        fault(orders, number, "seal", "hold", "after")
-        job_id = shop.submitted(number)
-        orders.event("reached")
+    with held(shop, number) as (job_id, go_on):
         assert driver(number) == "usbfs", driver(number)
         os.kill(before, signal.SIGKILL)
         until(restarted(before), "systemd starts it again")
         left = driver(number)
-        orders.order({"do": "clear_faults"})
+        go_on()
     shop.settled(job_id, number)
-    shop.given_back(number)
+    shop.away(number)
     return f"restarts {unit('NRestarts')['NRestarts']}, driver after the kill: {left or 'none'}"
-
-
-def stopped_in_a_job(shop: Shop, number: str) -> str:
-    """SIGTERM waits for the seal in hand; the rest is done after the next start."""
-    begun(shop, number)
-    with shop.orders() as orders:
-        fault(orders, number, "seal", "hold", "after")
-        job_id = shop.submitted(number)
-        orders.event("reached")
-        out("systemctl", "stop", "--no-block", "taxagent")
-        until(lambda: unit("ActiveState")["ActiveState"] == "deactivating", "it stops")
-        status = until(lambda: unit("StatusText")["StatusText"], "it says so")
-        orders.order({"do": "clear_faults"})
-    until(lambda: unit("ActiveState")["ActiveState"] == "inactive", "it has stopped")
-    assert unit("Result")["Result"] == "success", unit("Result")
-    shop.given_back(number)
-    shop.start()
-    shop.settled(job_id, number)
-    return status

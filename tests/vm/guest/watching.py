@@ -10,6 +10,7 @@ from tests.vm.guest.machine import done, main_pid, out, until
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import BIN, Shop
 
+DEVICES: dict[str, str] = {}
 _SOCKET = "taxagent-metrics.socket"
 _PAGE = "http://127.0.0.1:9464/metrics"
 
