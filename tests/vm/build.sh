@@ -14,7 +14,9 @@ MASKED="getty.target systemd-user-sessions.service systemd-update-utmp.service s
     systemd-journal-flush.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount apt-daily.timer
     apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
     systemd-tmpfiles-clean.timer dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount
-    systemd-timesyncd.service systemd-networkd.service"
+    systemd-timesyncd.service systemd-networkd.service
+    modprobe@dm_mod.service modprobe@loop.service modprobe@drm.service modprobe@fuse.service modprobe@configfs.service
+    modprobe@efi_pstore.service"
 
 wanted=$({ cat "$0" "$HERE/guest/init" "$HERE/guest/stage.service"; echo "$SUITE"; } | sha256sum)
 [ "$(cat "$DIR/built" 2>/dev/null || true)" != "$wanted" ] || exit 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 GUESTS: dict[str, tuple[str, ...]] = {
     "packaged": ("package", "month", "unit", "finding", "foreign", "upgrade"),
-    "by hand": ("trouble", "cables", "watching", "service", "reboot"),
+    "by hand": ("trouble", "watching", "cables", "service", "reboot"),
 }
 """Of the first, the service comes from the Debian package; of the second, from `taxagent service install`."""
 

@@ -14,9 +14,10 @@ import msgspec
 
 from taxclient.protocol.results import DoctorResult
 from taxclient.protocol.views import CheckLineView
+from tests.vm.guest.forks import ran
 from tests.vm.guest.machine import done, node, out, until
 from tests.vm.guest.report import Report
-from tests.vm.guest.shop import BIN, MEMBER, STRANGER, Shop
+from tests.vm.guest.shop import MEMBER, STRANGER, Shop
 
 DEVICES = {"doctor": "control_disk"}
 _RULES = tuple(Path(f"/{place}/udev/rules.d/70-taxagent.rules") for place in ("etc", "usr/lib"))
@@ -117,13 +118,12 @@ def stopped(shop: Shop) -> str:
     assert "CONFIG_INVALID" in failed
     out("systemctl", "reset-failed", "taxagent")
     shop.start()
-    assert "UNIT_RUNS" in doctor()
     return f"{found['UNIT_STOPPED'].fact} {failed['UNIT_FAILED_CONFIG'].fact}"
 
 
 def shut(shop: Shop) -> str:
     """Neither of the two says that no agent runs."""
-    ended = shop.ask("doctor", user=STRANGER)
+    ended = shop.ask_here("doctor", user=STRANGER)
     assert ended.returncode == 77, f"{ended.returncode} {ended.stdout}{ended.stderr}"
     line = doctor(user=STRANGER)["SOCKET_SHUT"]
     assert f"usermod -aG taxagent {STRANGER}" in line.remedy, line
@@ -132,12 +132,12 @@ def shut(shop: Shop) -> str:
 
 def doctor(user: str = "") -> Found:
     """Return the lines of `taxagent doctor --json` by their code."""
-    return _by_code(done(f"{BIN}/taxagent", "--lang", "en", "doctor", "--json", user=user))
+    return _by_code(ran("taxagent", "--lang", "en", "doctor", "--json", user=user))
 
 
 def through_the_agent(shop: Shop) -> Found:
     """Return the lines of `taxctl doctor --json` by their code."""
-    return _by_code(shop.ask("--json", "--lang", "en", "--timeout", "60", "doctor"))
+    return _by_code(shop.ask_here("--json", "--lang", "en", "--timeout", "60", "doctor"))
 
 
 def _by_code(ended: subprocess.CompletedProcess[str]) -> Found:

@@ -38,6 +38,7 @@ _MOUNTED = Path("/mnt")
 _IN_OPEN, _NONBLOCK = 0x20, os.O_NONBLOCK
 _INQUIRY = bytes((0x12, 0, 0, 0, 36, 0))
 _READY = bytes(6)
+_SENSE = bytes((0x03, 0, 0, 0, 18, 0))
 _CAPACITY = bytes((0x25,)) + bytes(9)
 _VENDOR = bytes((0xE0, 1)) + bytes(14)
 
@@ -97,7 +98,9 @@ def stick(report: Report, shop: Shop) -> None:
 
 def transport(report: Report) -> None:
     """Our Bulk-Only transport speaks to the stick: a device whose firmware nobody here wrote."""
-    report.check("our transport: INQUIRY, TEST UNIT READY, READ CAPACITY of QEMU's disk", speaks)
+    report.check(
+        "our transport: INQUIRY, TEST UNIT READY, REQUEST SENSE, READ CAPACITY of QEMU's disk", speaks
+    )
     report.check("our transport: a vendor command is refused with sense, and the next is answered", refuses)
     report.check("the kernel has the disk back after our transport", has_back)
     report.check("our transport: the disk is pulled out in the middle", pulled)
@@ -190,6 +193,8 @@ def speaks() -> str:
             with contextlib.suppress(CommandFailed):
                 bulk.command(_READY, timeout_ms=10_000)
                 break
+        sense = bulk.command(_SENSE, data_in=18, timeout_ms=10_000)
+        assert (sense[0] & 0x7F, sense[2] & 0xF) == (0x70, 0), sense.hex()
         last, size = struct.unpack(">II", bulk.command(_CAPACITY, data_in=8, timeout_ms=10_000))
         assert (last + 1) * size == 16 << 20, (last, size)
         begun = time.monotonic()

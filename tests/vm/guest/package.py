@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.vm.guest.forks import BIN
 from tests.vm.guest.machine import done, out, unit
 from tests.vm.guest.report import Report
-from tests.vm.guest.shop import BIN, Shop
+from tests.vm.guest.shop import Shop
 
 DEVICES: dict[str, str] = {}
 OPENS = True

@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from taxclient.protocol.errors import RemoteError
+from tests.vm.guest.forks import BIN
 from tests.vm.guest.machine import done, journal, main_pid, out, restarted, unit, until
 from tests.vm.guest.report import Report
-from tests.vm.guest.shop import BIN, Shop
+from tests.vm.guest.shop import Shop
 from tests.vm.guest.trouble import begun, held
 
 DEVICES = {"stop": "control_disk", "full": "control_disk"}
 DROP_IN = Path("/etc/systemd/system/taxagent.service.d/stage.conf")
-SHORT = "[Service]\nWatchdogSec=20s\n"
+SHORT = "[Service]\nWatchdogSec=12s\n"
 _STATE = Path("/var/lib/taxagent")
 _CONFIG = Path("/etc/taxagent/taxagent.toml")
 
@@ -25,8 +26,12 @@ _CONFIG = Path("/etc/taxagent/taxagent.toml")
 def checks(report: Report, shop: Shop) -> None:
     """The service runs before and after."""
     report.check("a second instance ends with 75 and disturbs nothing", partial(second, shop))
-    report.check("reload: a new role counts at once", partial(reloaded, shop))
-    report.check("reload: a bad configuration is refused and the old one holds", partial(not_reloaded, shop))
+    report.check("reload: a new role counts at once", partial(reloaded, shop, shop.numbers["stop"]))
+    report.check(
+        "reload: a bad configuration is refused and the old one holds",
+        partial(not_reloaded, shop, shop.numbers["stop"]),
+    )
+    shortened()
     report.check(
         "stopped in a seal: it waits for it; the next start does the rest",
         partial(stopped_in_a_job, shop, shop.numbers["stop"]),
@@ -41,11 +46,10 @@ def checks(report: Report, shop: Shop) -> None:
 
 
 def shortened() -> None:
-    """A drop-in, as a person would change the unit."""
+    """A drop-in, as a person would change the unit; it counts from the next start on."""
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     DROP_IN.write_text(SHORT, encoding="ascii")
     out("systemctl", "daemon-reload")
-    out("systemctl", "restart", "taxagent")
 
 
 def second(shop: Shop) -> str:
@@ -58,29 +62,27 @@ def second(shop: Shop) -> str:
     return ended.stderr.strip().splitlines()[-1][:120]
 
 
-def reloaded(shop: Shop) -> None:
-    """The member is no operator any more, and is one again."""
+def reloaded(shop: Shop, number: str) -> None:
+    """The member is no operator any more."""
     before = main_pid()
     shop.configure(role="viewer")
-    out("systemctl", "reload", "taxagent")
-    number = next(iter(shop.kinds))
-    until(lambda: shop.ask("backup", number).returncode == 77, "a viewer may not")
-    shop.configure()
-    out("systemctl", "reload", "taxagent")
+    shop.reload()
+    until(lambda: shop.ask_here("backup", number).returncode == 77, "a viewer may not")
     assert main_pid() == before
 
 
-def not_reloaded(shop: Shop) -> str:
-    """`systemctl` says that it failed; the agent goes on."""
+def not_reloaded(shop: Shop, number: str) -> str:
+    """`systemctl` says that it failed; the role is the one of before, until a good one is read."""
     before = main_pid()
     shop.configure(role="king")
-    ended = done("systemctl", "reload", "taxagent")
-    assert ended.returncode != 0
-    assert main_pid() == before
-    assert shop.ask("status").returncode == 0
+    assert done("systemctl", "reload", "taxagent").returncode != 0
+    assert shop.ask_here("backup", number).returncode == 77
+    said = [line for line in journal("-n", "20").splitlines() if "king" in line]
     shop.configure()
-    out("systemctl", "reload", "taxagent")
-    return journal("-n", "3").splitlines()[-1][:100]
+    shop.reload()
+    until(lambda: shop.ask_here("backup", number).returncode not in (69, 77), "an operator may")
+    assert main_pid() == before
+    return said[-1].strip()[:120] if said else "refused"
 
 
 def full(shop: Shop, number: str) -> str:
@@ -95,7 +97,7 @@ def full(shop: Shop, number: str) -> str:
         else:
             raise AssertionError("accepted on a full disk")
         one.status()
-        assert shop.ask("status").returncode == 0
+        assert shop.ask_here("status").returncode == 0
     assert (refusal.code, refusal.outcome) == ("JOURNAL_FULL", "not_executed"), refusal
     shop.settled(shop.submitted(number), number)
     shop.away(number)
@@ -118,9 +120,7 @@ def _filled() -> Iterator[None]:
 
 
 def watchdog(shop: Shop) -> str:
-    """SIGSTOP: no sign of life comes any more. The unit's minute is shortened to 20 s."""
-    shortened()
-    until(shop.answers, "the agent answers")
+    """SIGSTOP: no sign of life comes any more. The unit's minute is shortened by a drop-in."""
     before = main_pid()
     os.kill(before, signal.SIGSTOP)
     until(restarted(before), "the watchdog strikes")

@@ -7,9 +7,11 @@ point is asked through the client library as root: each start of a program costs
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +20,9 @@ from taxagent.simulator.site import Orders, example
 from taxclient import Client
 from taxclient.protocol import messages as m
 from taxclient.protocol.errors import ClientError
+from tests.vm.guest.forks import BIN, Fork, ran, ready
 from tests.vm.guest.machine import PATIENCE_S, done, driver, main_pid, out, place, until
 
-BIN = "/usr/lib/taxagent/bin"
 SOCKET = "ipc:///run/taxagent/agent.sock"
 MEMBER, STRANGER = "shop", "stranger"
 _MODULES = ("xhci_pci", "vhci_hcd", "usb_storage", "sd_mod", "sg")
@@ -37,7 +39,8 @@ class Shop:
         self.numbers = {purpose: f"6617000001{at:02}" for at, purpose in enumerate(devices)}
         self.kinds = {self.numbers[purpose]: kind for purpose, kind in devices.items()}
         self._busids = {number: f"1-{at + 1}" for at, number in enumerate(self.kinds)}
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: list[Fork] = []
+        self._attaching = threading.Lock()  # two that look for a free port at once get in each other's way
         self._pulled: set[str] = set()  # ports of the simulator that are empty
         self.bureau: dict[str, str] = {}
 
@@ -45,7 +48,9 @@ class Shop:
 
     def install(self) -> str:
         """Install the service as a technician does; make a person who may ask, and one who may not."""
-        out(f"{BIN}/taxagent", "service", "install")
+        ready()
+        installed = ran("taxagent", "service", "install")
+        assert installed.returncode == 0, installed.stdout + installed.stderr
         for person in (MEMBER, STRANGER):
             out("useradd", "-m", person)
         out("usermod", "-a", "-G", "taxagent", MEMBER)
@@ -99,13 +104,10 @@ bureau.key = "bureau/agent.key"
 
     def _spoken(self, *words: str) -> dict[str, str]:
         """Start a simulator; return the line in which it says that it is ready."""
-        log = (FOLDER / f"{words[0]}.log").open("ab")
-        process = subprocess.Popen(
-            [f"{BIN}/taxagent", "simulate", *words], stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        with (FOLDER / f"{words[0]}.log").open("ab") as log:
+            process = Fork(("taxagent", "simulate", *words), stderr=log.fileno())
         self._processes.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.line()
         assert line, (FOLDER / f"{words[0]}.log").read_text("utf-8", "replace")[-800:]
         ready: dict[str, str] = json.loads(line)
         return ready
@@ -117,8 +119,9 @@ bureau.key = "bureau/agent.key"
         if number in self._pulled:
             self.order({"do": "plug", "device": number})
             self._pulled.discard(number)
-        out("usbip", "attach", "-r", "127.0.0.1", "-b", self._busids[number])
-        until(lambda: place(number), f"{number} is on the bus")
+        with self._attaching:
+            out("usbip", "attach", "-r", "127.0.0.1", "-b", self._busids[number])
+            until(lambda: place(number), f"{number} is on the bus")
 
     def pull(self, number: str) -> None:
         """Pull the device's cable."""
@@ -163,6 +166,11 @@ bureau.key = "bureau/agent.key"
         """Run taxctl as an ordinary user."""
         environment = (f"TAXAGENT_ENDPOINT={SOCKET}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1")
         return done("env", *environment, f"{BIN}/taxctl", *words, user=user)
+
+    def ask_here(self, *words: str, user: str = MEMBER) -> subprocess.CompletedProcess[str]:
+        """Run taxctl as an ordinary user, in a fork of this process."""
+        os.environ["TAXAGENT_ENDPOINT"] = SOCKET
+        return ran("taxctl", *words, user=user)
 
     def client(self) -> Client:
         """Return a client of root's, who is admin."""
@@ -276,4 +284,3 @@ bureau.key = "bureau/agent.key"
         """End the simulators."""
         for process in self._processes:
             process.terminate()
-            process.wait(20)

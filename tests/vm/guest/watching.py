@@ -6,9 +6,10 @@ import json
 import urllib.request
 from functools import partial
 
+from tests.vm.guest.forks import BIN
 from tests.vm.guest.machine import done, main_pid, out, until
 from tests.vm.guest.report import Report
-from tests.vm.guest.shop import BIN, Shop
+from tests.vm.guest.shop import Shop
 
 DEVICES: dict[str, str] = {}
 _SOCKET = "taxagent-metrics.socket"
