@@ -54,12 +54,15 @@ depmod -b "$DIR/root" "$release"
 cd "$DIR/root"
 : > etc/machine-id
 echo shop-computer > etc/hostname
-mkdir -p stage var/lib/taxagent etc/systemd/system-generators etc/systemd/system/stage.target.wants
+mkdir -p stage etc/systemd/system-generators etc/systemd/system/stage.target.wants
 cp "$HERE/guest/stage.service" etc/systemd/system/
 printf '[Unit]\nRequires=multi-user.target\n' > etc/systemd/system/stage.target
 ln -s ../stage.service etc/systemd/system/stage.target.wants/
 for one in usr/lib/systemd/system-generators/*; do ln -sf /dev/null "etc/systemd/system-generators/${one##*/}"; done
 for one in $MASKED; do ln -sf /dev/null "etc/systemd/system/$one"; done
+
+echo force-unsafe-io > etc/dpkg/dpkg.cfg.d/stage  # a guest's tree is gone after the run
+for person in shop stranger; do chroot . useradd -m "$person"; done
 
 # 4. An initramfs that mounts the squashfs with a writable layer over it and hands over to systemd.
 ramfs="$DIR/kernel/initramfs"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.vm.packages import packages
 
-_IMAGES = ("vmlinux", "initrd.cpio", "root.squashfs", "app.squashfs")
+_IMAGES = ("vmlinux", "initrd.cpio", "root.squashfs")
 _STATE_MIB, _SHOP_MIB = 24, 32
 
 _TOOLS = {
@@ -54,33 +54,63 @@ def build(work: Path, scripts: Path) -> tuple[Path, Path]:
     with ThreadPoolExecutor() as both:  # one waits for the network while the other computes
         tree = both.submit(_run, scripts / "build.sh", work)
         debs = packages(work)
-        application(work, debs[0])
         tree.result()
+    key = f"{(work / 'built').read_text('ascii')}{debs[0].stat().st_mtime_ns}"
+    stamp = work / "images.key"
+    if not stamp.exists() or stamp.read_text("ascii") != key:
+        _bare(work, debs[0])
+        _installed(work, debs[0])
+        stamp.write_text(key, encoding="ascii")
     return debs
 
 
-def own(work: Path, folder: Path) -> None:
+def own(work: Path, folder: Path, image: str) -> None:
     """Give a guest its disks: the images of now, whoever builds new ones meanwhile, and blank ones."""
     folder.mkdir()
     for name in _IMAGES:
         os.link(work / name, folder / name)
+    os.link(work / f"{image}.squashfs", folder / "app.squashfs")
     blank(folder / "state.img", _STATE_MIB)
     blank(folder / "shop.img", _SHOP_MIB)
     stick(folder / "stick.img")
 
 
-def application(work: Path, deb: Path) -> None:
-    """Make a disk of what the package has in /usr/lib/taxagent: app.squashfs."""
-    disk, made, tree = work / "app.squashfs", work / "app.squashfs.new", work / "app"
-    if disk.exists() and disk.stat().st_mtime > deb.stat().st_mtime:
-        return
+def _bare(work: Path, deb: Path) -> None:
+    """Make bare.squashfs: what the package has in /usr/lib/taxagent, for a service by hand."""
+    tree = work / "bare"
     shutil.rmtree(tree, ignore_errors=True)
     _run("dpkg-deb", "--extract", deb, tree)
-    made.unlink(missing_ok=True)
-    venv = tree / "usr/lib/taxagent"
-    _run("mksquashfs", venv, made, "-comp", "lz4", "-no-xattrs", "-quiet", "-no-progress")
-    made.replace(disk)
+    _squash(tree / "usr/lib/taxagent", work / "bare.squashfs")
     shutil.rmtree(tree)
+
+
+def _installed(work: Path, deb: Path) -> None:
+    """Make packaged.squashfs: what dpkg adds to the tree when it installs the package."""
+    layers = work / "packaged"
+    shutil.rmtree(layers, ignore_errors=True)
+    upper, inner, whole = (layers / name for name in ("upper", "work", "whole"))
+    for each in (upper, inner, whole):
+        each.mkdir(parents=True)
+    _run(
+        *("mount", "-t", "overlay", "overlay", whole),
+        *("-o", f"lowerdir={work / 'root'},upperdir={upper},workdir={inner}"),
+    )
+    try:
+        shutil.copyfile(deb, whole / "taxagent.deb")
+        _run("mount", "-t", "proc", "proc", whole / "proc")
+        _run("chroot", whole, "dpkg", "-i", "/taxagent.deb")
+        (whole / "taxagent.deb").unlink()
+    finally:
+        _run("umount", "--recursive", whole)
+    _squash(upper, work / "packaged.squashfs")
+    shutil.rmtree(layers)
+
+
+def _squash(tree: Path, disk: Path) -> None:
+    made = disk.with_suffix(".new")
+    made.unlink(missing_ok=True)
+    _run("mksquashfs", tree, made, "-comp", "lz4", "-no-xattrs", "-quiet", "-no-progress")
+    made.replace(disk)
 
 
 def blank(path: Path, mib: int) -> None:

@@ -12,10 +12,15 @@ not true; what it returns is shown. `make test-vm ARGS="--only NAME"` runs one f
 from __future__ import annotations
 
 GUESTS: dict[str, tuple[str, ...]] = {
-    "packaged": ("package", "month", "unit", "finding", "foreign", "upgrade"),
-    "by hand": ("trouble", "watching", "cables", "service", "reboot"),
+    "packaged": ("package", "month", "unit", "finding", "foreign", "watching", "upgrade"),
+    "by hand": ("trouble", "cables", "service", "reboot"),
 }
-"""Of the first, the service comes from the Debian package; of the second, from `taxagent service install`."""
+"""The first boots with the Debian package installed; the second has its program, for `service install`."""
+
+
+def image(files: tuple[str, ...]) -> str:
+    """Return which tree a guest with these files boots: "packaged" or "bare"."""
+    return "packaged" if set(files) <= set(GUESTS["packaged"]) else "bare"
 
 
 def chosen(only: str) -> dict[str, tuple[str, ...]]:

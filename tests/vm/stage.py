@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.vm import disks
-from tests.vm.plan import chosen
+from tests.vm.plan import chosen, image
 from tests.vm.qemu import LIMIT_S, Machine
 from tests.vm.tally import Tally
 
@@ -46,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         scratch = tempfile.TemporaryDirectory(prefix="run-", dir=work)
         with ThreadPoolExecutor() as pool:
             guests = chosen(options.only)
-            list(pool.map(lambda name: disks.own(work, Path(scratch.name) / name), guests))
+            list(
+                pool.map(lambda name: disks.own(work, Path(scratch.name) / name, image(guests[name])), guests)
+            )
     _say(f"guests and disks ready after {time.monotonic() - begun:.0f} s")
     with scratch:
         status = _run(options, guests, debs, Path(scratch.name))
@@ -65,7 +67,13 @@ def _run(
     def one(name: str) -> None:
         with tempfile.TemporaryDirectory(prefix="taxagent-vm-") as folder:
             place = Path(folder)
-            _share(place, guests[name], options.only if options.only not in guests else "", debs)
+            _share(
+                place,
+                guests[name],
+                options.only if options.only not in guests else "",
+                debs,
+                keep=bool(options.out),
+            )
             begun = time.monotonic()
             code = Machine(scratch / name, place, tally, processors).run(options.limit)
             if options.out:
@@ -83,7 +91,7 @@ def _run(
     return tally.end()
 
 
-def _share(folder: Path, files: Sequence[str], only: str, debs: Sequence[Path]) -> None:
+def _share(folder: Path, files: Sequence[str], only: str, debs: Sequence[Path], *, keep: bool) -> None:
     """Fill the folder that the guest sees as /stage."""
     inside = folder / "tests/vm/guest"
     shutil.copytree(HERE / "guest", inside, ignore=shutil.ignore_patterns("__pycache__"))
@@ -94,6 +102,8 @@ def _share(folder: Path, files: Sequence[str], only: str, debs: Sequence[Path]) 
     start = folder / "start"
     shutil.move(inside / "start", start)
     start.chmod(0o755)
+    if keep:
+        (folder / "keep").touch()
     (folder / "packages").mkdir()
     for name, deb in zip(("first.deb", "later.deb"), debs, strict=True):
         shutil.copyfile(deb, folder / "packages" / name)

@@ -104,10 +104,18 @@ def main_pid() -> int:
     return int(unit("MainPID")["MainPID"])
 
 
+def processes() -> set[int]:
+    """Return the pids of the agent's unit, without starting a program."""
+    text = _text(Path("/sys/fs/cgroup/system.slice/taxagent.service/cgroup.procs"))
+    return {int(line) for line in text.split()}
+
+
 def restarted(than: int) -> Callable[[], bool]:
     """Return a look for an active agent with another pid."""
 
     def look() -> bool:
+        if not processes() - {than}:
+            return False
         told = unit("MainPID", "ActiveState")
         return told["ActiveState"] == "active" and int(told["MainPID"]) not in (0, than)
 

@@ -105,13 +105,14 @@ def ruled(number: str) -> str:
 
 def settles(shop: Shop, *numbers: str) -> str:
     """Prepared, confirmed and followed by an ordinary user; the returns are filed while the jobs wait."""
-    jobs = {number: shop.asked(number) for number in numbers}
+    ask = shop.ask if len(numbers) == 1 else shop.ask_here
+    jobs = {number: shop.asked(number, ask) for number in numbers}
     for number, job_id in jobs.items():
         until(lambda job_id=job_id: _waits(shop, job_id), "it waits for the return")  # type: ignore[misc]
         shop.given_back(number)  # also while the job waits
         shop.file_returns(number)
     for number, job_id in jobs.items():
-        followed = shop.ask("job", "wait", job_id)
+        followed = ask("job", "wait", job_id)
         assert followed.returncode == 0, f"{followed.returncode} {followed.stdout}{followed.stderr}"
         shop.settled(job_id, number)
     groups = out("id", "-nG", MEMBER).split()

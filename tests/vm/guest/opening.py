@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.vm.guest.machine import out
 from tests.vm.guest.report import Report
-from tests.vm.guest.shop import Shop
+from tests.vm.guest.shop import Shop, packaged
 
 
 def checks(report: Report, shop: Shop) -> None:
@@ -18,9 +18,8 @@ def checks(report: Report, shop: Shop) -> None:
 
 def again(report: Report, shop: Shop) -> None:
     """The same after another boot; journal, devices and bureau are as they were."""
-    report.check(
-        "`taxagent service install` makes user, groups, folders, unit, rules", shop.install, always=True
-    )
+    how = "the package" if packaged() else "`taxagent service install`"
+    report.check(f"{how} makes user, groups, folders, unit, rules", shop.install, always=True)
     report.check("bureau and devices run", shop.start_simulators, always=True)
     shop.configure()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from taxclient.protocol.errors import RemoteError
 from tests.vm.guest.forks import BIN
 from tests.vm.guest.machine import done, journal, main_pid, out, restarted, unit, until
+from tests.vm.guest.package import FIRST
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 from tests.vm.guest.trouble import begun, held
@@ -25,6 +26,7 @@ _CONFIG = Path("/etc/taxagent/taxagent.toml")
 
 def checks(report: Report, shop: Shop) -> None:
     """The service runs before and after."""
+    report.check("the package is refused beside a service that was installed by hand", refused)
     report.check("a second instance ends with 75 and disturbs nothing", partial(second, shop))
     report.check("reload: a new role counts at once", partial(reloaded, shop, shop.numbers["stop"]))
     report.check(
@@ -50,6 +52,14 @@ def shortened() -> None:
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     DROP_IN.write_text(SHORT, encoding="ascii")
     out("systemctl", "daemon-reload")
+
+
+def refused() -> None:
+    """Before a file is unpacked."""
+    ended = done("dpkg", "-i", FIRST)
+    assert ended.returncode != 0
+    assert f"{BIN}/taxagent service uninstall" in ended.stderr, ended.stderr
+    assert unit("FragmentPath")["FragmentPath"].startswith("/etc/")
 
 
 def second(shop: Shop) -> str:

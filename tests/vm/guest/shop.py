@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,11 @@ FOLDER = Path("/var/lib/shop")  # a disk of its own, which outlives a reboot
 _USBIP_PORT, _CONTROL_PORT = 3240, 3241
 
 
+def packaged() -> bool:
+    """Return whether the service came by the package."""
+    return Path("/var/lib/dpkg/info/taxagent.list").exists()
+
+
 class Shop:
     """The devices are scenarios by number; each stands in port 1-1, 1-2, ... of the simulated bus."""
 
@@ -47,12 +52,11 @@ class Shop:
     # ---- before the first start
 
     def install(self) -> str:
-        """Install the service as a technician does; make a person who may ask, and one who may not."""
+        """Install the service by hand, where no package has done it; a person joins the group."""
         ready()
-        installed = ran("taxagent", "service", "install")
-        assert installed.returncode == 0, installed.stdout + installed.stderr
-        for person in (MEMBER, STRANGER):
-            out("useradd", "-m", person)
+        if not packaged():
+            installed = ran("taxagent", "service", "install")
+            assert installed.returncode == 0, installed.stdout + installed.stderr
         out("usermod", "-a", "-G", "taxagent", MEMBER)
         return out("id", MEMBER).strip()
 
@@ -201,12 +205,12 @@ bureau.key = "bureau/agent.key"
         with self.client() as one:
             return not any(view.device_no == number and view.location for view in one.status().devices)
 
-    def asked(self, number: str) -> str:
-        """Prepare a settle and have it accepted, as an ordinary user does; return the job's id."""
-        ended = self.ask("--json", "settle", number, "--prepare")
+    def asked(self, number: str, ask: Callable[..., subprocess.CompletedProcess[str]]) -> str:
+        """Prepare a settle and have it accepted by `ask`, as an ordinary user does; return the job's id."""
+        ended = ask("--json", "settle", number, "--prepare")
         assert ended.returncode == 0, ended.stdout + ended.stderr
         token = str(json.loads(ended.stdout)["token"])
-        ended = self.ask("--json", "settle", number, "--token", token, "--no-wait")
+        ended = ask("--json", "settle", number, "--token", token, "--no-wait")
         assert ended.returncode == 30, f"{ended.returncode} {ended.stdout}{ended.stderr}"
         return str(json.loads(ended.stdout)["job"]["job_id"])
 

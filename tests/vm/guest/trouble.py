@@ -14,7 +14,7 @@ from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 
 OPENS = True
-_LIMITS = "device.read_s = 20\ndevice.write_s = 20\ndevice.grace_s = 5\n"
+_LIMITS = "device.read_s = 15\ndevice.write_s = 15\ndevice.grace_s = 3\n"
 _HANGS = {
     "mute": "a device whose transfers stay parked in a seal",
     "hang": "a device that hangs in a seal, control transfers too",

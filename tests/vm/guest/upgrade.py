@@ -7,9 +7,8 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-from tests.vm.guest.forks import BIN
 from tests.vm.guest.machine import out, unit, until
-from tests.vm.guest.package import CONFIG, FIRST, LATER, dpkg
+from tests.vm.guest.package import CONFIG, LATER, dpkg
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
 from tests.vm.guest.trouble import begun, held
@@ -22,8 +21,6 @@ _KEPT = Path("/var/backups")
 
 def checks(report: Report, shop: Shop) -> None:
     """The last of all: nothing stays."""
-    if not Path("/var/lib/dpkg/info/taxagent.postinst").exists():
-        report.check("the package is installed first", partial(installed, shop), always=True)
     report.check(
         "upgraded in a seal: it waits for the device, the new version does the rest, one seal",
         partial(upgraded, shop, shop.numbers["upgrade"]),
@@ -34,14 +31,6 @@ def checks(report: Report, shop: Shop) -> None:
         partial(back, shop),
     )
     report.check("purged, journal and back-ups are moved, the rest is gone", purged)
-
-
-def installed(shop: Shop) -> None:
-    """Where this file runs alone."""
-    out(f"{BIN}/taxagent", "service", "uninstall")
-    out("umount", "--lazy", "/usr/lib/taxagent")
-    dpkg("-i", FIRST)
-    shop.start()
 
 
 def upgraded(shop: Shop, number: str) -> str:
@@ -87,7 +76,8 @@ def removed() -> None:
 def back(shop: Shop) -> str:
     """With a configuration there, it starts by itself; user, groups and folders are as they were."""
     before = accounts()
-    dpkg("-i", LATER)
+    said = dpkg("-i", LATER)
+    assert "next: taxagent setup" not in said, said
     until(shop.answers, "it answers")
     assert accounts() == before
     assert (_STATE.stat().st_mode & 0o777, unit("ActiveState")["ActiveState"]) == (0o700, "active")

@@ -6,7 +6,7 @@ import json
 import urllib.request
 from functools import partial
 
-from tests.vm.guest.forks import BIN
+from tests.vm.guest.forks import ran
 from tests.vm.guest.machine import done, main_pid, out, until
 from tests.vm.guest.report import Report
 from tests.vm.guest.shop import Shop
@@ -26,7 +26,7 @@ def checks(report: Report, shop: Shop) -> None:
 
 def verified() -> None:
     """Of the socket as it is installed."""
-    ended = done("systemd-analyze", "verify", f"/etc/systemd/system/{_SOCKET}")
+    ended = done("systemd-analyze", "verify", _SOCKET)
     said = [line for line in ended.stderr.splitlines() if "taxagent" in line]
     assert ended.returncode == 0, ended.stderr
     assert not said, said
@@ -56,13 +56,13 @@ def awoken(shop: Shop) -> None:
 
 def rested(shop: Shop) -> None:
     """And nothing listens."""
-    told = json.loads(done(f"{BIN}/taxagent", "service", "status", "--json").stdout)
+    told = json.loads(ran("taxagent", "service", "status", "--json").stdout)
     assert (told["socket"]["ActiveState"], told["socket"]["UnitFileState"]) == ("active", "enabled"), told
     out("systemctl", "disable", "--now", _SOCKET)
     shop.configure()
     out("systemctl", "restart", "taxagent")
     until(shop.answers, "the agent answers")
-    told = json.loads(done(f"{BIN}/taxagent", "service", "status", "--json").stdout)
+    told = json.loads(ran("taxagent", "service", "status", "--json").stdout)
     assert (told["socket"]["ActiveState"], told["socket"]["UnitFileState"]) == ("inactive", "disabled"), told
 
 
