@@ -12,7 +12,7 @@ not true; what it returns is shown. `make test-vm ARGS="--only NAME"` runs one f
 from __future__ import annotations
 
 GUESTS: dict[str, tuple[str, ...]] = {
-    "packaged": ("package", "month", "unit", "finding", "foreign", "watching", "upgrade"),
+    "packaged": ("package", "month", "unit", "foreign", "finding", "watching", "upgrade"),
     "by hand": ("trouble", "cables", "service", "reboot"),
 }
 """The first boots with the Debian package installed; the second has its program, for `service install`."""

@@ -82,15 +82,13 @@ def reloaded(shop: Shop, number: str) -> None:
 
 
 def not_reloaded(shop: Shop, number: str) -> str:
-    """`systemctl` says that it failed; the role is the one of before, until a good one is read."""
+    """`systemctl` says that it failed; the role is still the one of before."""
     before = main_pid()
     shop.configure(role="king")
     assert done("systemctl", "reload", "taxagent").returncode != 0
     assert shop.ask_here("backup", number).returncode == 77
     said = [line for line in journal("-n", "20").splitlines() if "king" in line]
-    shop.configure()
-    shop.reload()
-    until(lambda: shop.ask_here("backup", number).returncode not in (69, 77), "an operator may")
+    shop.configure()  # for the next start
     assert main_pid() == before
     return said[-1].strip()[:120] if said else "refused"
 
